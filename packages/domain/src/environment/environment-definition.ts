@@ -1,0 +1,117 @@
+/**
+ * What an environment is, as `stella apply` has accepted it. A definition is data, versioned, and frozen with each
+ * promotion by its hash. All durations are whole milliseconds.
+ */
+import type { Digest } from '../values/digest.ts';
+import { digestOf } from '../values/digest.ts';
+import { canonicalJson, type Json } from '../values/canonical-json.ts';
+
+export const GATE_KINDS = ['http', 'approval', 'soak'] as const;
+export type GateKind = (typeof GATE_KINDS)[number];
+
+/** Gates that ask something outside and may need several attempts; the others have one evaluation and a deadline. */
+export const ATTEMPT_GATE_KINDS = ['http'] as const satisfies readonly GateKind[];
+
+interface GateCommon {
+  /** Unique in its environment, `[a-z0-9-]{1,63}`. */
+  readonly name: string;
+  /** How long a `passed` verdict counts, from the moment it was given. Default 24 h. */
+  readonly validForMs: number;
+}
+
+/** Asks an HTTP service once per attempt; it answers `{"verdict":"passed"|"failed","message"?}` with status 200. */
+export interface HttpGateDefinition extends GateCommon {
+  readonly kind: 'http';
+  readonly url: string;
+  /** Headers sent with each attempt. Never a secret: these are shown to viewers. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Deadline of one attempt. Default 2 m. */
+  readonly timeoutMs: number;
+  /** Attempts after the first. Default 2. */
+  readonly retryCount: number;
+  /** Pause before the second attempt, doubled before each further one. Default 10 s. */
+  readonly backoffMs: number;
+}
+
+/** Wants `count` distinct persons with the role `approver` on the environment; the requester never counts. */
+export interface ApprovalGateDefinition extends GateCommon {
+  readonly kind: 'approval';
+  readonly count: number;
+  /** Persons who may approve, by subject; null: everybody with the role `approver` on the environment. */
+  readonly group: readonly string[] | null;
+  /** From the start of evaluation. Default 24 h. */
+  readonly deadlineMs: number;
+}
+
+/** Wants the release to have run, completed and healthy, for `durationMs` in every named predecessor. */
+export interface SoakGateDefinition extends GateCommon {
+  readonly kind: 'soak';
+  readonly durationMs: number;
+  /** Names of environments; a subset of `promotesFrom`. */
+  readonly environments: readonly string[];
+  /** From the start of evaluation. Default: the duration + 24 h. */
+  readonly deadlineMs: number;
+}
+
+export type GateDefinition = HttpGateDefinition | ApprovalGateDefinition | SoakGateDefinition;
+
+/** An HTTP health check of a target: GET `url`, healthy when it answers `expectStatus`, `threshold` times in a row. */
+export interface HttpHealthCheck {
+  readonly url: string;
+  readonly expectStatus: number;
+  /** Deadline of one request. */
+  readonly timeoutMs: number;
+  /** Pause between requests. */
+  readonly intervalMs: number;
+  readonly threshold: number;
+  /** Gives up and says unhealthy after this long. */
+  readonly deadlineMs: number;
+}
+
+/** Unpacks the layers of one component's OCI artifact into a directory, switched by an atomic symlink `current`. */
+export interface FilesTargetDefinition {
+  readonly kind: 'files';
+  readonly name: string;
+  /** The one component of the release that this target runs. */
+  readonly component: string;
+  /** Absolute. Holds `current`, `releases/` and `.stella/`. */
+  readonly directory: string;
+  /** Unpacked releases that stay on disk, the running one included. Default 3. */
+  readonly keepCount: number;
+  readonly health: HttpHealthCheck | null;
+}
+
+export const TARGET_KINDS = ['files'] as const;
+export type TargetKind = (typeof TARGET_KINDS)[number];
+export type TargetDefinition = FilesTargetDefinition;
+
+export const ON_FAILURE = ['rollback', 'hold'] as const;
+export type OnFailure = (typeof ON_FAILURE)[number];
+
+export const PRECHECK_MODES = ['required', 'warn'] as const;
+export type PrecheckMode = (typeof PRECHECK_MODES)[number];
+
+export interface EnvironmentDefinition {
+  readonly name: string;
+  /** A release must have completed in each of these before it may enter. Empty: any release may enter. */
+  readonly promotesFrom: readonly string[];
+  readonly gates: readonly GateDefinition[];
+  readonly targets: readonly TargetDefinition[];
+  readonly onFailure: OnFailure;
+  readonly precheck: PrecheckMode;
+  /** Bounds preflight, deploy, verify and rollback, together the time under lock. Default 15 m. */
+  readonly deployDeadlineMs: number;
+}
+
+/** The hash that a verdict is bound to: the gate's meaning, without its timing. */
+export function gateMeaningHash(gate: GateDefinition): Digest {
+  const { validForMs: _validFor, ...rest } = gate;
+  const timing: readonly string[] = ['timeoutMs', 'retryCount', 'backoffMs', 'deadlineMs'];
+  const meaning = Object.fromEntries(Object.entries(rest).filter(([key]) => !timing.includes(key)));
+  return digestOf(canonicalJson(meaning as Json));
+}
+
+/** The hash that freezes a definition with a promotion. */
+export function definitionHash(definition: EnvironmentDefinition): Digest {
+  return digestOf(canonicalJson(definition as unknown as Json));
+}

@@ -1,0 +1,30 @@
+/** Gates that ask something outside: one file per kind under `gates/`, behind this interface. */
+import type { Digest, GateRunId, PromotionId } from '@stella/domain';
+
+/** What a gate is asked about; canonical, recorded with the attempt for replay. */
+export interface GateQuestion {
+  readonly operationId: string;
+  readonly promotionId: PromotionId;
+  readonly gateRunId: GateRunId;
+  readonly gate: string;
+  readonly environment: string;
+  readonly attempt: number;
+  readonly release: {
+    readonly name: string;
+    readonly components: readonly { readonly name: string; readonly digest: Digest }[];
+  };
+}
+
+/** `failed` is a no; `timeout` and `error` mean that we could not tell. */
+export type GateAnswer =
+  | {
+      readonly outcome: 'passed' | 'failed';
+      readonly message: string /** The answer in canonical form, at most 16 KiB. */;
+      readonly output: string;
+    }
+  | { readonly outcome: 'timeout' | 'error'; readonly code: string; readonly message: string };
+
+/** Never throws: every failure is an answer. Ends within the definition's time-out, at once when `signal` aborts. */
+export interface GateEvaluator<Definition> {
+  evaluate(definition: Definition, question: GateQuestion, signal: AbortSignal): Promise<GateAnswer>;
+}

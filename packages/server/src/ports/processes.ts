@@ -1,0 +1,56 @@
+/** Other processes of this machine, as the server sees them. */
+export interface ProcessIdentity {
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+export interface RunOptions extends ProcessIdentity {
+  readonly cwd?: string;
+  /** The whole environment of the child; nothing is inherited. */
+  readonly env: Readonly<Record<string, string>>;
+  /** SIGKILL after this long. */
+  readonly timeoutMs: number;
+  /** Of stdout and stderr each; more is cut. */
+  readonly outputBytesMax: number;
+}
+
+export interface RunResult {
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly isTimedOut: boolean;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface StartOptions extends ProcessIdentity {
+  readonly cwd?: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** Both output streams are appended to this file. */
+  readonly logFile: string;
+}
+
+export interface StartedProcess {
+  readonly pid: number;
+  /** Settles when it ends. Never rejects. */
+  readonly ended: Promise<{ readonly exitCode: number | null; readonly signal: string | null }>;
+}
+
+export interface ProcessFacts {
+  readonly pid: number;
+  /** Resolved path of the running program; null when this user may not see it. */
+  readonly executable: string | null;
+  readonly cwd: string | null;
+}
+
+export interface Processes {
+  /** Runs a program to its end. argv, no shell. Rejects only when it cannot be started. */
+  run(argv: readonly [string, ...string[]], options: RunOptions): Promise<RunResult>;
+  /** Starts a program that outlives this process (own session). */
+  startDetached(argv: readonly [string, ...string[]], options: StartOptions): Promise<StartedProcess>;
+  /** False when there is no such process. */
+  signal(pid: number, signal: NodeJS.Signals | 0): boolean;
+  /** Null when there is no such process. */
+  inspect(pid: number): Promise<ProcessFacts | null>;
+  /** Every process whose facts this user may see. */
+  list(): Promise<readonly ProcessFacts[]>;
+}
