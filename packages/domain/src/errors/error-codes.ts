@@ -282,6 +282,11 @@ export const ERROR_CODES = {
     'no lock within {maxWaitMs} ms',
     'see: stella orch locks list; then: stella promotion retry {promotionId}',
   ),
+  'promotion.cancelled': entry(
+    'Conflict',
+    'promotion {promotionId} was cancelled',
+    'start anew: stella promotion retry {promotionId}',
+  ),
   'promotion.overtaken': entry(
     'Conflict',
     'a newer release {base} reached {environment} first',

@@ -1,0 +1,96 @@
+/**
+ * The one place that says who may do what. HTTP, the command line and the engine's commands all ask here
+ * (safety S15: default deny; an action that is not in the table is not allowed to anybody).
+ */
+import { AppError } from '../errors/app-error.ts';
+import type { Actor } from './actor.ts';
+import { formatActor } from './actor.ts';
+
+export const ROLES = ['viewer', 'releaser', 'approver', 'operator', 'admin'] as const;
+export type Role = (typeof ROLES)[number];
+
+/** A role on every environment whose name matches `pattern` (`*` stands for any letters): `approver@prod`, `viewer@*`. */
+export interface RoleBinding {
+  readonly role: Role;
+  readonly pattern: string;
+}
+
+/** A caller whose token was checked, with the bindings held now. */
+export interface Principal {
+  readonly actor: Actor;
+  readonly bindings: readonly RoleBinding[];
+}
+
+/** Roles that may do an action; `admin` may do everything and is not repeated. */
+const ROLES_BY_ACTION = {
+  'environment.read': ['viewer', 'releaser', 'approver', 'operator'],
+  'environment.apply': [],
+  'release.read': ['viewer', 'releaser', 'approver', 'operator'],
+  'release.create': ['releaser'],
+  'promotion.read': ['viewer', 'releaser', 'approver', 'operator'],
+  'promotion.create': ['releaser'],
+  'promotion.approve': ['approver'],
+  'promotion.reject': ['approver'],
+  'promotion.cancel': ['releaser', 'operator'],
+  'promotion.retry': ['releaser', 'operator'],
+  'promotion.prioritize': ['operator'],
+  'lock.read': ['viewer', 'releaser', 'approver', 'operator'],
+  'lock.release': ['operator'],
+  'orchestrator.read': ['viewer', 'releaser', 'approver', 'operator'],
+  'person.create': [],
+  'person.read': [],
+  'token.mint': ['viewer', 'releaser', 'approver', 'operator'],
+  'token.read': ['viewer', 'releaser', 'approver', 'operator'],
+  'token.revoke': ['viewer', 'releaser', 'approver', 'operator'],
+  'identity.read': ['viewer', 'releaser', 'approver', 'operator'],
+} as const satisfies Record<string, readonly Role[]>;
+
+export type Action = keyof typeof ROLES_BY_ACTION;
+export const ACTIONS = Object.keys(ROLES_BY_ACTION) as readonly Action[];
+
+/** What is acted on. `environment: null` asks for the role on any environment at all (lists, releases). */
+export interface AuthorizedObject {
+  readonly environment: string | null;
+  /** For the error's words: `promotion prm_…`. */
+  readonly name: string;
+}
+
+/** True when one of the principal's bindings grants the action on the object. */
+export function isAllowed(bindings: readonly RoleBinding[], action: Action, environment: string | null): boolean {
+  const roles: readonly Role[] = ROLES_BY_ACTION[action];
+  return bindings.some(
+    (binding) =>
+      (binding.role === 'admin' || roles.includes(binding.role)) &&
+      (environment === null || matchesPattern(binding.pattern, environment)),
+  );
+}
+
+/** Throws `auth.forbidden`, naming the role that would do. */
+export function authorize(principal: Principal, action: Action, object: AuthorizedObject): void {
+  if (isAllowed(principal.bindings, action, object.environment)) return;
+  const role = ROLES_BY_ACTION[action][0] ?? 'admin';
+  const on = object.environment === null ? '' : `@${object.environment}`;
+  throw new AppError('auth.forbidden', {
+    details: { actor: formatActor(principal.actor), action, object: object.name, role: `${role}${on}` },
+  });
+}
+
+/** `matchesPattern('prod-*', 'prod-eu')` → true. Only `*` is special. */
+export function matchesPattern(pattern: string, name: string): boolean {
+  const escaped = pattern.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replace(/\*+/g, '.*');
+  return new RegExp(`^${escaped}$`).test(name);
+}
+
+/** `'approver@prod'` → binding. Throws `input.invalid`. */
+export function parseRoleBinding(text: string): RoleBinding {
+  const [role, pattern, ...rest] = text.split('@');
+  const known = ROLES.find((candidate) => candidate === role);
+  if (!known || pattern === undefined || rest.length > 0 || !/^[a-z0-9*-]{1,63}$/.test(pattern)) {
+    throw new AppError('input.invalid', {
+      details: {
+        message: `"${text}" is not a role binding; expected <role>@<environment>, role one of ${ROLES.join(', ')}`,
+      },
+    });
+  }
+  return { role: known, pattern };
+}

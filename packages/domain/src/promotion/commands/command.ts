@@ -1,0 +1,68 @@
+/**
+ * What people ask of a live promotion. A command is pure: snapshot and principal in, decision or `AppError` out. It
+ * writes down what was asked and makes the promotion due; the worker that looks next carries it out by `decide`.
+ */
+import { AppError } from '../../errors/app-error.ts';
+import { concludeDraft } from '../decide/conclude.ts';
+import type { Decision } from '../decide/decision.ts';
+import type { Draft } from '../decide/draft.ts';
+import { isHeld, isSettled } from '../decide/gate-runs.ts';
+import type { GateRun, Promotion } from '../promotion.ts';
+import type { PromotionSnapshot } from '../snapshot.ts';
+import { isTerminal } from '../status.ts';
+
+export const PROMOTION_COMMANDS = ['approve', 'reject', 'cancel', 'retry'] as const;
+export type PromotionCommand = (typeof PROMOTION_COMMANDS)[number];
+
+/** Keeps the claim as it is and makes the promotion due now. */
+export function concludeCommand(draft: Draft): Decision {
+  const { workerId } = draft.promotion;
+  const nextActionAtMs = isTerminal(draft.promotion.status) ? null : draft.context.nowMs;
+  return concludeDraft(draft, { workerId, nextActionAtMs });
+}
+
+/** What may be asked of it now, for errors and for status. */
+export function possibleCommands(
+  snapshot: Pick<PromotionSnapshot, 'promotion' | 'gateRuns' | 'steps'>,
+): PromotionCommand[] {
+  const { promotion } = snapshot;
+  if (isTerminal(promotion.status)) return promotion.status === 'completed' ? [] : ['retry'];
+  const commands: PromotionCommand[] = [];
+  if (openApprovals(snapshot).length > 0) commands.push('approve', 'reject');
+  if (promotion.cancelRequestedAtMs === null) commands.push('cancel');
+  if (canRetryNow(snapshot)) commands.push('retry');
+  return commands;
+}
+
+/** Approval gates that wait for a decision. */
+export function openApprovals({ promotion, gateRuns }: Pick<PromotionSnapshot, 'promotion' | 'gateRuns'>): GateRun[] {
+  if (promotion.step !== 'evaluate_gates') return [];
+  return gateRuns.filter((run) => run.kind === 'approval' && run.state === 'waiting');
+}
+
+/** A live promotion has a failed part that a retry can give a new attempt. */
+export function canRetryNow({
+  promotion,
+  gateRuns,
+  steps,
+}: Pick<PromotionSnapshot, 'promotion' | 'gateRuns' | 'steps'>): boolean {
+  if (promotion.step === 'precheck') return steps.some((run) => run.step === 'precheck' && run.state === 'waiting');
+  if (promotion.step !== 'evaluate_gates') return false;
+  return gateRuns.some((run) => !isSettled(run) && (isHeld(run) || (run.kind === 'http' && run.state === 'waiting')));
+}
+
+export function illegalTransition(
+  snapshot: Pick<PromotionSnapshot, 'promotion' | 'gateRuns' | 'steps'>,
+  action: string,
+): AppError {
+  const promotion: Promotion = snapshot.promotion;
+  const possible = possibleCommands(snapshot).map((command) => `stella promotion ${command} ${promotion.id}`);
+  return new AppError('promotion.illegal_transition', {
+    details: {
+      action,
+      promotionId: promotion.id,
+      status: promotion.status,
+      possible: possible.length > 0 ? possible.join(', ') : `nothing; see stella promotion status ${promotion.id}`,
+    },
+  });
+}

@@ -1,0 +1,108 @@
+/** `promotion approve` and `promotion reject`: a person's decision at one approval gate (safety S9). */
+import { AppError } from '../../errors/app-error.ts';
+import { type Actor, formatActor, personOf } from '../../identity/actor.ts';
+import { authorize, type Principal } from '../../identity/authorize.ts';
+import { nearestOf } from '../../values/nearest.ts';
+import type { Decision } from '../decide/decision.ts';
+import { addEvent, makeDraft } from '../decide/draft.ts';
+import type { GateRun } from '../promotion.ts';
+import type { DecideContext, PromotionSnapshot } from '../snapshot.ts';
+import { concludeCommand, illegalTransition, openApprovals } from './command.ts';
+
+export interface ApprovalInput {
+  readonly decision: 'approved' | 'rejected';
+  /** Null: the only open approval gate. */
+  readonly gate: string | null;
+  readonly reason: string;
+}
+
+/**
+ * Errors: `auth.forbidden`, `auth.person_needed`, `auth.own_request`, `gate.not_found`, `promotion.illegal_transition`,
+ * `approval.repeated`, `input.invalid` when several gates wait and none is named.
+ */
+export function decideApproval(
+  snapshot: PromotionSnapshot,
+  context: DecideContext,
+  principal: Principal,
+  input: ApprovalInput,
+): Decision {
+  const verb = input.decision === 'approved' ? 'approve' : 'reject';
+  const { promotion } = snapshot;
+  const { actor } = principal;
+  authorize(principal, `promotion.${verb}`, { environment: promotion.environment, name: `promotion ${promotion.id}` });
+  const person = requirePerson(actor, verb);
+  if (verb === 'approve' && personOf(promotion.requestedBy) === person.id) {
+    throw new AppError('auth.own_request', { details: { actor: formatActor(actor), promotionId: promotion.id } });
+  }
+  const run = findGate(snapshot, input, verb);
+  refuseOutsider(snapshot, run, person.subject);
+  if (snapshot.approvals.some((one) => one.gateRunId === run.id && one.personId === person.id)) {
+    throw new AppError('approval.repeated', {
+      details: { actor: person.subject, gate: run.gate, promotionId: promotion.id },
+    });
+  }
+  const draft = makeDraft(snapshot, context, actor);
+  draft.newApprovals.push({
+    id: context.ids.next('apv'),
+    gateRunId: run.id,
+    gate: run.gate,
+    personId: person.id,
+    subject: person.subject,
+    decision: input.decision,
+    reason: input.reason,
+    baseReleaseId: promotion.baseReleaseId,
+    definitionHash: promotion.definitionHash,
+    atMs: context.nowMs,
+    bindingsNow: principal.bindings,
+  });
+  const type = verb === 'approve' ? 'promotion.approved' : 'promotion.rejected_by_person';
+  addEvent(
+    draft,
+    type,
+    { gate: run.gate, round: run.round, reason: input.reason, base: promotion.baseReleaseId },
+    run.gate,
+  );
+  return concludeCommand(draft);
+}
+
+function requirePerson(actor: Actor, verb: string): Extract<Actor, { kind: 'person' }> {
+  if (actor.kind === 'person') return actor;
+  throw new AppError('auth.person_needed', { details: { action: verb } });
+}
+
+function findGate(snapshot: PromotionSnapshot, input: ApprovalInput, verb: string): GateRun {
+  const open = openApprovals(snapshot);
+  if (input.gate !== null) {
+    const names = snapshot.promotion.definition.gates.map((gate) => gate.name);
+    if (!names.includes(input.gate)) {
+      const nearest = nearestOf(input.gate, names);
+      throw new AppError('gate.not_found', {
+        details: { name: input.gate, promotionId: snapshot.promotion.id, nearest },
+        ...(nearest === null ? {} : { hint: `did you mean "${nearest}"?` }),
+      });
+    }
+    const named = open.find((run) => run.gate === input.gate);
+    if (named) return named;
+    throw illegalTransition(snapshot, `${verb} gate "${input.gate}" of`);
+  }
+  const [only, ...others] = open;
+  if (!only) throw illegalTransition(snapshot, verb);
+  if (others.length > 0) {
+    const message = `several gates wait for an approval: ${open.map((run) => run.gate).join(', ')}; name one with --gate`;
+    throw new AppError('input.invalid', { details: { message } });
+  }
+  return only;
+}
+
+function refuseOutsider(snapshot: PromotionSnapshot, run: GateRun, subject: string): void {
+  const gate = snapshot.promotion.definition.gates.find((candidate) => candidate.name === run.gate);
+  if (gate?.kind !== 'approval' || gate.group === null || gate.group.includes(subject)) return;
+  throw new AppError('auth.forbidden', {
+    details: {
+      actor: subject,
+      action: 'decide',
+      object: `gate ${run.gate} of ${snapshot.promotion.id}`,
+      role: `a place in its group (${gate.group.join(', ')})`,
+    },
+  });
+}

@@ -1,0 +1,218 @@
+/** Step 1, no lock held: all gates in parallel. Every gate waits with a deadline; a verdict is set once. */
+import type {
+  ApprovalGateDefinition,
+  GateDefinition,
+  HttpGateDefinition,
+  SoakGateDefinition,
+} from '../../environment/environment-definition.ts';
+import type { GateRun } from '../promotion.ts';
+import { countApprovals } from './approvals.ts';
+import {
+  addEvent,
+  type Draft,
+  endPromotion,
+  lastAttempt,
+  moveToStep,
+  openAttempt,
+  setStepWaiting,
+  updatePromotion,
+  wakeAt,
+} from './draft.ts';
+import {
+  currentGateRuns,
+  definitionOf,
+  isHeld,
+  isSettled,
+  openGateRun,
+  setVerdict,
+  updateGateRun,
+} from './gate-runs.ts';
+import { isTerminal } from '../status.ts';
+
+/** Without a due time a soak looks again this often, besides being woken when its predecessor changes. */
+const SOAK_RECHECK_MS = 30_000;
+
+/** Opens the first round: from here on the promotion is bound to what the environment runs now. */
+export function beginGates(draft: Draft): void {
+  updatePromotion(draft, { baseReleaseId: draft.environment.releaseId });
+  for (const gate of draft.promotion.definition.gates) openGateRun(draft, gate);
+}
+
+export function decideEvaluateGates(draft: Draft): void {
+  if (isOvertaken(draft)) {
+    endOvertaken(draft);
+    return;
+  }
+  for (const run of currentGateRuns(draft)) {
+    const gate = definitionOf(draft, run);
+    if (gate && !isSettled(run)) evaluate(draft, gate, run);
+    if (isTerminal(draft.promotion.status)) return;
+  }
+  const open = currentGateRuns(draft).filter((run) => !isSettled(run));
+  if (open.length > 0) {
+    setStepWaiting(draft, `waits for ${open.map((run) => run.gate).join(', ')}`);
+    return;
+  }
+  moveToStep(draft, 'acquire_locks', {
+    state: 'succeeded',
+    message: `${draft.promotion.definition.gates.length} gates passed`,
+  });
+}
+
+/** A newer release reached the environment meanwhile: an older one never overwrites it (safety S11). */
+export function isOvertaken(draft: Draft): boolean {
+  return draft.environment.releaseNumber > draft.snapshot.release.number;
+}
+
+export function endOvertaken(draft: Draft): void {
+  const newer = draft.snapshot.base?.name ?? `release ${draft.environment.releaseNumber}`;
+  const message = `${newer} reached ${draft.promotion.environment} first`;
+  endPromotion(draft, 'superseded', { code: 'promotion.overtaken', message }, 'skipped');
+}
+
+function evaluate(draft: Draft, gate: GateDefinition, run: GateRun): void {
+  switch (gate.kind) {
+    case 'http':
+      evaluateHttp(draft, gate, run);
+      break;
+    case 'approval':
+      evaluateApproval(draft, gate, run);
+      break;
+    case 'soak':
+      evaluateSoak(draft, gate, run);
+      break;
+  }
+}
+
+function evaluateHttp(draft: Draft, gate: HttpGateDefinition, run: GateRun): void {
+  const { nowMs } = draft.context;
+  const attempt = run.attemptCount > 0 ? lastAttempt(draft, 'gate', run.gate) : null;
+  if (attempt && attempt.result === null) return;
+  if (attempt?.result && run.state === 'evaluating') {
+    const { outcome, message } = attempt.result;
+    if (outcome === 'passed') setVerdict(draft, run, 'passed', message);
+    else if (outcome === 'failed') refuse(draft, run, message);
+    else
+      noteUnanswered(draft, gate, {
+        run,
+        outcome: outcome === 'timeout' ? 'timeout' : 'error',
+        message,
+        endedAtMs: attempt.result.endedAtMs,
+      });
+    return;
+  }
+  if (isHeld(run)) {
+    decideHeld(draft, gate, run);
+    return;
+  }
+  if (run.nextAttemptAtMs !== null && nowMs < run.nextAttemptAtMs && draft.promotion.retryRequestedAtMs === null) {
+    wakeAt(draft, run.nextAttemptAtMs);
+    return;
+  }
+  openGateAttempt(draft, gate, run);
+}
+
+function openGateAttempt(draft: Draft, gate: HttpGateDefinition, run: GateRun): void {
+  openAttempt(draft, { purpose: 'gate', subject: run.gate, gateRunId: run.id, timeoutMs: gate.timeoutMs });
+  updateGateRun(draft, run, {
+    state: 'evaluating',
+    attemptCount: run.attemptCount + 1,
+    nextAttemptAtMs: null,
+    heldUntilMs: null,
+  });
+}
+
+interface Unanswered {
+  readonly run: GateRun;
+  readonly outcome: 'timeout' | 'error';
+  readonly message: string;
+  readonly endedAtMs: number;
+}
+
+/** No verdict: another attempt after the pause, or, after the last one, the hold in which people can act. */
+function noteUnanswered(
+  draft: Draft,
+  gate: HttpGateDefinition,
+  { run, outcome, message, endedAtMs }: Unanswered,
+): void {
+  if (run.attemptCount < run.attemptLimit) {
+    const nextAttemptAtMs = endedAtMs + gate.backoffMs * 2 ** Math.min(run.attemptCount - 1, 16);
+    updateGateRun(draft, run, { state: 'waiting', nextAttemptAtMs, message });
+    wakeAt(draft, nextAttemptAtMs);
+    return;
+  }
+  const heldUntilMs = draft.context.nowMs + draft.snapshot.settings['gates.holdFor'];
+  const held = updateGateRun(draft, run, { state: outcome, heldUntilMs, nextAttemptAtMs: null, message });
+  addEvent(draft, 'gate.held', { gate: run.gate, outcome, message, attempts: run.attemptCount }, run.gate);
+  decideHeld(draft, gate, held);
+}
+
+function decideHeld(draft: Draft, gate: HttpGateDefinition, run: GateRun): void {
+  const heldUntilMs = run.heldUntilMs ?? draft.context.nowMs;
+  if (draft.promotion.retryRequestedAtMs !== null) {
+    const renewed = updateGateRun(draft, run, { attemptLimit: run.attemptCount + 1 + gate.retryCount });
+    openGateAttempt(draft, gate, renewed);
+    return;
+  }
+  if (draft.context.nowMs >= heldUntilMs) {
+    const message = `gate ${run.gate} gave no verdict in ${run.attemptCount} attempts and its hold ended; last: ${run.message}`;
+    endPromotion(draft, 'failed', { code: 'gate.hold_ended', message }, 'errored');
+    return;
+  }
+  wakeAt(draft, heldUntilMs);
+}
+
+/** A gate's verdict said no: the promotion ends `rejected`. */
+function refuse(draft: Draft, run: GateRun, message: string): void {
+  setVerdict(draft, run, 'failed', message);
+  endPromotion(draft, 'rejected', { code: 'gate.failed', message: `gate ${run.gate} said no: ${message}` });
+}
+
+function evaluateApproval(draft: Draft, gate: ApprovalGateDefinition, run: GateRun): void {
+  const rejection = draft.snapshot.approvals.find((one) => one.gateRunId === run.id && one.decision === 'rejected');
+  if (rejection) {
+    setVerdict(draft, run, 'failed', `${rejection.subject}: ${rejection.reason}`);
+    const message = `${rejection.subject} rejected at gate ${run.gate}: ${rejection.reason}`;
+    endPromotion(draft, 'rejected', { code: 'gate.rejected', message });
+    return;
+  }
+  const count = countApprovals(draft, gate, run);
+  if (count >= gate.count) {
+    setVerdict(draft, run, 'passed', `${count} of ${gate.count} approved`);
+    return;
+  }
+  const message = `${count} of ${gate.count} approved`;
+  if (run.message !== message) updateGateRun(draft, run, { message });
+  waitUntilDeadline(draft, run);
+}
+
+function evaluateSoak(draft: Draft, gate: SoakGateDefinition, run: GateRun): void {
+  const places = draft.snapshot.predecessors.filter((one) => gate.environments.includes(one.name));
+  const missing = places.filter((one) => one.releaseId !== draft.promotion.releaseId || one.state !== 'whole');
+  if (missing.length > 0 || places.length < gate.environments.length) {
+    const message = `does not run whole in ${missing.map((one) => one.name).join(', ')}`;
+    if (run.dueAtMs !== null || run.message !== message) updateGateRun(draft, run, { dueAtMs: null, message });
+    wakeAt(draft, draft.context.nowMs + SOAK_RECHECK_MS);
+    waitUntilDeadline(draft, run);
+    return;
+  }
+  const dueAtMs = Math.max(...places.map((one) => one.releasedAtMs ?? 0)) + gate.durationMs;
+  if (draft.context.nowMs >= dueAtMs) {
+    setVerdict(draft, run, 'passed', `ran whole in ${gate.environments.join(', ')} for long enough`);
+    return;
+  }
+  if (run.dueAtMs !== dueAtMs)
+    updateGateRun(draft, run, { dueAtMs, message: `soaks in ${gate.environments.join(', ')}` });
+  wakeAt(draft, dueAtMs);
+  waitUntilDeadline(draft, run);
+}
+
+function waitUntilDeadline(draft: Draft, run: GateRun): void {
+  const deadlineAtMs = run.deadlineAtMs ?? draft.context.nowMs;
+  if (draft.context.nowMs < deadlineAtMs) {
+    wakeAt(draft, deadlineAtMs);
+    return;
+  }
+  const message = `gate ${run.gate} was not settled before its deadline`;
+  endPromotion(draft, 'failed', { code: 'gate.deadline', message });
+}

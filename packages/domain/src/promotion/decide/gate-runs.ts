@@ -1,0 +1,84 @@
+/** The gate runs of a promotion as a whole: which is current, which is settled, and the opening of new rounds. */
+import type { GateDefinition } from '../../environment/environment-definition.ts';
+import { ATTEMPT_GATE_KINDS, gateMeaningHash } from '../../environment/environment-definition.ts';
+import type { GateRun } from '../promotion.ts';
+import { addEvent, type Draft, noteProgress } from './draft.ts';
+
+/** Rounds opened because a verdict expired; a changed base is not counted. */
+export const GATE_ROUNDS_MAX = 3;
+
+/** The newest round of each gate, in the order of the definition. */
+export function currentGateRuns(draft: Draft): GateRun[] {
+  return draft.promotion.definition.gates.flatMap((gate) => {
+    const runs = draft.gateRuns.filter((run) => run.gate === gate.name);
+    const newest = runs.sort((a, b) => a.round - b.round).at(-1);
+    return newest ? [newest] : [];
+  });
+}
+
+/** A verdict was given, or the gate was stepped around. */
+export function isSettled(run: GateRun): boolean {
+  return run.state === 'passed' || run.state === 'failed' || run.state === 'skipped';
+}
+
+/** Its attempts are used up without a verdict, and people may still act. */
+export function isHeld(run: GateRun): boolean {
+  return run.heldUntilMs !== null && (run.state === 'timeout' || run.state === 'error');
+}
+
+export function updateGateRun(draft: Draft, run: GateRun, patch: Partial<GateRun>): GateRun {
+  const next = { ...run, ...patch };
+  draft.gateRuns = draft.gateRuns.map((other) => (other.id === run.id ? next : other));
+  return next;
+}
+
+/** A verdict is set once (safety S7): a run that has one is left as it is. */
+export function setVerdict(draft: Draft, run: GateRun, verdict: 'passed' | 'failed', message: string): void {
+  if (run.verdict !== null) return;
+  const { nowMs } = draft.context;
+  const validForMs = definitionOf(draft, run)?.validForMs ?? 0;
+  updateGateRun(draft, run, {
+    state: verdict,
+    verdict,
+    verdictAtMs: nowMs,
+    validUntilMs: verdict === 'passed' ? nowMs + validForMs : null,
+    heldUntilMs: null,
+    nextAttemptAtMs: null,
+    message,
+  });
+  noteProgress(draft);
+  addEvent(draft, 'gate.verdict', { gate: run.gate, round: run.round, verdict, message }, run.gate);
+}
+
+export function definitionOf(draft: Draft, run: GateRun): GateDefinition | null {
+  return draft.promotion.definition.gates.find((gate) => gate.name === run.gate) ?? null;
+}
+
+/** A new round of one gate; the first when there was none. */
+export function openGateRun(draft: Draft, gate: GateDefinition): GateRun {
+  const { nowMs, ids } = draft.context;
+  const round = draft.gateRuns.filter((run) => run.gate === gate.name).length + 1;
+  const hasAttempts = (ATTEMPT_GATE_KINDS as readonly string[]).includes(gate.kind);
+  const run: GateRun = {
+    id: ids.next('gtr'),
+    gate: gate.name,
+    kind: gate.kind,
+    meaningHash: gateMeaningHash(gate),
+    round,
+    state: hasAttempts ? 'pending' : 'waiting',
+    attemptCount: 0,
+    attemptLimit: gate.kind === 'http' ? 1 + gate.retryCount : 1,
+    nextAttemptAtMs: hasAttempts ? nowMs : null,
+    deadlineAtMs: gate.kind === 'http' ? null : nowMs + gate.deadlineMs,
+    heldUntilMs: null,
+    verdict: null,
+    verdictAtMs: null,
+    validUntilMs: null,
+    dueAtMs: null,
+    startedAtMs: nowMs,
+    message: '',
+  };
+  draft.gateRuns.push(run);
+  addEvent(draft, 'gate.opened', { gate: gate.name, kind: gate.kind, round }, gate.name);
+  return run;
+}

@@ -1,0 +1,99 @@
+/**
+ * The right to deploy, as one predicate (safety S8, S9, S11). It is asked before the locks are taken and again in the
+ * transaction that writes the deploy intent, while the environment's row is held.
+ */
+import { addEvent, type Draft, moveToStep, releaseLocks, updatePromotion } from './draft.ts';
+import { countApprovals } from './approvals.ts';
+import { currentGateRuns, definitionOf, GATE_ROUNDS_MAX, openGateRun, updateGateRun } from './gate-runs.ts';
+import type { GateRun } from '../promotion.ts';
+import { endPromotion } from './draft.ts';
+
+export type Obstacle =
+  | { readonly kind: 'gate_open'; readonly gate: string }
+  | { readonly kind: 'gate_expired'; readonly run: GateRun }
+  | { readonly kind: 'approval_insufficient'; readonly run: GateRun }
+  | { readonly kind: 'base_changed'; readonly run: GateRun }
+  | { readonly kind: 'predecessor_missing'; readonly environment: string };
+
+/** Empty: the deploy may be written. */
+export function obstaclesOf(draft: Draft): Obstacle[] {
+  const { promotion, context, snapshot } = draft;
+  const runs = currentGateRuns(draft);
+  const obstacles: Obstacle[] = [];
+  for (const gate of promotion.definition.gates) {
+    const run = runs.find((candidate) => candidate.gate === gate.name);
+    if (run?.verdict !== 'passed') {
+      obstacles.push({ kind: 'gate_open', gate: gate.name });
+    } else if (run.validUntilMs !== null && context.nowMs >= run.validUntilMs) {
+      obstacles.push({ kind: 'gate_expired', run });
+    } else if (gate.kind === 'approval') {
+      if (draft.environment.releaseId !== promotion.baseReleaseId) obstacles.push({ kind: 'base_changed', run });
+      else if (countApprovals(draft, gate, run) < gate.count) obstacles.push({ kind: 'approval_insufficient', run });
+    }
+  }
+  for (const name of promotion.definition.promotesFrom) {
+    const place = snapshot.predecessors.find((one) => one.name === name);
+    if (!place || place.completedAtMs === null) obstacles.push({ kind: 'predecessor_missing', environment: name });
+  }
+  return obstacles;
+}
+
+/**
+ * Sends the promotion back to its gates when one of them no longer counts: true when it did (or when it had to end).
+ * The ticket and the locks go back, so that it delays nobody meanwhile.
+ */
+export function reopenGates(draft: Draft): boolean {
+  const obstacles = obstaclesOf(draft);
+  if (obstacles.length === 0) {
+    if (draft.promotion.baseReleaseId !== draft.environment.releaseId) noteBase(draft);
+    return false;
+  }
+  const missing = obstacles.find((one) => one.kind === 'predecessor_missing');
+  if (missing) {
+    const message = `the release has not completed in ${missing.environment}`;
+    endPromotion(draft, 'failed', { code: 'promotion.not_in_predecessor', message });
+    return true;
+  }
+  const expired = obstacles.find(
+    (one) => one.kind === 'gate_expired' && countedRounds(draft, one.run.gate) >= GATE_ROUNDS_MAX,
+  );
+  if (expired?.kind === 'gate_expired') {
+    const message = `gate ${expired.run.gate} expired in ${GATE_ROUNDS_MAX} rounds`;
+    endPromotion(draft, 'failed', { code: 'gate.rounds', message });
+    return true;
+  }
+  noteBase(draft);
+  for (const obstacle of obstacles) if ('run' in obstacle) openNextRound(draft, obstacle.run, obstacle.kind);
+  if (draft.locks.length > 0) releaseLocks(draft, 'gates opened again');
+  updatePromotion(draft, { ticket: null, deployDeadlineAtMs: null });
+  moveToStep(draft, 'evaluate_gates', {
+    state: 'waiting',
+    message: `gates opened again: ${obstacles.map((one) => one.kind).join(', ')}`,
+  });
+  return true;
+}
+
+/** From now on the promotion is bound to what the environment runs now. */
+function noteBase(draft: Draft): void {
+  const { baseReleaseId } = draft.promotion;
+  const { releaseId } = draft.environment;
+  if (baseReleaseId === releaseId) return;
+  addEvent(draft, 'promotion.base_changed', { from: baseReleaseId, to: releaseId });
+  updatePromotion(draft, { baseReleaseId: releaseId });
+}
+
+function openNextRound(draft: Draft, run: GateRun, reason: string): void {
+  const gate = definitionOf(draft, run);
+  if (!gate) return;
+  updateGateRun(draft, run, { state: 'expired', message: reason });
+  addEvent(draft, 'gate.expired', { gate: run.gate, round: run.round, reason }, run.gate);
+  openGateRun(draft, gate);
+}
+
+/** Rounds that ended because time ran out; those opened by a changed base are not counted. */
+function countedRounds(draft: Draft, gate: string): number {
+  const expired = draft.gateRuns.filter(
+    (run) => run.gate === gate && run.state === 'expired' && run.message === 'gate_expired',
+  );
+  return expired.length + 1;
+}

@@ -1,0 +1,75 @@
+/**
+ * Step 0, no lock held: every target is probed and every artifact looked for, so that something broken is named before
+ * anybody is asked to approve. With `precheck: required` it is repeated until it passes or its hold ends.
+ */
+import type { Attempt, AttemptPurpose } from '../promotion.ts';
+import { beginGates } from './evaluate-gates.ts';
+import {
+  type Draft,
+  endPromotion,
+  lastAttempt,
+  moveToStep,
+  openAttempt,
+  setStepWaiting,
+  stepRun,
+  wakeAt,
+} from './draft.ts';
+
+interface Probe {
+  readonly purpose: AttemptPurpose;
+  readonly subject: string;
+}
+
+function probesOf(draft: Draft): Probe[] {
+  return [
+    ...draft.promotion.definition.targets.map((target) => ({
+      purpose: 'precheck_target' as const,
+      subject: target.name,
+    })),
+    ...draft.snapshot.release.components.map((one) => ({ purpose: 'precheck_artifact' as const, subject: one.name })),
+  ];
+}
+
+export function decidePrecheck(draft: Draft): void {
+  const latest = probesOf(draft).map((probe) => ({ probe, attempt: lastAttempt(draft, probe.purpose, probe.subject) }));
+  for (const { probe, attempt } of latest) if (!attempt) openProbe(draft, probe);
+  const attempts = latest.flatMap(({ attempt }) => (attempt ? [attempt] : []));
+  if (attempts.length < latest.length || attempts.some((attempt) => attempt.result === null)) return;
+
+  const broken = attempts.filter((attempt) => attempt.result?.outcome !== 'succeeded');
+  if (broken.length === 0) {
+    passPrecheck(draft, 'every target and artifact answered');
+    return;
+  }
+  const words = broken.map((attempt) => `${attempt.subject}: ${attempt.result?.message ?? ''}`).join('; ');
+  if (draft.promotion.definition.precheck === 'warn') passPrecheck(draft, `went on with a warning: ${words}`);
+  else holdPrecheck(draft, broken, words);
+}
+
+function passPrecheck(draft: Draft, message: string): void {
+  moveToStep(draft, 'evaluate_gates', { state: 'succeeded', message });
+  beginGates(draft);
+}
+
+function holdPrecheck(draft: Draft, broken: readonly Attempt[], words: string): void {
+  const { nowMs } = draft.context;
+  const { settings } = draft.snapshot;
+  const startedAtMs = stepRun(draft, 'precheck').startedAtMs ?? draft.promotion.createdAtMs;
+  const heldUntilMs = startedAtMs + settings['precheck.holdFor'];
+  if (nowMs >= heldUntilMs) {
+    endPromotion(draft, 'failed', { code: 'precheck.failed', message: words });
+    return;
+  }
+  const lastEndMs = Math.max(...broken.map((attempt) => attempt.result?.endedAtMs ?? 0));
+  const againAtMs = lastEndMs + settings['precheck.interval'];
+  if (nowMs >= againAtMs || draft.promotion.retryRequestedAtMs !== null) {
+    for (const attempt of broken) openProbe(draft, attempt);
+    return;
+  }
+  setStepWaiting(draft, words);
+  wakeAt(draft, Math.min(againAtMs, heldUntilMs));
+}
+
+function openProbe(draft: Draft, { purpose, subject }: Probe): void {
+  openAttempt(draft, { purpose, subject, timeoutMs: draft.snapshot.settings['probe.timeout'] });
+}

@@ -1,0 +1,24 @@
+/** Whose turn it is: FIFO by ticket, higher priority first. */
+import type { LiveStatus } from '../status.ts';
+import { priorityRank } from '../status.ts';
+import type { LockHolder, Waiter } from '../snapshot.ts';
+import type { Draft } from './draft.ts';
+import { stepRun } from './draft.ts';
+
+/** Waiters that go before this promotion; all of them while it has no ticket yet. */
+export function waitersAhead(draft: Draft, waiters: readonly Waiter[]): Waiter[] {
+  const { ticket, priority } = draft.promotion;
+  return waiters.filter((waiter) => {
+    const rank = priorityRank(waiter.priority) - priorityRank(priority);
+    return rank < 0 || (rank === 0 && (ticket === null || waiter.ticket < ticket));
+  });
+}
+
+/** A live holder or an older ticket, after `locks.timeout`, is a matter of turn; a stale holder is not. */
+export function queueStatus(draft: Draft): LiveStatus {
+  const sinceMs = stepRun(draft, 'acquire_locks').startedAtMs ?? draft.context.nowMs;
+  const isPatient = draft.context.nowMs - sinceMs >= draft.snapshot.settings['locks.timeout'];
+  const holder: LockHolder | null = draft.context.guard?.holder ?? null;
+  if (!isPatient || holder?.isStale) return 'in_progress';
+  return draft.promotion.ticket === null ? 'in_progress' : 'queued';
+}

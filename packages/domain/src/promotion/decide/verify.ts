@@ -1,0 +1,73 @@
+/**
+ * Step 5: every target itself reports the promised digest and is healthy. The transaction that ends it sets the
+ * environment's current release, completes the promotion and releases the locks.
+ */
+import type { Digest } from '../../values/digest.ts';
+import type { Release } from '../../release/release.ts';
+import type { Attempt } from '../promotion.ts';
+import {
+  applyOnFailure,
+  endedAttempts,
+  isPastDeadline,
+  remainingMs,
+  retryable,
+  targetNames,
+  wordsOf,
+} from './deploy.ts';
+import { addEvent, type Draft, endPromotion, openAttempt, requireGuard } from './draft.ts';
+
+export function beginVerify(draft: Draft): void {
+  for (const subject of targetNames(draft))
+    openAttempt(draft, { purpose: 'verify', subject, timeoutMs: remainingMs(draft) });
+}
+
+/** The digest that a target must report when it runs `release`; null when the release has no such component. */
+export function promisedDigest(draft: Draft, release: Release, targetName: string): Digest | null {
+  const target = draft.promotion.definition.targets.find((one) => one.name === targetName);
+  return release.components.find((component) => component.name === target?.component)?.digest ?? null;
+}
+
+/** Observed, healthy, and the digest is the promised one. */
+export function isAsPromised(draft: Draft, release: Release, attempt: Attempt): boolean {
+  return (
+    attempt.result?.outcome === 'succeeded' && attempt.result.digest === promisedDigest(draft, release, attempt.subject)
+  );
+}
+
+export function decideVerify(draft: Draft): void {
+  const attempts = endedAttempts(draft, 'verify', targetNames(draft));
+  if (!attempts) return;
+  if (draft.promotion.cancelRequestedAtMs !== null) {
+    applyOnFailure(draft, { code: 'promotion.cancelled', message: 'cancelled during the verification' });
+    return;
+  }
+  const { release } = draft.snapshot;
+  const bad = attempts.filter((attempt) => !isAsPromised(draft, release, attempt));
+  if (bad.length === 0) {
+    complete(draft, attempts.length);
+    return;
+  }
+  const again = retryable(draft, bad);
+  if (again.length === bad.length) {
+    for (const { subject } of again) openAttempt(draft, { purpose: 'verify', subject, timeoutMs: remainingMs(draft) });
+    return;
+  }
+  const code = isPastDeadline(draft) ? 'deploy.deadline' : 'verify.failed';
+  applyOnFailure(draft, { code, message: wordsOf(bad) });
+}
+
+function complete(draft: Draft, targetCount: number): void {
+  if (!requireGuard(draft)) return;
+  const { release } = draft.snapshot;
+  const { nowMs } = draft.context;
+  const from = draft.environment.releaseId;
+  draft.environment = {
+    ...draft.environment,
+    releaseId: release.id,
+    releaseNumber: release.number,
+    releasedAtMs: nowMs,
+    state: 'whole',
+  };
+  addEvent(draft, 'environment.released', { from, to: release.id, targets: targetCount }, draft.environment.name);
+  endPromotion(draft, 'completed', null, 'succeeded');
+}

@@ -1,0 +1,69 @@
+/** All that `decide` may look at, read in one transaction. */
+import type { Fence } from '../locks/fence.ts';
+import type { Release } from '../release/release.ts';
+import type { Settings } from '../settings/settings.ts';
+import type { IdSource, LockId, PromotionId } from '../values/ids.ts';
+import type { InstantMs } from '../values/instant.ts';
+import type { Approval, Attempt, EnvironmentStatus, GateRun, Lock, Promotion, StepRun } from './promotion.ts';
+import type { Priority } from './status.ts';
+
+export interface PromotionSnapshot {
+  readonly promotion: Promotion;
+  readonly release: Release;
+  readonly steps: readonly StepRun[];
+  readonly gateRuns: readonly GateRun[];
+  /** By number; the ones of earlier rounds included. */
+  readonly attempts: readonly Attempt[];
+  readonly approvals: readonly Approval[];
+  /** Own live locks. */
+  readonly locks: readonly Lock[];
+  readonly environment: EnvironmentStatus;
+  /** The release that the environment ran when it was last verified; null before the first. */
+  readonly base: Release | null;
+  /** One per environment of `promotesFrom`. */
+  readonly predecessors: readonly PredecessorStatus[];
+  readonly settings: Settings;
+}
+
+export interface PredecessorStatus extends EnvironmentStatus {
+  /** When this release last completed there; null when it never did. */
+  readonly completedAtMs: InstantMs | null;
+}
+
+/**
+ * What may be looked at, and drawn, only while the transaction holds the environment's row `for update`: everything
+ * that decides about the queue, locks, fences and the right to deploy (safety S1, S2, S8).
+ */
+export interface EnvironmentGuard {
+  /** The live lock of another promotion on the environment; null when it is free. */
+  readonly holder: LockHolder | null;
+  /** Other live promotions that wait for this environment's lock. */
+  readonly waiters: readonly Waiter[];
+  /** Drawn for this transaction; unused numbers leave a gap, which is fine. */
+  readonly ticket: number;
+  readonly fence: Fence;
+}
+
+export interface LockHolder {
+  readonly lockId: LockId;
+  readonly promotionId: PromotionId;
+  /** Nobody works for the holder: it ended, or its claim expired without a next action. */
+  readonly isStale: boolean;
+}
+
+export interface Waiter {
+  readonly promotionId: PromotionId;
+  readonly ticket: number;
+  readonly priority: Priority;
+}
+
+export interface DecideContext {
+  /** By the database's clock. */
+  readonly nowMs: InstantMs;
+  /** For new gate runs and locks. */
+  readonly ids: IdSource;
+  /** Null: not guarded; a decision that needs it answers `needsGuard`. */
+  readonly guard: EnvironmentGuard | null;
+  /** The claim was taken over from a worker that did not give it back. True for one call only. */
+  readonly isTakeover: boolean;
+}

@@ -1,0 +1,119 @@
+/**
+ * Every number that an operator may want to change: named, with unit, range, default and reason. Durations are
+ * written as `30s`, `24h` and kept as milliseconds; counts and bytes are whole numbers.
+ */
+import { AppError } from '../errors/app-error.ts';
+import { formatDuration, parseDuration } from '../values/duration.ts';
+
+export type SettingUnit = 'duration' | 'count' | 'bytes';
+
+interface SettingEntry {
+  readonly unit: SettingUnit;
+  readonly standard: number;
+  readonly min: number;
+  readonly max: number;
+  readonly purpose: string;
+}
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+const duration = (standard: number, min: number, max: number, purpose: string): SettingEntry => ({
+  unit: 'duration',
+  standard,
+  min,
+  max,
+  purpose,
+});
+
+export const SETTINGS = {
+  'stuck.after': duration(
+    10 * MINUTE,
+    1 * SECOND,
+    20 * MINUTE,
+    'in_progress without progress for so long counts as stalled',
+  ),
+  'locks.timeout': duration(
+    30 * SECOND,
+    1 * SECOND,
+    1 * HOUR,
+    'a wait for a lock is shown as in_progress for so long, then as queued',
+  ),
+  'queue.maxWait': duration(24 * HOUR, 1 * MINUTE, 30 * DAY, 'a promotion that got no lock for so long fails'),
+  'gates.holdFor': duration(
+    60 * MINUTE,
+    1 * SECOND,
+    7 * DAY,
+    'after its last attempt a gate without verdict is held for so long',
+  ),
+  'precheck.holdFor': duration(
+    60 * MINUTE,
+    1 * SECOND,
+    7 * DAY,
+    'a precheck that does not pass is repeated for so long',
+  ),
+  'precheck.interval': duration(30 * SECOND, 1 * SECOND, 1 * HOUR, 'pause before a precheck is repeated'),
+  'probe.timeout': duration(10 * SECOND, 100, 30 * SECOND, 'deadline of one probe of a target or artifact'),
+  'retention.attemptOutput': duration(
+    90 * DAY,
+    1 * HOUR,
+    3_650 * DAY,
+    'captured output of attempts is kept for so long',
+  ),
+  'retention.idempotencyKeys': duration(
+    72 * HOUR,
+    1 * HOUR,
+    30 * DAY,
+    'a repeated Idempotency-Key gets the same answer for so long',
+  ),
+  'retention.events': duration(
+    3_650 * DAY,
+    1 * DAY,
+    3_650 * DAY,
+    'audit events are kept for so long after their promotion ended',
+  ),
+  'limits.promotionEvents': {
+    unit: 'count',
+    standard: 5_000,
+    min: 100,
+    max: 100_000,
+    purpose: 'events of one promotion; its repeats stop there',
+  },
+  'limits.attemptOutput': {
+    unit: 'bytes',
+    standard: 16_384,
+    min: 256,
+    max: 1_048_576,
+    purpose: 'captured output of one attempt',
+  },
+} as const satisfies Record<string, SettingEntry>;
+
+export type SettingKey = keyof typeof SETTINGS;
+export const SETTING_KEYS = Object.keys(SETTINGS) as readonly SettingKey[];
+
+/** Milliseconds, counts or bytes by key. */
+export type Settings = Readonly<Record<SettingKey, number>>;
+
+export const STANDARD_SETTINGS: Settings = Object.fromEntries(
+  SETTING_KEYS.map((key) => [key, SETTINGS[key].standard]),
+) as Settings;
+
+/** Text → value of that setting. Throws `config.invalid` with the allowed range. */
+export function parseSetting(key: SettingKey, text: string): number {
+  const entry: SettingEntry = SETTINGS[key];
+  const show = (value: number): string => (entry.unit === 'duration' ? formatDuration(value) : String(value));
+  const refuse = (message: string, cause?: unknown): AppError =>
+    new AppError('config.invalid', { details: { name: key, message }, cause });
+  let value: number;
+  try {
+    value = entry.unit === 'duration' ? parseDuration(text) : Number(text);
+  } catch (error) {
+    throw refuse(error instanceof Error ? error.message : 'not a duration', error);
+  }
+  if (!Number.isInteger(value) || value < entry.min || value > entry.max) {
+    throw refuse(`"${text}" is outside of ${show(entry.min)} to ${show(entry.max)}`);
+  }
+  return value;
+}

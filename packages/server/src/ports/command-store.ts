@@ -1,0 +1,129 @@
+/**
+ * What the API's writes ask of the database: one transaction per request, in which the effect, its audit events and its
+ * idempotency key are written together (safety S6, S12).
+ */
+import type {
+  Actor,
+  AutomationId,
+  DecideContext,
+  Decision,
+  Digest,
+  EnvironmentDefinition,
+  EnvironmentStatus,
+  EventDraft,
+  LockId,
+  PersonId,
+  PredecessorStatus,
+  PromotionId,
+  PromotionSnapshot,
+  Release,
+  ReleaseComponent,
+  RoleBinding,
+  TokenId,
+} from '@stella/domain';
+
+/** Names a request so that its repeat gets the same answer. */
+export interface IdempotencyRequest {
+  /** Of the caller: person or automation. */
+  readonly actorId: string;
+  /** `POST /api/v1/promotions`. */
+  readonly route: string;
+  /** As the caller sent it, at most 200 characters. */
+  readonly key: string;
+  readonly bodyHash: Digest;
+}
+
+export interface StoredAnswer {
+  readonly status: number;
+  /** JSON value. */
+  readonly body: unknown;
+}
+
+export interface CommandStore {
+  /**
+   * Runs `work` in one transaction and keeps its answer under the idempotency key. A repeat answers what was kept,
+   * without running `work`. Errors: `idempotency.mismatch`, `idempotency.in_flight`, `database.unavailable`, and
+   * whatever `work` throws, after which nothing was written.
+   */
+  transact(
+    idempotency: IdempotencyRequest | null,
+    work: (tx: CommandTransaction) => Promise<StoredAnswer>,
+  ): Promise<StoredAnswer>;
+}
+
+export interface CommandTransaction {
+  /** The database's clock at the start of the transaction. */
+  readonly nowMs: number;
+
+  /** Row of the promotion `for update`; null when there is none. */
+  lockPromotion(id: PromotionId): Promise<PromotionSnapshot | null>;
+  /** After `lockPromotion` only: locks the environment's row and reads what only its holder may look at. */
+  guard(
+    snapshot: PromotionSnapshot,
+  ): Promise<{ snapshot: PromotionSnapshot; guard: NonNullable<DecideContext['guard']> }>;
+  /** Writes what a command decided. `promotion.live_exists` when another live one has this release and environment. */
+  writeDecision(decision: Decision): Promise<void>;
+  /** The promotion that holds a live lock; null when the lock is not live or not known. */
+  findLockHolder(id: LockId): Promise<{ promotionId: PromotionId; isStale: boolean } | null>;
+
+  /** All that `planPromotion` needs; the environment's row is locked `for share`. Null: no such environment. */
+  readEntry(environment: string, release: Release): Promise<EnvironmentEntry | null>;
+  insertPromotion(decision: Decision): Promise<void>;
+  insertRelease(release: { name: string; components: readonly ReleaseComponent[] }, actor: Actor): Promise<Release>;
+
+  /** Every environment, locked `for update` in order of name. */
+  lockEnvironments(): Promise<readonly EnvironmentRecord[]>;
+  /** New version of the definition; raises `policy_revision`. */
+  writeDefinition(definition: EnvironmentDefinition, actor: Actor): Promise<EnvironmentRecord>;
+  removeEnvironment(name: string): Promise<void>;
+  /** Live promotions of an environment, at most 10. */
+  livePromotionsOf(environment: string): Promise<readonly PromotionId[]>;
+
+  insertPerson(person: NewPerson): Promise<{ id: PersonId }>;
+  insertEnrolment(enrolment: { codeHash: Digest; personId: PersonId; expiresAtMs: number }): Promise<void>;
+  /** Marks the code used and answers whose it is; null when unknown, used or expired. */
+  useEnrolment(codeHash: Digest): Promise<{ personId: PersonId; subject: string } | null>;
+  insertToken(token: NewToken): Promise<void>;
+  /** Idempotent; null when there is no such token. */
+  revokeToken(id: TokenId): Promise<{ revokedAtMs: number } | null>;
+  /** The automation of that name, made when there is none. */
+  ensureAutomation(name: string, personId: PersonId, bindings: readonly RoleBinding[]): Promise<{ id: AutomationId }>;
+
+  /** Events outside of a promotion; a promotion's own are written with its decision. */
+  writeEvents(events: readonly EventDraft[]): Promise<void>;
+}
+
+export interface EnvironmentEntry {
+  readonly record: EnvironmentRecord;
+  readonly status: EnvironmentStatus;
+  readonly base: Release | null;
+  readonly predecessors: readonly PredecessorStatus[];
+}
+
+export interface EnvironmentRecord {
+  readonly definition: EnvironmentDefinition;
+  /** 1, 2, 3 …, one per applied change. */
+  readonly version: number;
+  readonly hash: Digest;
+  readonly appliedAtMs: number;
+}
+
+export interface NewPerson {
+  readonly issuer: string;
+  readonly subject: string;
+  readonly bindings: readonly RoleBinding[];
+  /** Null for the first admin, whom the server itself enrols. */
+  readonly enrolledBy: PersonId | null;
+}
+
+export interface NewToken {
+  readonly id: TokenId;
+  /** SHA-256 of the token; the token itself is never stored. */
+  readonly tokenHash: Digest;
+  readonly owner:
+    | { readonly kind: 'person'; readonly id: PersonId }
+    | { readonly kind: 'automation'; readonly id: AutomationId };
+  readonly mintedBy: PersonId | null;
+  readonly name: string;
+  readonly expiresAtMs: number;
+}

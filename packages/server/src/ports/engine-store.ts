@@ -1,0 +1,83 @@
+/**
+ * What the worker asks of the database. Every method is one transaction and has a deadline. Implementations:
+ * PostgreSQL (`store/`). Instants come from the database's clock.
+ */
+import type {
+  AttemptResult,
+  DecideContext,
+  Decision,
+  PromotionId,
+  PromotionSnapshot,
+  Settings,
+  WorkerId,
+} from '@stella/domain';
+
+export interface Claim {
+  readonly promotionId: PromotionId;
+  /** Raised by the claim; every write of the worker names it (safety S3). */
+  readonly claimEpoch: number;
+  /** The previous claim was not given back. */
+  readonly isTakeover: boolean;
+}
+
+export interface DueWork {
+  /** Newly claimed for this worker. */
+  readonly claimed: readonly Claim[];
+  /** Already this worker's, and due: a timer ran out or somebody asked for something. */
+  readonly owned: readonly PromotionId[];
+}
+
+/** The outcome of an effect; inserted once by operation id, whatever became of the claim meanwhile (safety S3). */
+export interface OutcomeRecord {
+  readonly operationId: string;
+  readonly result: Omit<AttemptResult, 'endedAtMs'>;
+}
+
+export type TickResult =
+  /** Written (or nothing had to be); `snapshot` is what `decide` saw. */
+  | { readonly kind: 'written'; readonly snapshot: PromotionSnapshot; readonly decision: Decision }
+  /** Another worker has the promotion, or it has none: stop at once. The outcomes are kept as `late`. */
+  | { readonly kind: 'claim_lost' };
+
+export type DecideCallback = (
+  snapshot: PromotionSnapshot,
+  context: DecideContext,
+  ended: readonly string[],
+) => Decision;
+
+/** A worker's own session, by which others see that its process lives. */
+export interface WorkerSession {
+  readonly pid: number;
+  /** RFC 3339 as the database prints it, microseconds included. */
+  readonly backendStart: string;
+  readonly postmasterStart: string;
+}
+
+export interface EngineStore {
+  registerWorker(worker: {
+    id: WorkerId;
+    session: WorkerSession;
+    hostname: string;
+    version: string;
+    leaseTtlMs: number;
+  }): Promise<void>;
+  /** False: others have declared this worker dead; it must stop at once. */
+  renewLease(workerId: WorkerId, leaseTtlMs: number): Promise<boolean>;
+  /** Gives back every claim and signs off; what it held is due at once. */
+  retireWorker(workerId: WorkerId): Promise<void>;
+  /**
+   * Declares workers dead whose lease ran out, or whose session is gone while the postmaster is the same (safety L2),
+   * and makes their promotions due. Answers those declared dead by this call.
+   */
+  buryDeadWorkers(workerId: WorkerId): Promise<readonly WorkerId[]>;
+  /** `for update skip locked`, oldest due first, at most `limit`. A takeover is claimed only from a dead worker. */
+  takeDueWork(workerId: WorkerId, limit: number): Promise<DueWork>;
+  /**
+   * One transaction: insert the outcomes, lock the promotion's row and check the claim, read the snapshot, decide, when
+   * asked lock the environment's row and decide again with the guard, write. A commit whose answer was lost is resolved by
+   * calling again with the same outcomes: what was written is seen and not written twice (safety S17).
+   */
+  tick(claim: Claim, outcomes: readonly OutcomeRecord[], decide: DecideCallback): Promise<TickResult>;
+  /** Removes what retention allows: attempt output, idempotency keys. At most `limit` rows of each per call. */
+  prune(settings: Settings, limit: number): Promise<void>;
+}

@@ -1,0 +1,166 @@
+/** What the API's reads ask of the database: one statement each, never from a replica, pages by cursor. */
+import type {
+  Actor,
+  ChainedEvent,
+  Digest,
+  EnvironmentStatus,
+  LockId,
+  LockMode,
+  Fence,
+  PersonId,
+  Priority,
+  PromotionId,
+  PromotionSnapshot,
+  PromotionStatus,
+  Release,
+  ReleaseId,
+  RoleBinding,
+  Step,
+  TokenId,
+  WorkerId,
+} from '@stella/domain';
+import type { EnvironmentRecord } from './command-store.ts';
+
+/** Opaque position after the last row of a page, made and read by the store. Errors: `input.cursor`. */
+export type Cursor = string;
+
+export interface Page<Row> {
+  readonly rows: readonly Row[];
+  readonly next: Cursor | null;
+}
+
+export interface PageRequest {
+  /** 1 to 500. */
+  readonly limit: number;
+  readonly cursor: Cursor | null;
+}
+
+export interface PromotionRow {
+  readonly id: PromotionId;
+  readonly releaseId: ReleaseId;
+  readonly releaseName: string;
+  readonly environment: string;
+  readonly status: PromotionStatus;
+  readonly step: Step;
+  readonly priority: Priority;
+  readonly requestedBy: Actor;
+  readonly createdAtMs: number;
+  readonly lastProgressAtMs: number;
+  readonly inProgressSinceMs: number;
+  readonly endedAtMs: number | null;
+}
+
+export interface PromotionFilter {
+  readonly statuses: readonly PromotionStatus[] | null;
+  readonly environment: string | null;
+  readonly releaseId: ReleaseId | null;
+  /** No progress for longer than this, by the stall clock: the later of last progress and last entry into in_progress. */
+  readonly olderThanMs: number | null;
+  /** Made within this long. */
+  readonly lastMs: number | null;
+}
+
+export interface LockRow {
+  readonly id: LockId;
+  readonly resource: string;
+  readonly mode: LockMode;
+  readonly promotionId: PromotionId;
+  readonly environment: string;
+  readonly step: Step;
+  readonly workerId: WorkerId | null;
+  readonly fence: Fence;
+  readonly acquiredAtMs: number;
+  /** Of the holder's worker; null when no worker has it. */
+  readonly heartbeatAtMs: number | null;
+  readonly isStale: boolean;
+  /** In order. */
+  readonly waiters: readonly PromotionId[];
+}
+
+export interface WorkerRow {
+  readonly id: WorkerId;
+  readonly hostname: string;
+  readonly version: string;
+  readonly state: 'live' | 'dead' | 'retired';
+  readonly startedAtMs: number;
+  readonly heartbeatAtMs: number;
+  readonly leaseUntilMs: number;
+  readonly claimCount: number;
+}
+
+export interface EnvironmentRow extends EnvironmentRecord {
+  readonly status: EnvironmentStatus;
+  readonly releaseName: string | null;
+}
+
+/** An event in the global chain, in its order. */
+export interface SequencedEvent extends ChainedEvent {
+  readonly seq: number;
+  readonly chainHash: Digest;
+}
+
+export interface TokenRow {
+  readonly id: TokenId;
+  readonly name: string;
+  readonly owner: string;
+  readonly ownerKind: 'person' | 'automation';
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number;
+  readonly revokedAtMs: number | null;
+}
+
+/** Who a token belongs to, with the bindings held now. */
+export interface TokenOwner {
+  readonly tokenId: TokenId;
+  readonly actor: Actor;
+  /** The person it counts as. */
+  readonly personId: PersonId;
+  readonly bindings: readonly RoleBinding[];
+  readonly expiresAtMs: number;
+  readonly revokedAtMs: number | null;
+}
+
+export interface OrchestratorFacts {
+  readonly databaseNowMs: number;
+  readonly databaseVersion: string;
+  readonly schemaVersion: number;
+  readonly promotionsByStatus: Readonly<Partial<Record<PromotionStatus, number>>>;
+  readonly stalledCount: number;
+  /** Live promotions that have been due and unclaimed for longest; null when none is. */
+  readonly oldestDueAtMs: number | null;
+  readonly liveLockCount: number;
+  readonly unsequencedEventCount: number;
+  readonly lastSeq: number;
+}
+
+export interface ReadStore {
+  /** Whole id or unique start of one. Errors: `promotion.not_found`, `input.id_ambiguous`; likewise below. */
+  findPromotionId(text: string): Promise<PromotionId>;
+  /** By name, whole id or unique start of one. Errors: `release.not_found` naming the nearest. */
+  findRelease(text: string): Promise<Release>;
+  findLockId(text: string): Promise<LockId>;
+  readPromotion(id: PromotionId): Promise<{ readonly snapshot: PromotionSnapshot; readonly nowMs: number }>;
+  listPromotions(filter: PromotionFilter, page: PageRequest): Promise<Page<PromotionRow>>;
+  countPromotions(filter: PromotionFilter): Promise<number>;
+  listReleases(page: PageRequest): Promise<Page<Release>>;
+  listEnvironments(): Promise<readonly EnvironmentRow[]>;
+  /** Errors: `environment.not_found` naming the nearest. */
+  readEnvironment(name: string): Promise<EnvironmentRow>;
+  listLocks(environment: string | null): Promise<readonly LockRow[]>;
+  listWorkers(): Promise<readonly WorkerRow[]>;
+  /** Sequenced events after `seq`, in order; of one promotion when named. */
+  readEvents(afterSeq: number, limit: number, promotionId: PromotionId | null): Promise<readonly SequencedEvent[]>;
+  /** Null when the hash is not known. */
+  findToken(tokenHash: Digest): Promise<TokenOwner | null>;
+  listTokens(page: PageRequest): Promise<Page<TokenRow>>;
+  /** `person.not_found` naming the nearest. */
+  findPerson(
+    subject: string,
+  ): Promise<{
+    readonly id: PersonId;
+    readonly subject: string;
+    readonly bindings: readonly RoleBinding[];
+    readonly enrolledBy: string | null;
+  }>;
+  readFacts(stuckAfterMs: number): Promise<OrchestratorFacts>;
+}
