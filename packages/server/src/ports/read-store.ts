@@ -154,9 +154,7 @@ export interface ReadStore {
   findToken(tokenHash: Digest): Promise<TokenOwner | null>;
   listTokens(page: PageRequest): Promise<Page<TokenRow>>;
   /** `person.not_found` naming the nearest. */
-  findPerson(
-    subject: string,
-  ): Promise<{
+  findPerson(subject: string): Promise<{
     readonly id: PersonId;
     readonly subject: string;
     readonly bindings: readonly RoleBinding[];

@@ -1,0 +1,228 @@
+/**
+ * Runs one attempt outside of any transaction and answers its outcome. Every attempt ends by its deadline: the signal
+ * aborts it, and when it does not heed the signal it is given up shortly after. Nothing here throws.
+ */
+import {
+  type Attempt,
+  type AttemptPurpose,
+  type AttemptResult,
+  isAppError,
+  type Fence,
+  type PromotionSnapshot,
+  type Release,
+  type ReleaseComponent,
+  type TargetDefinition,
+} from '@stella/domain';
+import type { Clock } from '../ports/clock.ts';
+import type { GateAnswer, GateQuestion } from '../ports/gate.ts';
+import type { Logger } from '../ports/logger.ts';
+import type { EngineMetrics } from '../ports/metrics.ts';
+import type { Registry } from '../ports/registry.ts';
+import type { OperationAnswer, Target, TargetCall } from '../ports/target.ts';
+
+/** An effect that ignores its signal is given up this long after its deadline. */
+const GIVE_UP_AFTER_MS = 500;
+
+/** Captured text of one attempt's messages. */
+const MESSAGE_LENGTH_MAX = 2_000;
+
+export type EffectResult = Omit<AttemptResult, 'endedAtMs'>;
+
+export interface EffectDeps {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: EngineMetrics;
+  readonly registry: Registry;
+  readonly openTarget: (definition: TargetDefinition) => Target;
+  readonly askGate: (
+    gate: PromotionSnapshot['promotion']['definition']['gates'][number],
+    question: GateQuestion,
+    call: TargetCall,
+  ) => Promise<GateAnswer>;
+}
+
+export interface EffectCall {
+  readonly attempt: Attempt;
+  readonly snapshot: PromotionSnapshot;
+  /** Until the attempt's deadline, by the database's clock. */
+  readonly timeoutMs: number;
+  /** The promotion was cancelled, its claim was lost, or the worker stops. */
+  readonly signal: AbortSignal;
+}
+
+export type RunEffect = (call: EffectCall) => Promise<EffectResult>;
+
+export function makeEffectRunner(deps: EffectDeps): RunEffect {
+  return async (call) => {
+    const controller = new AbortController();
+    const abort = (): void => controller.abort();
+    call.signal.addEventListener('abort', abort, { once: true });
+    if (call.signal.aborted) abort();
+    const stopDeadline = deps.clock.schedule(call.timeoutMs, abort);
+    try {
+      const given = new Promise<EffectResult>((resolve) => {
+        const giveUp = (): void =>
+          resolve(unclear('timeout', 'request.timeout', `no answer within ${call.timeoutMs} ms`));
+        controller.signal.addEventListener('abort', () => deps.clock.schedule(GIVE_UP_AFTER_MS, giveUp), {
+          once: true,
+        });
+        if (controller.signal.aborted) deps.clock.schedule(GIVE_UP_AFTER_MS, giveUp);
+      });
+      return trimmed(await Promise.race([perform(deps, call, controller.signal), given]), call.snapshot);
+    } catch (error) {
+      deps.logger.error({ error, operationId: call.attempt.operationId }, 'an effect threw');
+      return fromError(error);
+    } finally {
+      stopDeadline();
+      call.signal.removeEventListener('abort', abort);
+    }
+  };
+}
+
+const PERFORMERS: Readonly<
+  Record<AttemptPurpose, (deps: EffectDeps, call: EffectCall, target: TargetCall) => Promise<EffectResult>>
+> = {
+  precheck_artifact: checkArtifact,
+  precheck_target: probeTarget,
+  preflight_target: probeTarget,
+  gate: askGate,
+  seal: sealTarget,
+  deploy: (deps, call, target) => operate(deps, call, target, call.snapshot.release),
+  rollback: (deps, call, target) => operate(deps, call, target, call.snapshot.base),
+  verify: observeTarget,
+  rollback_verify: observeTarget,
+};
+
+function perform(deps: EffectDeps, call: EffectCall, signal: AbortSignal): Promise<EffectResult> {
+  return PERFORMERS[call.attempt.purpose](deps, call, { signal, timeoutMs: call.timeoutMs });
+}
+
+async function checkArtifact(
+  deps: EffectDeps,
+  { attempt, snapshot }: EffectCall,
+  { signal }: TargetCall,
+): Promise<EffectResult> {
+  const component = snapshot.release.components.find((one) => one.name === attempt.subject);
+  if (!component)
+    return answer('failed', 'registry.artifact_missing', `the release has no component ${attempt.subject}`);
+  try {
+    const document = await deps.registry.readDocument(component.source, component.digest, signal);
+    return { ...answer('succeeded', '', `${document.kind} is there`), digest: document.digest };
+  } catch (error) {
+    return fromError(error);
+  }
+}
+
+async function probeTarget(deps: EffectDeps, call: EffectCall, targetCall: TargetCall): Promise<EffectResult> {
+  const probe = await targetOf(deps, call).probe(targetCall);
+  if (probe.outcome === 'ok') return answer('succeeded', '', probe.message);
+  return answer(probe.outcome === 'failed' ? 'failed' : 'error', probe.code, probe.message);
+}
+
+async function askGate(
+  deps: EffectDeps,
+  { attempt, snapshot }: EffectCall,
+  targetCall: TargetCall,
+): Promise<EffectResult> {
+  const { promotion, release } = snapshot;
+  const gate = promotion.definition.gates.find((one) => one.name === attempt.subject);
+  if (!gate || attempt.gateRunId === null)
+    return answer('error', 'gate.error', `the definition has no gate ${attempt.subject}`);
+  const question: GateQuestion = {
+    operationId: attempt.operationId,
+    promotionId: promotion.id,
+    gateRunId: attempt.gateRunId,
+    gate: gate.name,
+    environment: promotion.environment,
+    attempt: attempt.number,
+    release: { name: release.name, components: release.components.map(({ name, digest }) => ({ name, digest })) },
+  };
+  const given = await deps.askGate(gate, question, targetCall);
+  deps.metrics.gateAttempted(gate.kind, given.outcome);
+  if ('code' in given) return answer(given.outcome, given.code, given.message);
+  const code = given.outcome === 'failed' ? 'gate.failed' : '';
+  return { ...answer(given.outcome, code, given.message), output: given.output };
+}
+
+async function sealTarget(deps: EffectDeps, call: EffectCall, targetCall: TargetCall): Promise<EffectResult> {
+  const seal = await targetOf(deps, call).seal(targetCall, fenceOf(call.attempt));
+  if (seal.outcome === 'refused')
+    return answer('refused', 'target.fence_stale', `a newer fence ${seal.held.epoch}.${seal.held.n} is there`);
+  if (seal.outcome === 'errored') return answer('error', seal.code, seal.message);
+  const recorded = seal.last?.result ?? null;
+  return {
+    ...answer('succeeded', '', 'sealed'),
+    digest: recorded?.outcome === 'succeeded' ? recorded.digest : null,
+    sealed: { operationId: seal.last?.operationId ?? null, outcome: recorded === null ? null : outcomeOf(recorded) },
+  };
+}
+
+async function operate(
+  deps: EffectDeps,
+  call: EffectCall,
+  targetCall: TargetCall,
+  release: Release | null,
+): Promise<EffectResult> {
+  const component = componentFor(call, release);
+  if (!component) return answer('failed', 'deploy.failed', 'the release has no component for this target');
+  const target = targetOf(deps, call);
+  const { attempt } = call;
+  const verb = attempt.purpose === 'rollback' ? target.rollback : target.deploy;
+  const given = await verb.call(target, targetCall, fenceOf(attempt), attempt.operationId, component);
+  if (given.outcome === 'succeeded') return { ...answer('succeeded', '', given.message), digest: given.digest };
+  if (given.outcome === 'refused') return answer('refused', 'target.fence_stale', given.message);
+  return answer(given.outcome === 'failed' ? 'failed' : 'error', given.code, given.message);
+}
+
+/** What the target itself reports; whether it is the promised digest is for `decide` to say. */
+async function observeTarget(deps: EffectDeps, call: EffectCall, targetCall: TargetCall): Promise<EffectResult> {
+  const given = await targetOf(deps, call).observe(targetCall);
+  if (given.outcome === 'errored') return answer('error', given.code, given.message);
+  const { digest, isHealthy, message } = given.observation;
+  if (digest === null) return answer('failed', 'target.wrong_digest', message || 'nothing whole runs there');
+  if (!isHealthy) return { ...answer('failed', 'target.unhealthy', message), digest };
+  return { ...answer('succeeded', '', `reports ${digest}`), digest };
+}
+
+function targetOf(deps: EffectDeps, { attempt, snapshot }: EffectCall): Target {
+  const definition = snapshot.promotion.definition.targets.find((one) => one.name === attempt.subject);
+  if (!definition) throw new Error(`the definition has no target ${attempt.subject}`);
+  return deps.openTarget(definition);
+}
+
+function componentFor({ attempt, snapshot }: EffectCall, release: Release | null): ReleaseComponent | null {
+  const target = snapshot.promotion.definition.targets.find((one) => one.name === attempt.subject);
+  return release?.components.find((one) => one.name === target?.component) ?? null;
+}
+
+function fenceOf(attempt: Attempt): Fence {
+  if (attempt.fence === null) throw new Error(`attempt ${attempt.operationId} has no fence`);
+  return attempt.fence;
+}
+
+function outcomeOf(given: OperationAnswer): AttemptResult['outcome'] {
+  return given.outcome === 'errored' ? 'error' : given.outcome;
+}
+
+function answer(outcome: AttemptResult['outcome'], code: string, message: string): EffectResult {
+  return { outcome, code, message, output: '', digest: null, sealed: null };
+}
+
+function unclear(outcome: 'timeout' | 'error', code: string, message: string): EffectResult {
+  return answer(outcome, code, message);
+}
+
+/** A registry's clear no is a failure; everything else means that we could not tell. */
+function fromError(error: unknown): EffectResult {
+  if (!isAppError(error)) return answer('error', 'internal', error instanceof Error ? error.message : String(error));
+  const isNo = error.kind === 'NotFound' || error.kind === 'Unprocessable' || error.kind === 'Forbidden';
+  return answer(isNo ? 'failed' : 'error', error.code, error.message);
+}
+
+function trimmed(result: EffectResult, { settings }: PromotionSnapshot): EffectResult {
+  return {
+    ...result,
+    message: result.message.slice(0, MESSAGE_LENGTH_MAX),
+    output: result.output.slice(0, settings['limits.attemptOutput']),
+  };
+}

@@ -1,0 +1,192 @@
+/**
+ * One claimed promotion in this worker: ticks it, starts the effects that the decision names, and feeds their outcomes
+ * back. One tick at a time; what comes in meanwhile is taken along by the next.
+ *
+ * Relies on the store for the claim: a tick that answers `claim_lost` ends the run at once and aborts its effects
+ * (safety S3). An error of the database keeps the outcomes and tries again with the same ones (safety S17).
+ */
+import {
+  type Actor,
+  type Attempt,
+  decide,
+  type Decision,
+  isTerminal,
+  type PromotionId,
+  type PromotionSnapshot,
+} from '@stella/domain';
+import type { Clock } from '../ports/clock.ts';
+import { pause } from '../ports/clock.ts';
+import type { Claim, EngineStore, OutcomeRecord } from '../ports/engine-store.ts';
+import type { Faults } from '../ports/faults.ts';
+import type { Logger } from '../ports/logger.ts';
+import type { EngineMetrics } from '../ports/metrics.ts';
+import type { RunEffect } from './effects.ts';
+
+/** Pauses after a failed tick: doubling from the first to the last. */
+const TICK_RETRY_MIN_MS = 100;
+const TICK_RETRY_MAX_MS = 5_000;
+
+export interface RunDeps {
+  readonly store: EngineStore;
+  readonly runEffect: RunEffect;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: EngineMetrics;
+  readonly faults: Faults;
+  readonly actor: Actor;
+}
+
+export interface PromotionRun {
+  readonly promotionId: PromotionId;
+  /** Something happened: look again. Returns at once. */
+  poke(): void;
+  /** Aborts the effects, whose outcomes are still recorded; used when the worker drains. */
+  abortEffects(): void;
+  /** Drops everything at once: the claim is no longer ours. */
+  abandon(): void;
+  /** Settles when the claim was given back or lost. Never rejects. */
+  readonly ended: Promise<void>;
+}
+
+interface RunState {
+  claim: Claim;
+  isTicking: boolean;
+  isPoked: boolean;
+  isOver: boolean;
+  outcomes: OutcomeRecord[];
+  readonly inFlight: Map<string, AbortController>;
+  /** Done here, so that a decision made before the outcome was recorded does not start it again. */
+  readonly done: Set<string>;
+  readonly stop: AbortController;
+  finish: () => void;
+}
+
+export function startPromotionRun(deps: RunDeps, claim: Claim): PromotionRun {
+  let finish = (): void => undefined;
+  const ended = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  const state: RunState = {
+    claim,
+    isTicking: false,
+    isPoked: false,
+    isOver: false,
+    outcomes: [],
+    inFlight: new Map(),
+    done: new Set(),
+    stop: new AbortController(),
+    finish,
+  };
+  void advance(deps, state);
+  return {
+    promotionId: claim.promotionId,
+    poke: () => void advance(deps, state),
+    abortEffects: () => {
+      for (const controller of state.inFlight.values()) controller.abort();
+    },
+    abandon: () => endRun(state),
+    ended,
+  };
+}
+
+async function advance(deps: RunDeps, state: RunState): Promise<void> {
+  state.isPoked = true;
+  if (state.isTicking || state.isOver) return;
+  state.isTicking = true;
+  let retryMs = TICK_RETRY_MIN_MS;
+  while (state.isPoked && !state.isOver) {
+    state.isPoked = false;
+    try {
+      await tickOnce(deps, state);
+      retryMs = TICK_RETRY_MIN_MS;
+    } catch (error) {
+      deps.logger.error({ error, promotionId: state.claim.promotionId }, 'a tick failed');
+      state.isPoked = true;
+      await pause(deps.clock, retryMs, state.stop.signal);
+      retryMs = Math.min(retryMs * 2, TICK_RETRY_MAX_MS);
+    }
+  }
+  state.isTicking = false;
+}
+
+async function tickOnce(deps: RunDeps, state: RunState): Promise<void> {
+  const sent = [...state.outcomes];
+  let nowMs = 0;
+  await deps.faults.hit('engine.before_tick');
+  const result = await deps.store.tick(state.claim, sent, (snapshot, context, ended) => {
+    nowMs = context.nowMs;
+    return decide(snapshot, context, deps.actor, ended);
+  });
+  await deps.faults.hit('engine.after_tick');
+  state.outcomes = state.outcomes.filter((outcome) => !sent.includes(outcome));
+  if (result.kind === 'claim_lost') {
+    deps.logger.warn({ promotionId: state.claim.promotionId, claimEpoch: state.claim.claimEpoch }, 'claim lost');
+    endRun(state);
+    return;
+  }
+  state.claim = { ...state.claim, isTakeover: false };
+  report(deps, result.snapshot, result.decision);
+  if (result.decision.promotion.workerId === null) {
+    endRun(state);
+    return;
+  }
+  if (result.decision.promotion.status === 'cancelling') abortForward(state, result.decision.effects);
+  startEffects(deps, state, { ...result, nowMs });
+}
+
+/** A cancelled promotion need not wait for its deploy to end by itself; a rollback is never aborted. */
+function abortForward(state: RunState, effects: readonly Attempt[]): void {
+  for (const attempt of effects) {
+    if (attempt.purpose === 'deploy' || attempt.purpose === 'verify') state.inFlight.get(attempt.operationId)?.abort();
+  }
+}
+
+interface Written {
+  readonly snapshot: PromotionSnapshot;
+  readonly decision: Decision;
+  readonly nowMs: number;
+}
+
+function startEffects(deps: RunDeps, state: RunState, { snapshot, decision, nowMs }: Written): void {
+  const fresh = decision.effects.filter(
+    ({ operationId }) => !state.inFlight.has(operationId) && !state.done.has(operationId),
+  );
+  for (const attempt of fresh) {
+    const controller = new AbortController();
+    state.inFlight.set(attempt.operationId, controller);
+    const timeoutMs = Math.max(1, attempt.deadlineAtMs - nowMs);
+    void runOne(deps, state, { attempt, snapshot, timeoutMs, signal: controller.signal });
+  }
+}
+
+async function runOne(deps: RunDeps, state: RunState, call: Parameters<RunEffect>[0]): Promise<void> {
+  const { operationId } = call.attempt;
+  await deps.faults.hit('engine.before_effect');
+  const result = await deps.runEffect(call);
+  await deps.faults.hit('engine.after_effect');
+  state.inFlight.delete(operationId);
+  state.done.add(operationId);
+  if (state.isOver) return;
+  state.outcomes.push({ operationId, result });
+  await advance(deps, state);
+}
+
+function endRun(state: RunState): void {
+  if (state.isOver) return;
+  state.isOver = true;
+  state.stop.abort();
+  for (const controller of state.inFlight.values()) controller.abort();
+  state.inFlight.clear();
+  state.finish();
+}
+
+function report(deps: RunDeps, before: PromotionSnapshot, { promotion, takenLocks }: Decision): void {
+  const { status, step, id } = promotion;
+  if (takenLocks.length > 0) {
+    const sinceMs = before.steps.find((run) => run.step === 'acquire_locks')?.startedAtMs;
+    deps.metrics.lockAcquired((takenLocks[0]?.acquiredAtMs ?? 0) - (sinceMs ?? promotion.lastProgressAtMs));
+  }
+  if (status === before.promotion.status && step === before.promotion.step) return;
+  deps.logger.info({ promotionId: id, status, step, code: promotion.ending?.code }, 'promotion moved');
+  if (isTerminal(status)) deps.metrics.promotionEnded(status, (promotion.endedAtMs ?? 0) - promotion.createdAtMs);
+}

@@ -1,0 +1,204 @@
+/**
+ * The worker: claims due promotions, runs them, renews its lease, takes over from dead workers, and drains.
+ *
+ * Liveness (safety, "Liveness"): the lease lasts 15 s and is renewed every 5 s; by its own monotonic clock the worker
+ * stops itself when no renewal succeeded for 10 s, before others may take over. Losing its session, or being declared
+ * dead, stops it at once. After a stop the owner may start a new worker, with a new id.
+ */
+import type { PromotionId, Settings, WorkerId } from '@stella/domain';
+import type { Clock } from '../ports/clock.ts';
+import { pause } from '../ports/clock.ts';
+import type { WorkerSession } from '../ports/engine-store.ts';
+import { type PromotionRun, type RunDeps, startPromotionRun } from './promotion-run.ts';
+
+export const LEASE_TTL_MS = 15_000;
+export const LEASE_RENEW_MS = 5_000;
+export const SELF_STOP_MS = 10_000;
+
+/** Due work and dead workers are looked for this often; a hint makes it sooner. */
+const POLL_MS = 250;
+/** Claimed promotions of one worker: only memory, so that hung gates never use up the room (safety L6). */
+const RUNS_MAX = 1_000;
+/** Claims of one poll: short transactions, and work spreads over workers. */
+const CLAIMS_PER_POLL = 50;
+const PRUNE_EVERY_MS = 60_000;
+const PRUNE_ROWS_MAX = 1_000;
+
+export interface WorkerOptions {
+  readonly id: WorkerId;
+  readonly hostname: string;
+  readonly version: string;
+  readonly settings: Settings;
+  /** The session by which others see that this process lives; `lost` settles when it is gone. */
+  readonly session: WorkerSession & { readonly lost: Promise<void> };
+}
+
+export type WorkerStop = 'drained' | 'session_lost' | 'lease_lost' | 'declared_dead';
+
+export interface Worker {
+  readonly id: WorkerId;
+  /** There may be due work: look now. Only a hint; the poll finds it anyway. */
+  wake(): void;
+  /** Takes nothing new, lets effects end for `patienceMs`, aborts the rest, and gives every claim back. */
+  drain(patienceMs: number): Promise<void>;
+  /** Monotonic moment of the last loop turn that reached the database. */
+  lastTurnMonotonicMs(): number;
+  readonly runCount: () => number;
+  /** Settles when the worker has stopped. Never rejects. */
+  readonly stopped: Promise<WorkerStop>;
+}
+
+interface WorkerState {
+  readonly runs: Map<PromotionId, PromotionRun>;
+  readonly halt: AbortController;
+  isDraining: boolean;
+  wakeUp: AbortController;
+  renewedAtMs: number;
+  turnedAtMs: number;
+  prunedAtMs: number;
+  stop: (why: WorkerStop) => void;
+}
+
+/** Registers the worker and starts its loops. Rejects when it cannot be registered. */
+export async function startWorker(deps: RunDeps, options: WorkerOptions): Promise<Worker> {
+  const { store, clock } = deps;
+  const { id, session, hostname, version } = options;
+  const startedAtMs = clock.monotonicMs();
+  await store.registerWorker({ id, session, hostname, version, leaseTtlMs: LEASE_TTL_MS });
+  let resolveStop: (why: WorkerStop) => void = () => undefined;
+  const stopped = new Promise<WorkerStop>((resolve) => {
+    resolveStop = resolve;
+  });
+  const state: WorkerState = {
+    runs: new Map(),
+    halt: new AbortController(),
+    isDraining: false,
+    wakeUp: new AbortController(),
+    renewedAtMs: startedAtMs,
+    turnedAtMs: startedAtMs,
+    prunedAtMs: startedAtMs,
+    stop: (why) => {
+      if (state.halt.signal.aborted) return;
+      state.halt.abort();
+      state.wakeUp.abort();
+      deps.logger.info({ workerId: id, why }, 'worker stopped');
+      for (const run of state.runs.values()) run.abandon();
+      resolveStop(why);
+    },
+  };
+  void session.lost.then(() => state.stop('session_lost'));
+  void pollLoop(deps, options, state);
+  void renewLoop(deps, id, state);
+  void selfStopLoop(clock, state);
+  deps.logger.info({ workerId: id, hostname }, 'worker started');
+  return {
+    id,
+    wake: () => state.wakeUp.abort(),
+    drain: (patienceMs) => drain(deps, id, state, patienceMs),
+    lastTurnMonotonicMs: () => state.turnedAtMs,
+    runCount: () => state.runs.size,
+    stopped,
+  };
+}
+
+async function pollLoop(deps: RunDeps, options: WorkerOptions, state: WorkerState): Promise<void> {
+  const { clock, logger } = deps;
+  while (!state.halt.signal.aborted) {
+    let isBusy = false;
+    try {
+      isBusy = await pollOnce(deps, options.id, state);
+      state.turnedAtMs = clock.monotonicMs();
+      await pruneSometimes(deps, options.settings, state);
+    } catch (error) {
+      logger.warn({ error }, 'a poll failed');
+    }
+    if (!isBusy) {
+      await pause(clock, POLL_MS, state.wakeUp.signal);
+      if (state.wakeUp.signal.aborted) state.wakeUp = new AbortController();
+    }
+  }
+}
+
+/** True when there was as much as one poll takes: more may be waiting. */
+async function pollOnce(deps: RunDeps, id: WorkerId, state: WorkerState): Promise<boolean> {
+  const { store, logger } = deps;
+  const buried = await store.buryDeadWorkers(id);
+  for (const workerId of buried) logger.warn({ workerId }, 'worker declared dead');
+  const room = state.isDraining ? 0 : Math.min(CLAIMS_PER_POLL, RUNS_MAX - state.runs.size);
+  const due = await store.takeDueWork(id, room);
+  if (state.halt.signal.aborted) return false;
+  if (due.claimed.length > 0) await deps.faults.hit('engine.claimed');
+  for (const claim of due.claimed) {
+    state.runs.get(claim.promotionId)?.abandon();
+    const run = startPromotionRun(deps, claim);
+    state.runs.set(claim.promotionId, run);
+    void run.ended.then(() => {
+      if (state.runs.get(claim.promotionId) === run) state.runs.delete(claim.promotionId);
+    });
+  }
+  for (const promotionId of due.owned) state.runs.get(promotionId)?.poke();
+  return room > 0 && due.claimed.length === room;
+}
+
+async function renewLoop({ store, clock, logger, metrics }: RunDeps, id: WorkerId, state: WorkerState): Promise<void> {
+  while (!state.halt.signal.aborted) {
+    await pause(clock, LEASE_RENEW_MS, state.halt.signal);
+    if (state.halt.signal.aborted) return;
+    const askedAtMs = clock.monotonicMs();
+    try {
+      if (!(await store.renewLease(id, LEASE_TTL_MS))) {
+        state.stop('declared_dead');
+        return;
+      }
+      state.renewedAtMs = askedAtMs;
+      metrics.workerRenewed(askedAtMs);
+    } catch (error) {
+      logger.warn({ error, workerId: id }, 'the lease could not be renewed');
+    }
+  }
+}
+
+/** Apart from the renewal, which may hang in the database: looks only at the monotonic clock. */
+async function selfStopLoop(clock: Clock, state: WorkerState): Promise<void> {
+  while (!state.halt.signal.aborted) {
+    const leftMs = state.renewedAtMs + SELF_STOP_MS - clock.monotonicMs();
+    if (leftMs <= 0) {
+      state.stop('lease_lost');
+      return;
+    }
+    await pause(clock, Math.min(leftMs, POLL_MS * 4), state.halt.signal);
+  }
+}
+
+async function pruneSometimes({ store, clock }: RunDeps, settings: Settings, state: WorkerState): Promise<void> {
+  if (clock.monotonicMs() - state.prunedAtMs < PRUNE_EVERY_MS) return;
+  state.prunedAtMs = clock.monotonicMs();
+  await store.prune(settings, PRUNE_ROWS_MAX);
+}
+
+async function drain(
+  { store, clock, logger }: RunDeps,
+  id: WorkerId,
+  state: WorkerState,
+  patienceMs: number,
+): Promise<void> {
+  if (state.halt.signal.aborted) return;
+  state.isDraining = true;
+  const runs = [...state.runs.values()];
+  logger.info({ workerId: id, runs: runs.length, patienceMs }, 'worker drains');
+  const allEnded = Promise.all(runs.map((run) => run.ended));
+  const patience = new AbortController();
+  void allEnded.then(() => patience.abort());
+  await pause(clock, patienceMs, patience.signal);
+  for (const run of state.runs.values()) run.abortEffects();
+  await Promise.race([allEnded, pause(clock, DRAIN_ABORT_MS)]);
+  try {
+    await store.retireWorker(id);
+  } catch (error) {
+    logger.warn({ error, workerId: id }, 'the worker could not sign off; its lease will run out');
+  }
+  state.stop('drained');
+}
+
+/** Aborted effects get so long to bring their outcome before the claims are given back. */
+const DRAIN_ABORT_MS = 2_000;
