@@ -40,6 +40,8 @@ export interface ProcessFacts {
   /** Resolved path of the running program; null when this user may not see it. */
   readonly executable: string | null;
   readonly cwd: string | null;
+  /** When it started, as this machine tells it; null when it does not. Tells it from a later one with the same pid. */
+  readonly startedAt: string | null;
 }
 
 export interface Processes {

@@ -1,0 +1,15 @@
+/** The real clock. */
+import { performance } from 'node:perf_hooks';
+import type { Clock } from '../ports/clock.ts';
+
+/** Longer delays would overflow Node's timers (2^31 - 1 ms) and fire at once. */
+const DELAY_MS_MAX = 2_147_483_647;
+
+export const nodeClock: Clock = {
+  nowMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  schedule(delayMs, run) {
+    const timer = setTimeout(run, Math.min(Math.max(0, delayMs), DELAY_MS_MAX));
+    return () => clearTimeout(timer);
+  },
+};
