@@ -1,0 +1,175 @@
+/**
+ * The real outgoing HTTP, by undici. Addresses are checked when connecting, after the name was looked up, so that a name
+ * that points elsewhere a moment later cannot get past the check. Redirects are never followed.
+ */
+import { lookup as dnsLookup } from 'node:dns';
+import { BlockList, isIP } from 'node:net';
+import type { LookupFunction } from 'node:net';
+import { Agent, request as undiciRequest } from 'undici';
+import { AppError } from '@stella/domain';
+import { type HttpClient, HttpFailure, type HttpFailureKind, type HttpRequest } from '../ports/http-client.ts';
+
+/** Time to a connection; a request's own deadline may be shorter. */
+const CONNECT_TIMEOUT_MS = 10_000;
+/** Idle connections are closed soon: gates and registries are asked rarely. */
+const KEEP_ALIVE_MS = 4_000;
+const HEADER_BYTES_MAX = 32_768;
+
+export interface HttpClientOptions {
+  /** Ranges that may be connected to, as `127.0.0.0/8` or `::1/128`. Null: every address. */
+  readonly allowedRanges: readonly string[] | null;
+}
+
+export interface ClosableHttpClient extends HttpClient {
+  close(): Promise<void>;
+}
+
+/** Throws `config.invalid` for a range that is none. */
+export function makeHttpClient({ allowedRanges }: HttpClientOptions): ClosableHttpClient {
+  const isAllowed = allowedRanges === null ? () => true : makeRangeCheck(allowedRanges);
+  const agent = new Agent({
+    connect: { lookup: checkedLookup(isAllowed), timeout: CONNECT_TIMEOUT_MS },
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    maxHeaderSize: HEADER_BYTES_MAX,
+    pipelining: 1,
+  });
+  return {
+    request: (wanted) => perform(agent, isAllowed, wanted),
+    close: () => agent.destroy(),
+  };
+}
+
+async function perform(
+  agent: Agent,
+  isAllowed: AddressCheck,
+  wanted: HttpRequest,
+): ReturnType<HttpClient['request']> {
+  const url = new URL(wanted.url);
+  const literal = url.hostname.replace(/^\[|\]$/g, '');
+  if (isIP(literal) !== 0 && !isAllowed(literal)) throw forbidden(literal);
+  const deadline = AbortSignal.timeout(Math.max(1, Math.ceil(wanted.timeoutMs)));
+  const signal = wanted.signal ? AbortSignal.any([deadline, wanted.signal]) : deadline;
+  const translate = (error: unknown): HttpFailure => toFailure(error, { deadline, asked: wanted.signal });
+  try {
+    const response = await undiciRequest(url, {
+      dispatcher: agent,
+      method: wanted.method,
+      headers: wanted.headers ?? {},
+      body: wanted.body ?? null,
+      signal,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+    return {
+      status: response.statusCode,
+      headers: Object.fromEntries(
+        Object.entries(response.headers).map(([name, value]) => [
+          name,
+          Array.isArray(value) ? value.join(', ') : (value ?? ''),
+        ]),
+      ),
+      body: limited(response.body, wanted.responseBytesMax, translate),
+    };
+  } catch (error) {
+    throw translate(error);
+  }
+}
+
+async function* limited(
+  body: AsyncIterable<Uint8Array>,
+  bytesMax: number,
+  translate: (error: unknown) => HttpFailure,
+): AsyncGenerator<Uint8Array> {
+  let size = 0;
+  try {
+    for await (const chunk of body) {
+      size += chunk.byteLength;
+      if (size > bytesMax) throw new HttpFailure('too_large', `the answer is larger than ${bytesMax} bytes`);
+      yield chunk;
+    }
+  } catch (error) {
+    throw translate(error);
+  }
+}
+
+type AddressCheck = (address: string) => boolean;
+
+function makeRangeCheck(ranges: readonly string[]): AddressCheck {
+  const list = new BlockList();
+  for (const range of ranges) {
+    const [address = '', prefix] = range.split('/');
+    const family = isIP(address);
+    const bits = Number(prefix ?? (family === 6 ? 128 : 32));
+    if (family === 0 || !Number.isInteger(bits) || bits < 0 || bits > (family === 6 ? 128 : 32)) {
+      throw new AppError('config.invalid', {
+        details: { name: 'STELLA_OUTGOING_ALLOW', message: `"${range}" is not an address range such as 10.0.0.0/8` },
+      });
+    }
+    list.addSubnet(address, bits, family === 6 ? 'ipv6' : 'ipv4');
+  }
+  return (address) => list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+}
+
+/** Looks a name up and hands on only allowed addresses; none left is an error that names one of the others. */
+function checkedLookup(isAllowed: AddressCheck): LookupFunction {
+  return (hostname, options, callback) => {
+    dnsLookup(hostname, { ...options, all: true }, (error, found) => {
+      if (error) {
+        callback(error, '', 0);
+        return;
+      }
+      const allowed = found.filter((one) => isAllowed(one.address));
+      const [first] = allowed;
+      if (!first) {
+        callback(forbidden(found[0]?.address ?? hostname), '', 0);
+        return;
+      }
+      if (options.all) callback(null, allowed);
+      else callback(null, first.address, first.family);
+    });
+  };
+}
+
+function forbidden(address: string): HttpFailure & NodeJS.ErrnoException {
+  return new HttpFailure('address_forbidden', `the address ${address} is not in the allowed ranges`);
+}
+
+const KIND_BY_CODE: Readonly<Record<string, HttpFailureKind>> = {
+  ENOTFOUND: 'dns',
+  EAI_AGAIN: 'dns',
+  EAI_FAIL: 'dns',
+  ECONNREFUSED: 'refused',
+  ECONNRESET: 'reset',
+  EPIPE: 'reset',
+  EHOSTUNREACH: 'connect',
+  ENETUNREACH: 'connect',
+  EADDRNOTAVAIL: 'connect',
+  ETIMEDOUT: 'connect',
+  UND_ERR_CONNECT_TIMEOUT: 'connect',
+  UND_ERR_SOCKET: 'reset',
+  UND_ERR_HEADERS_OVERFLOW: 'too_large',
+};
+
+function toFailure(
+  error: unknown,
+  signals: { deadline: AbortSignal; asked: AbortSignal | undefined },
+): HttpFailure {
+  if (error instanceof HttpFailure) return error;
+  if (signals.asked?.aborted) return new HttpFailure('aborted', 'the call was given up', error);
+  if (signals.deadline.aborted) return new HttpFailure('timeout', 'no whole answer in time', error);
+  const { code, cause, message, errors } = describe(error);
+  if (cause instanceof HttpFailure) return cause;
+  const inner = errors?.find((one): one is HttpFailure => one instanceof HttpFailure);
+  if (inner) return inner;
+  if (code.startsWith('ERR_TLS') || code.startsWith('ERR_SSL') || /CERT|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code)) {
+    return new HttpFailure('tls', message, error);
+  }
+  return new HttpFailure(KIND_BY_CODE[code] ?? 'protocol', message, error);
+}
+
+function describe(error: unknown): { code: string; cause: unknown; message: string; errors?: readonly unknown[] } {
+  if (!(error instanceof Error)) return { code: '', cause: null, message: String(error) };
+  const { code } = error as NodeJS.ErrnoException;
+  const errors = error instanceof AggregateError ? { errors: error.errors as readonly unknown[] } : {};
+  return { code: code ?? '', cause: error.cause, message: error.message || (code ?? error.name), ...errors };
+}
