@@ -8,6 +8,7 @@ export * from './values/instant.ts';
 export * from './values/nearest.ts';
 export * from './environment/environment-definition.ts';
 export * from './locks/fence.ts';
+export * from './release/artifact-reference.ts';
 export * from './release/release.ts';
 export * from './audit/event.ts';
 export * from './identity/actor.ts';
