@@ -215,6 +215,11 @@ export const ERROR_CODES = {
     'the registry {registry} refuses access to {repository}',
     'allow anonymous reading there',
   ),
+  'registry.directory_forbidden': entry(
+    'Forbidden',
+    'the directory {directory} is outside of those allowed for OCI image layouts',
+    'allow it in STELLA_LAYOUT_DIRECTORIES',
+  ),
   'registry.reference': entry(
     'InvalidInput',
     '"{value}" is not an artifact reference; {message}',

@@ -161,7 +161,7 @@ describe('properties of parseArtifactReference', () => {
       '5000',
     );
     const garbage = fc.oneof(
-      fc.string({ unit: 'binary' }),
+      fc.string({ unit: 'binary-ascii' }),
       fc.array(pieces, { maxLength: 12 }).map((all) => all.join('')),
     );
     fc.assert(

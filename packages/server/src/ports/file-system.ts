@@ -11,6 +11,7 @@ export type FileSystem = Pick<
   | 'appendFile'
   | 'chmod'
   | 'chown'
+  | 'constants'
   | 'copyFile'
   | 'cp'
   | 'link'

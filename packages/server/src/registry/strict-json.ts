@@ -1,0 +1,67 @@
+/**
+ * JSON that every reader understands the same way. Pure. `JSON.parse` keeps the last of two equal keys and other parsers
+ * keep the first, so a key that is there twice is refused (RFC 8259, section 4).
+ */
+
+/** Nesting of objects and lists; documents of OCI need five. */
+export const JSON_DEPTH_MAX = 32;
+
+/**
+ * UTF-8 bytes → a JSON value. Throws what `refuse` makes; its message never repeats the bytes, since they may belong to
+ * a file that the caller should not see.
+ */
+export function parseStrictJson(bytes: Uint8Array, refuse: (message: string) => Error): unknown {
+  const text = decode(bytes);
+  if (text === null) throw refuse('it is not UTF-8 text');
+  const value = parse(text);
+  if (value === undefined) throw refuse('it is not valid JSON');
+  const fault = findAmbiguity(text);
+  if (fault !== null) throw refuse(fault);
+  return value;
+}
+
+function decode(bytes: Uint8Array): string | null {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
+/** Undefined, which no JSON text stands for, when the text is none. */
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A string, or a sign that opens, closes or separates; numbers and words are passed over. */
+const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\]:,]/g;
+
+/** Scans a text that is valid JSON; answers what is ambiguous about it, or null. */
+function findAmbiguity(text: string): string | null {
+  // For each open object the keys seen so far; null for an open list.
+  const open: (Set<string> | null)[] = [];
+  let isKeyNext = false;
+  for (const [token] of text.matchAll(TOKEN)) {
+    if (token === '{' || token === '[') {
+      if (open.length === JSON_DEPTH_MAX) return `it is nested deeper than ${JSON_DEPTH_MAX} levels`;
+      open.push(token === '{' ? new Set() : null);
+      isKeyNext = token === '{';
+    } else if (token === '}' || token === ']') {
+      open.pop();
+      isKeyNext = false;
+    } else if (token === ',') {
+      isKeyNext = open.at(-1) !== null;
+    } else if (token.startsWith('"') && isKeyNext) {
+      isKeyNext = false;
+      const key = String(JSON.parse(token));
+      const seen = open.at(-1);
+      if (seen?.has(key)) return 'an object in it has the same key twice';
+      seen?.add(key);
+    }
+  }
+  return null;
+}
