@@ -1,0 +1,198 @@
+/**
+ * Connections to PostgreSQL. Every wait has a deadline: to connect, to get a connection of the pool, to run a statement,
+ * to get a lock, to leave a transaction idle. Statements of a connection are pipelined: sent without waiting for the
+ * ones before, answered in order.
+ */
+import pg from 'pg';
+import { AppError } from '@stella/domain';
+import type { Logger } from '../ports/logger.ts';
+
+/** Connections of one process: 10 to 20 serve 100 callers best (architecture, "Storage rules"). */
+const POOL_SIZE = 12;
+const CONNECT_TIMEOUT_MS = 5_000;
+const STATEMENT_TIMEOUT_MS = 10_000;
+const LOCK_TIMEOUT_MS = 5_000;
+const IDLE_IN_TRANSACTION_TIMEOUT_MS = 15_000;
+/** A little more than the statement's own: when the server no longer answers at all. */
+const QUERY_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + 2_000;
+
+/** Where a database is: a URL, or the socket directory of the embedded one. */
+export type DatabaseAddress =
+  | { readonly kind: 'url'; readonly url: string }
+  | { readonly kind: 'socket'; readonly directory: string; readonly user: string; readonly database: string };
+
+export interface Database {
+  readonly pool: pg.Pool;
+  readonly logger: Logger;
+  close(): Promise<void>;
+}
+
+export function openDatabase(address: DatabaseAddress, logger: Logger, poolSize: number = POOL_SIZE): Database {
+  const pool = new pg.Pool({
+    ...clientConfig(address),
+    max: poolSize,
+    // Every connection of the pool stays: opening one costs more than keeping it.
+    min: 0,
+    idleTimeoutMillis: 30_000,
+    allowExitOnIdle: false,
+  });
+  // An idle connection that breaks is dropped by the pool; without a listener it would end the process.
+  pool.on('error', (error) => logger.warn({ error }, 'an idle database connection broke'));
+  return { pool, logger, close: () => pool.end() };
+}
+
+export function clientConfig(address: DatabaseAddress): pg.ClientConfig {
+  const place =
+    address.kind === 'url'
+      ? { connectionString: address.url }
+      : { host: address.directory, user: address.user, database: address.database };
+  return {
+    ...place,
+    application_name: 'stella',
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: QUERY_TIMEOUT_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    lock_timeout: LOCK_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
+    options: '-c search_path=stella,pg_temp -c TimeZone=UTC -c jit=off',
+    pipeline: true,
+    types: { getTypeParser },
+  };
+}
+
+type Row = Record<string, unknown>;
+
+/** A statement with a name is prepared once per connection. */
+export interface Statement {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** Sends statements on one connection, inside one transaction. */
+export interface Session {
+  /** Rows of one statement; calls made without waiting in between are pipelined. */
+  rows(statement: Statement, values?: readonly unknown[] | null): Promise<readonly Row[]>;
+  /** Number of rows that the statement touched. */
+  count(statement: Statement, values?: readonly unknown[]): Promise<number>;
+}
+
+const BEGIN: Statement = { name: 'begin', text: 'begin' };
+const COMMIT: Statement = { name: 'commit', text: 'commit' };
+const ROLLBACK: Statement = { name: 'rollback', text: 'rollback' };
+
+/**
+ * Runs `work` in one transaction. It commits when `work` resolves and rolls back when it throws. Writes of `work` need
+ * not be awaited one by one: an error of any of them makes the commit answer ROLLBACK, which throws here.
+ * Errors of the connection become `database.unavailable`; then it is not known whether the commit happened.
+ */
+export async function transact<T>(database: Database, work: (session: Session) => Promise<T>): Promise<T> {
+  const client = await connect(database);
+  let isBroken = false;
+  try {
+    const begun = sessionOf(client).rows(BEGIN);
+    const [result] = await Promise.all([work(sessionOf(client)), begun]);
+    const committed = await client.query({ ...COMMIT });
+    if (committed.command !== 'COMMIT') throw new Error('the transaction was rolled back at its commit');
+    return result;
+  } catch (error) {
+    isBroken = !(await rollback(client));
+    throw toStoreError(error);
+  } finally {
+    client.release(isBroken);
+  }
+}
+
+/** Marks a statement that is awaited later: should another fail first, its error is not reported as unheard. */
+export function pipelined<T>(sent: Promise<T>): Promise<T> {
+  sent.catch(() => undefined);
+  return sent;
+}
+
+/** One statement, its own transaction. */
+export async function query(
+  database: Database,
+  statement: Statement,
+  values: readonly unknown[] = [],
+): Promise<readonly Row[]> {
+  const client = await connect(database);
+  let isBroken = false;
+  try {
+    return await sessionOf(client).rows(statement, values);
+  } catch (error) {
+    isBroken = isConnectionError(error);
+    throw toStoreError(error);
+  } finally {
+    client.release(isBroken);
+  }
+}
+
+async function connect(database: Database): Promise<pg.PoolClient> {
+  try {
+    return await database.pool.connect();
+  } catch (error) {
+    throw toStoreError(error, true);
+  }
+}
+
+async function rollback(client: pg.PoolClient): Promise<boolean> {
+  try {
+    await client.query({ ...ROLLBACK });
+    return true;
+  } catch {
+    // The connection is gone, and the transaction with it.
+    return false;
+  }
+}
+
+function sessionOf(client: pg.ClientBase): Session {
+  const send = (statement: Statement, values: readonly unknown[] | null = []): Promise<pg.QueryResult<Row>> => {
+    // Without values the simple protocol is used, which takes several statements at once.
+    const sent = client.query<Row>(values === null ? { text: statement.text } : { ...statement, values: [...values] });
+    // A pipelined statement may fail while nobody waits for it yet; whoever asked still gets the error.
+    sent.catch(() => undefined);
+    return sent;
+  };
+  return {
+    rows: async (statement, values) => (await send(statement, values)).rows,
+    count: async (statement, values) => (await send(statement, values)).rowCount ?? 0,
+  };
+}
+
+/** Class 08, 57P0x and socket errors: the connection or the server is gone. */
+export function isConnectionError(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code } = error as { code?: string };
+  if (code === undefined) return /timeout|terminated|Connection|not queryable/i.test(error.message);
+  return /^(08|57P0|53)/.test(code) || /^E[A-Z]+$/.test(code);
+}
+
+export function sqlState(error: unknown): string | null {
+  return error instanceof pg.DatabaseError ? (error.code ?? null) : null;
+}
+
+function toStoreError(error: unknown, isConnecting = false): unknown {
+  if (error instanceof AppError) return error;
+  if (isConnecting || isConnectionError(error)) {
+    const message = error instanceof Error ? error.message : String(error);
+    return new AppError('database.unavailable', { details: { message }, cause: error });
+  }
+  return error;
+}
+
+const INT8 = 20;
+const JSON_TYPE = 114;
+const JSONB_TYPE = 3802;
+const TIMESTAMPTZ = 1184;
+
+/** `bigint` as number (all of ours are below 2^53) and `timestamptz` as Unix milliseconds. */
+function getTypeParser(oid: number, format?: 'text' | 'binary'): unknown {
+  if (oid === INT8) return Number;
+  if (oid === TIMESTAMPTZ) return parseInstant;
+  if (oid === JSON_TYPE || oid === JSONB_TYPE) return JSON.parse;
+  return pg.types.getTypeParser(oid, format);
+}
+
+/** `2026-01-02 03:04:05.678+00` (sessions are in UTC) → Unix milliseconds, microseconds cut. */
+export function parseInstant(text: string): number {
+  return Date.parse(`${text.slice(0, 10)}T${text.slice(11, 23).replace(/\+.*$/, '')}Z`);
+}

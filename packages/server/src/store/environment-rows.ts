@@ -1,0 +1,148 @@
+/** Environments and the versions of their definitions. */
+import {
+  type Actor,
+  type Digest,
+  definitionHash,
+  type EnvironmentDefinition,
+  type EnvironmentStatus,
+  type PredecessorStatus,
+  type PromotionId,
+  toRfc3339,
+} from '@stella/domain';
+import type { EnvironmentRecord } from '../ports/command-store.ts';
+import type { EnvironmentRow } from '../ports/read-store.ts';
+import type { Session, Statement } from './connection.ts';
+
+const COLUMNS = `e.name, e.version, e.hash, e.applied_at, d.definition, e.release_id, e.release_number, e.released_at,
+  e.state, (select r.name from releases r where r.id = e.release_id) as release_name`;
+const FROM = 'from environments e join environment_definitions d on d.environment = e.name and d.version = e.version';
+
+const LIST: Statement = { name: 'environment_list', text: `select ${COLUMNS} ${FROM} order by e.name limit 1000` };
+const READ: Statement = { name: 'environment_read', text: `select ${COLUMNS} ${FROM} where e.name = $1` };
+/** Whoever makes a promotion shares the row, whoever applies a definition has it alone. */
+const LOCK_SHARED: Statement = {
+  name: 'environment_lock_shared',
+  text: 'select name from environments where name = $1 for share',
+};
+const LOCK_ALL: Statement = {
+  name: 'environment_lock_all',
+  text: 'select name from environments order by name for update',
+};
+
+const PREDECESSORS: Statement = {
+  name: 'environment_predecessors',
+  text: `select e.name, e.release_id, e.release_number, e.released_at, e.state,
+      (select max(c.ended_at) from promotions c
+       where c.release_id = $2 and c.environment = e.name and c.status = 'completed') as completed_at
+    from environments e where e.name = any ($1)`,
+};
+
+const INSERT_DEFINITION: Statement = {
+  name: 'definition_insert',
+  text: `insert into environment_definitions (environment, version, hash, definition, applied_at, applied_by)
+    select $1, coalesce(max(version), 0) + 1, $2, $3, $4, $5 from environment_definitions where environment = $1
+    returning version`,
+};
+
+const WRITE: Statement = {
+  name: 'environment_write',
+  text: `insert into environments (name, version, hash, applied_at) values ($1, $2, $3, $4)
+    on conflict (name) do update set version = excluded.version, hash = excluded.hash,
+      applied_at = excluded.applied_at, policy_revision = environments.policy_revision + 1`,
+};
+
+const REMOVE: Statement = { name: 'environment_remove', text: 'delete from environments where name = $1' };
+
+const LIVE_PROMOTIONS: Statement = {
+  name: 'environment_live_promotions',
+  text: 'select id from promotions where environment = $1 and ended_at is null order by id limit 10',
+};
+
+const NAMES: Statement = { name: 'environment_names', text: 'select name from environments order by name limit 1000' };
+
+export async function listEnvironmentRows(session: Session): Promise<readonly EnvironmentRow[]> {
+  return (await session.rows(LIST)).map(toEnvironmentRow);
+}
+
+export async function readEnvironmentRow(session: Session, name: string): Promise<EnvironmentRow | null> {
+  const [row] = await session.rows(READ, [name]);
+  return row ? toEnvironmentRow(row) : null;
+}
+
+export async function listEnvironmentNames(session: Session): Promise<string[]> {
+  return (await session.rows(NAMES)).map((row) => String(row['name']));
+}
+
+/** The row with its latest definition, locked `for share`. */
+export async function shareEnvironmentRow(session: Session, name: string): Promise<EnvironmentRow | null> {
+  await session.rows(LOCK_SHARED, [name]);
+  return readEnvironmentRow(session, name);
+}
+
+export async function lockEnvironmentRows(session: Session): Promise<readonly EnvironmentRow[]> {
+  await session.rows(LOCK_ALL);
+  return listEnvironmentRows(session);
+}
+
+export async function readPredecessors(
+  session: Session,
+  names: readonly string[],
+  releaseId: string,
+): Promise<readonly PredecessorStatus[]> {
+  if (names.length === 0) return [];
+  const rows = await session.rows(PREDECESSORS, [names, releaseId]);
+  return rows.map((row) => ({
+    ...toStatus(row),
+    completedAtMs: row['completed_at'] === null ? null : Number(row['completed_at']),
+  }));
+}
+
+export async function writeDefinitionRows(
+  session: Session,
+  definition: EnvironmentDefinition,
+  { actor, nowMs }: { actor: Actor; nowMs: number },
+): Promise<EnvironmentRecord> {
+  const hash = definitionHash(definition);
+  const at = toRfc3339(nowMs);
+  const { name } = definition;
+  const [row] = await session.rows(INSERT_DEFINITION, [
+    name,
+    hash,
+    JSON.stringify(definition),
+    at,
+    JSON.stringify(actor),
+  ]);
+  const version = Number(row?.['version']);
+  await session.rows(WRITE, [name, version, hash, at]);
+  return { definition, version, hash, appliedAtMs: nowMs };
+}
+
+export async function removeEnvironmentRow(session: Session, name: string): Promise<void> {
+  await session.rows(REMOVE, [name]);
+}
+
+export async function livePromotionIds(session: Session, environment: string): Promise<readonly PromotionId[]> {
+  return (await session.rows(LIVE_PROMOTIONS, [environment])).map((row) => row['id'] as PromotionId);
+}
+
+function toEnvironmentRow(row: Readonly<Record<string, unknown>>): EnvironmentRow {
+  return {
+    // Written by us from checked values.
+    definition: row['definition'] as EnvironmentDefinition,
+    version: Number(row['version']),
+    hash: row['hash'] as Digest,
+    appliedAtMs: Number(row['applied_at']),
+    status: toStatus(row),
+    releaseName: row['release_name'] === null ? null : String(row['release_name']),
+  };
+}
+
+function toStatus(row: Readonly<Record<string, unknown>>): EnvironmentStatus {
+  return {
+    name: String(row['name']),
+    releaseId: row['release_id'] as EnvironmentStatus['releaseId'],
+    releaseNumber: Number(row['release_number']),
+    releasedAtMs: row['released_at'] === null ? null : Number(row['released_at']),
+    state: row['state'] as EnvironmentStatus['state'],
+  };
+}

@@ -1,0 +1,63 @@
+/**
+ * What may be looked at, and drawn, only while the environment's row is locked (safety S1, S2, S8). The row is locked by
+ * one statement and everything else read by later ones, so that they see what the holder before us has committed.
+ */
+import type { EnvironmentGuard, LockHolder, Waiter } from '@stella/domain';
+import type { Session, Statement } from './connection.ts';
+import { IS_STALE } from './lock-rows.ts';
+
+const LOCK_ENVIRONMENT: Statement = {
+  name: 'environment_lock',
+  text: 'select name from environments where name = $1 for update',
+};
+
+const READ_GUARD: Statement = {
+  name: 'guard_read',
+  text: `select nextval('ticket_numbers') as ticket, nextval('fence_numbers') as fence_n, i.epoch as fence_epoch,
+      date_trunc('milliseconds', clock_timestamp()) as now,
+      (select json_build_object('lock_id', l.id, 'promotion_id', l.promotion_id,
+          'is_stale', ${IS_STALE})
+        from locks l join promotions p on p.id = l.promotion_id left join workers w on w.id = p.worker_id
+        where l.resource = 'environment:' || $1 and l.mode = 'exclusive' and l.released_at is null
+          and l.promotion_id <> $2) as holder,
+      (select coalesce(json_agg(json_build_object('promotion_id', p.id, 'ticket', p.ticket, 'priority', p.priority)), '[]')
+        from promotions p
+        where p.environment = $1 and p.ended_at is null and p.ticket is not null and p.step = 'acquire_locks'
+          and p.id <> $2) as waiters
+    from installation i`,
+};
+
+export interface GuardRead {
+  readonly guard: EnvironmentGuard;
+  /** Read after the row was locked. */
+  readonly nowMs: number;
+}
+
+export async function lockEnvironment(session: Session, environment: string): Promise<void> {
+  await session.rows(LOCK_ENVIRONMENT, [environment]);
+}
+
+/** After `lockEnvironment` only. Each call draws a ticket and a fence; unused ones leave a gap. */
+export async function readGuard(session: Session, environment: string, promotionId: string): Promise<GuardRead> {
+  const [row] = await session.rows(READ_GUARD, [environment, promotionId]);
+  // Shapes of our own statement.
+  const holder = row?.['holder'] as {
+    lock_id: LockHolder['lockId'];
+    promotion_id: LockHolder['promotionId'];
+    is_stale: boolean;
+  } | null;
+  const waiters = row?.['waiters'] as readonly {
+    promotion_id: Waiter['promotionId'];
+    ticket: number;
+    priority: Waiter['priority'];
+  }[];
+  return {
+    nowMs: Number(row?.['now']),
+    guard: {
+      holder: holder ? { lockId: holder.lock_id, promotionId: holder.promotion_id, isStale: holder.is_stale } : null,
+      waiters: waiters.map(({ promotion_id, ticket, priority }) => ({ promotionId: promotion_id, ticket, priority })),
+      ticket: Number(row?.['ticket']),
+      fence: { epoch: Number(row?.['fence_epoch']), n: Number(row?.['fence_n']) },
+    },
+  };
+}

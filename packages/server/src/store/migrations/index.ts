@@ -1,0 +1,16 @@
+/** All migrations in order; append-only: one that was released is never changed. Version = place in this list. */
+import { foundation, foundationGrants } from './0001-foundation.ts';
+
+export interface Migration {
+  readonly name: string;
+  readonly sql: string;
+}
+
+export const MIGRATIONS: readonly Migration[] = [
+  { name: 'foundation', sql: `set local search_path = stella, pg_temp;\n${foundation}` },
+];
+
+/** Rights of the application role, whose name comes quoted. */
+export function grantsFor(quotedRole: string): string {
+  return foundationGrants.replaceAll('{app}', quotedRole);
+}

@@ -1,0 +1,126 @@
+/** The engine's port on PostgreSQL. One transaction per method; the database's clock throughout. */
+import {
+  type DecideContext,
+  type Decision,
+  type IdSource,
+  type PromotionSnapshot,
+  type Settings,
+} from '@stella/domain';
+import type { Claim, DecideCallback, EngineStore, OutcomeRecord, TickResult } from '../ports/engine-store.ts';
+import { insertLateOutcomes, insertOutcomes, pruneOutputs } from './attempt-rows.ts';
+import { type Database, pipelined, query, type Session, transact } from './connection.ts';
+import { lockEnvironment, readGuard } from './guard.ts';
+import { pruneEvents, pruneIdempotencyKeys } from './retention.ts';
+import { type ImmutableRows, lockPromotionRow, readSnapshot } from './snapshot.ts';
+import {
+  buryWorkers,
+  claimPromotions,
+  insertWorker,
+  listOwnedDue,
+  renewWorker,
+  retireWorkerRow,
+} from './worker-rows.ts';
+import { writeDecision } from './write-decision.ts';
+
+export interface StoreOptions {
+  readonly ids: IdSource;
+  readonly settings: Settings;
+  readonly cache: ImmutableRows;
+}
+
+export function makeEngineStore(database: Database, options: StoreOptions): EngineStore {
+  return {
+    registerWorker: (worker) => transact(database, (session) => insertWorker(session, worker)),
+    renewLease: (id, leaseTtlMs) => transact(database, (session) => renewWorker(session, id, leaseTtlMs)),
+    retireWorker: (id) => transact(database, (session) => retireWorkerRow(session, id)),
+    buryDeadWorkers: (id) => transact(database, (session) => buryWorkers(session, id)),
+    takeDueWork: (id, limit) =>
+      transact(database, async (session) => {
+        const [owned, claimed] = await Promise.all([
+          listOwnedDue(session, id),
+          limit > 0 ? claimPromotions(session, id, limit) : [],
+        ]);
+        return { owned, claimed };
+      }),
+    tick: (claim, outcomes, decide) => tick(database, options, { claim, outcomes, decide }),
+    prune: (settings, limit) => prune(database, settings, limit),
+  };
+}
+
+interface TickInput {
+  readonly claim: Claim;
+  readonly outcomes: readonly OutcomeRecord[];
+  readonly decide: DecideCallback;
+}
+
+/** Thrown inside the transaction, so that nothing of it stays. */
+class ClaimLost extends Error {}
+
+async function tick(database: Database, options: StoreOptions, input: TickInput): Promise<TickResult> {
+  try {
+    return await transact(database, (session) => tickInside(session, options, input));
+  } catch (error) {
+    if (!(error instanceof ClaimLost)) throw error;
+    await transact(database, (session) => insertLateOutcomes(session, input.outcomes));
+    return { kind: 'claim_lost' };
+  }
+}
+
+async function tickInside(
+  session: Session,
+  { ids, settings, cache }: StoreOptions,
+  { claim, outcomes, decide }: TickInput,
+): Promise<TickResult> {
+  const id = claim.promotionId;
+  const locking = pipelined(lockPromotionRow(session, id));
+  // Without outcomes nothing has to be written before the snapshot is read: one round trip.
+  const reading = outcomes.length === 0 ? pipelined(readSnapshot(session, cache, settings, id)) : null;
+  const locked = await locking;
+  if (!locked || locked.claimEpoch !== claim.claimEpoch || locked.workerId === null) {
+    throw new ClaimLost();
+  }
+  const recording = outcomes.length === 0 ? [] : pipelined(insertOutcomes(session, outcomes, locked.nowMs));
+  const snapshot = await (reading ?? readSnapshot(session, cache, settings, id));
+  const ended = await recording;
+  if (!snapshot) throw new ClaimLost();
+  const context: DecideContext = { nowMs: locked.nowMs, ids, guard: null, isTakeover: claim.isTakeover };
+  const decided = decide(snapshot, context, ended);
+  const final = decided.needsGuard
+    ? await decideGuarded(session, { cache, settings }, { snapshot, context, ended, decide })
+    : { snapshot, decision: decided };
+  await writeDecision(session, final.decision);
+  return { kind: 'written', ...final };
+}
+
+interface GuardedInput {
+  readonly snapshot: PromotionSnapshot;
+  readonly context: DecideContext;
+  readonly ended: readonly string[];
+  readonly decide: DecideCallback;
+}
+
+/** Once more, with the environment's row locked and everything that others may have changed read again. */
+async function decideGuarded(
+  session: Session,
+  { cache, settings }: Pick<StoreOptions, 'cache' | 'settings'>,
+  { snapshot, context, ended, decide }: GuardedInput,
+): Promise<{ snapshot: PromotionSnapshot; decision: Decision }> {
+  const { id, environment } = snapshot.promotion;
+  const locking = pipelined(lockEnvironment(session, environment));
+  const guarding = pipelined(readGuard(session, environment, id));
+  const reading = pipelined(readSnapshot(session, cache, settings, id));
+  await locking;
+  const { guard, nowMs } = await guarding;
+  const fresh = (await reading) ?? snapshot;
+  return { snapshot: fresh, decision: decide(fresh, { ...context, nowMs, guard }, ended) };
+}
+
+async function prune(database: Database, settings: Settings, limit: number): Promise<void> {
+  const [row] = await query(database, { name: 'now', text: 'select clock_timestamp() as now' });
+  const nowMs = Number(row?.['now']);
+  await transact(database, async (session) => {
+    await pruneOutputs(session, nowMs - settings['retention.attemptOutput'], limit);
+    await pruneIdempotencyKeys(session, nowMs - settings['retention.idempotencyKeys'], limit);
+  });
+  await transact(database, (session) => pruneEvents(session, nowMs, nowMs - settings['retention.events']));
+}

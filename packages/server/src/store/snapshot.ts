@@ -1,0 +1,390 @@
+/**
+ * Reads a promotion with all that `decide` looks at, in one statement. Definitions and releases never change, so they are
+ * kept in memory by hash and id; the rest is read each time.
+ */
+import {
+  AppError,
+  type Attempt,
+  type Approval,
+  type EnvironmentDefinition,
+  type EnvironmentStatus,
+  type GateRun,
+  type Lock,
+  type PredecessorStatus,
+  type Promotion,
+  type PromotionSnapshot,
+  type Release,
+  type RoleBinding,
+  type Settings,
+  type StepRun,
+} from '@stella/domain';
+import type { Session, Statement } from './connection.ts';
+import { readRelease } from './release-rows.ts';
+
+/** Kept definitions and releases; the oldest goes when there are more. */
+const CACHE_ENTRIES_MAX = 1_000;
+
+/** What never changes once written. One per process. */
+export interface ImmutableRows {
+  readonly definitions: Map<string, EnvironmentDefinition>;
+  readonly releases: Map<string, Release>;
+}
+
+export function makeImmutableRows(): ImmutableRows {
+  return { definitions: new Map(), releases: new Map() };
+}
+
+export function keep<V>(cache: Map<string, V>, key: string, value: V): V {
+  if (cache.size >= CACHE_ENTRIES_MAX) {
+    const oldest = cache.keys().next();
+    if (!oldest.done) cache.delete(oldest.value);
+  }
+  cache.set(key, value);
+  return value;
+}
+
+/** Locks the promotion's row; every write to a promotion begins with it. */
+const LOCK_PROMOTION: Statement = {
+  name: 'promotion_lock',
+  text: `select date_trunc('milliseconds', clock_timestamp()) as now, claim_epoch, worker_id, ended_at
+    from promotions where id = $1 for update`,
+};
+
+const READ_SNAPSHOT: Statement = {
+  name: 'snapshot_read',
+  text: `select to_json(p) as promotion,
+      (select coalesce(json_agg(s), '[]') from promotion_steps s where s.promotion_id = p.id) as steps,
+      (select coalesce(json_agg(g order by g.round), '[]') from gate_runs g where g.promotion_id = p.id) as gate_runs,
+      (select coalesce(json_agg(t order by t.started_at, t.number), '[]') from (
+         select a.*, o.outcome, o.code, o.message, o.digest, o.sealed, o.ended_at
+         from attempts a left join attempt_outcomes o on o.operation_id = a.operation_id and not o.is_late
+         where a.promotion_id = p.id) t) as attempts,
+      (select coalesce(json_agg(t order by t.decided_at), '[]') from (
+         select v.*, n.subject,
+           (select coalesce(json_agg(json_build_object('role', b.role, 'pattern', b.pattern)), '[]')
+            from role_bindings b where b.owner_id = v.person_id) as bindings
+         from approvals v join persons n on n.id = v.person_id where v.promotion_id = p.id) t) as approvals,
+      (select coalesce(json_agg(l), '[]') from locks l where l.promotion_id = p.id and l.released_at is null) as locks,
+      (select to_json(e) from environments e where e.name = p.environment) as environment,
+      (select coalesce(json_agg(t), '[]') from (
+         select e.*, (select max(c.ended_at) from promotions c
+            where c.release_id = p.release_id and c.environment = e.name and c.status = 'completed') as completed_at
+         from environment_definitions d, jsonb_array_elements_text(d.definition -> 'promotesFrom') f
+         join environments e on e.name = f
+         where d.environment = p.environment and d.hash = p.definition_hash) t) as predecessors
+    from promotions p where p.id = $1`,
+};
+
+const READ_DEFINITION: Statement = {
+  name: 'definition_read',
+  text: 'select definition from environment_definitions where hash = $1 limit 1',
+};
+
+export interface LockedPromotion {
+  readonly nowMs: number;
+  readonly claimEpoch: number;
+  readonly workerId: string | null;
+}
+
+/** Null: there is no such promotion. The clock is read after the lock was got. */
+export async function lockPromotionRow(session: Session, id: string): Promise<LockedPromotion | null> {
+  const [row] = await session.rows(LOCK_PROMOTION, [id]);
+  if (!row) return null;
+  return {
+    nowMs: Number(row['now']),
+    claimEpoch: Number(row['claim_epoch']),
+    workerId: typeof row['worker_id'] === 'string' ? row['worker_id'] : null,
+  };
+}
+
+/** Null: there is no such promotion. */
+export async function readSnapshot(
+  session: Session,
+  cache: ImmutableRows,
+  settings: Settings,
+  id: string,
+): Promise<PromotionSnapshot | null> {
+  const [row] = await session.rows(READ_SNAPSHOT, [id]);
+  if (!row) return null;
+  const raw = row as unknown as RawSnapshot;
+  const { promotion: stored } = raw;
+  const definition = await readDefinition(session, cache, stored.definition_hash);
+  const release = await readRelease(session, cache, stored.release_id);
+  const environment = raw.environment ? toEnvironmentStatus(raw.environment) : emptyEnvironment(stored.environment);
+  const base = environment.releaseId === null ? null : await readRelease(session, cache, environment.releaseId);
+  return {
+    promotion: toPromotion(stored, definition),
+    release,
+    steps: raw.steps.map(toStepRun),
+    gateRuns: raw.gate_runs.map(toGateRun),
+    attempts: raw.attempts.map(toAttempt),
+    approvals: raw.approvals.map(toApproval),
+    locks: raw.locks.map(toLock),
+    environment,
+    base,
+    predecessors: raw.predecessors.map(toPredecessor),
+    settings,
+  };
+}
+
+export async function readDefinition(
+  session: Session,
+  cache: ImmutableRows,
+  hash: string,
+): Promise<EnvironmentDefinition> {
+  const kept = cache.definitions.get(hash);
+  if (kept) return kept;
+  const [row] = await session.rows(READ_DEFINITION, [hash]);
+  if (!row) throw new AppError('internal', { details: { message: `definition ${hash} is not stored` } });
+  // Written by us from a checked definition.
+  return keep(cache.definitions, hash, row['definition'] as EnvironmentDefinition);
+}
+
+/** An environment that was removed while an ended promotion still tells of it. */
+function emptyEnvironment(name: string): EnvironmentStatus {
+  return { name, releaseId: null, releaseNumber: 0, releasedAtMs: null, state: 'empty' };
+}
+
+/** Rows as PostgreSQL prints them in JSON: what our own statements wrote, so their shapes are known. */
+interface RawSnapshot {
+  readonly promotion: RawPromotion;
+  readonly steps: readonly RawStep[];
+  readonly gate_runs: readonly RawGateRun[];
+  readonly attempts: readonly RawAttempt[];
+  readonly approvals: readonly RawApproval[];
+  readonly locks: readonly RawLock[];
+  readonly environment: RawEnvironment | null;
+  readonly predecessors: readonly (RawEnvironment & { completed_at: string | null })[];
+}
+
+/** The domain's fields by their column names, instants as text. */
+type Raw<Fields, Instants extends string> = Fields & Readonly<Record<Instants, string | null>>;
+
+type RawPromotion = Raw<
+  {
+    readonly id: Promotion['id'];
+    readonly release_id: Promotion['releaseId'];
+    readonly environment: string;
+    readonly priority: Promotion['priority'];
+    readonly requested_by: Promotion['requestedBy'];
+    readonly retry_of: Promotion['retryOf'];
+    readonly definition_hash: Promotion['definitionHash'];
+    readonly status: Promotion['status'];
+    readonly step: Promotion['step'];
+    readonly base_release_id: Promotion['baseReleaseId'];
+    readonly ticket: number | null;
+    readonly created_at: string;
+    readonly last_progress_at: string;
+    readonly in_progress_since_at: string;
+    readonly cancel_requested_by: Promotion['cancelRequestedBy'];
+    readonly ending_code: NonNullable<Promotion['ending']>['code'] | null;
+    readonly ending_message: string | null;
+    readonly version: number;
+    readonly claim_epoch: number;
+    readonly worker_id: Promotion['workerId'];
+    readonly chain_head: Promotion['chainHead'];
+    readonly chain_length: number;
+  },
+  'deploy_deadline_at' | 'cancel_requested_at' | 'retry_requested_at' | 'ended_at' | 'next_action_at'
+>;
+
+type RawStep = Raw<Pick<StepRun, 'step' | 'state' | 'message'>, 'started_at' | 'ended_at'>;
+
+type RawGateRun = Raw<
+  {
+    readonly id: GateRun['id'];
+    readonly gate: string;
+    readonly kind: GateRun['kind'];
+    readonly meaning_hash: GateRun['meaningHash'];
+    readonly round: number;
+    readonly state: GateRun['state'];
+    readonly attempt_count: number;
+    readonly attempt_limit: number;
+    readonly verdict: GateRun['verdict'];
+    readonly message: string;
+  },
+  'next_attempt_at' | 'deadline_at' | 'held_until_at' | 'verdict_at' | 'valid_until_at' | 'due_at' | 'started_at'
+>;
+
+interface RawAttempt {
+  readonly operation_id: string;
+  readonly purpose: Attempt['purpose'];
+  readonly subject: string;
+  readonly gate_run_id: Attempt['gateRunId'];
+  readonly number: number;
+  readonly fence_epoch: number | null;
+  readonly fence_n: number | null;
+  readonly started_at: string;
+  readonly deadline_at: string;
+  readonly outcome: NonNullable<Attempt['result']>['outcome'] | null;
+  readonly code: string;
+  readonly message: string;
+  readonly digest: NonNullable<Attempt['result']>['digest'];
+  readonly sealed: NonNullable<Attempt['result']>['sealed'];
+  readonly ended_at: string;
+}
+
+interface RawApproval {
+  readonly id: Approval['id'];
+  readonly gate_run_id: Approval['gateRunId'];
+  readonly gate: string;
+  readonly person_id: Approval['personId'];
+  readonly subject: string;
+  readonly decision: Approval['decision'];
+  readonly reason: string;
+  readonly base_release_id: Approval['baseReleaseId'];
+  readonly definition_hash: Approval['definitionHash'];
+  readonly decided_at: string;
+  readonly bindings: readonly RoleBinding[];
+}
+
+interface RawLock {
+  readonly id: Lock['id'];
+  readonly resource: string;
+  readonly mode: Lock['mode'];
+  readonly promotion_id: Lock['promotionId'];
+  readonly fence_epoch: number;
+  readonly fence_n: number;
+  readonly acquired_at: string;
+}
+
+export interface RawEnvironment {
+  readonly name: string;
+  readonly release_id: EnvironmentStatus['releaseId'];
+  readonly release_number: number;
+  readonly released_at: string | null;
+  readonly state: EnvironmentStatus['state'];
+}
+
+function toMs(text: string): number {
+  return Date.parse(text);
+}
+
+function toMsOrNull(text: string | null): number | null {
+  return text === null ? null : Date.parse(text);
+}
+
+function toPromotion(row: RawPromotion, definition: EnvironmentDefinition): Promotion {
+  return {
+    id: row.id,
+    releaseId: row.release_id,
+    environment: row.environment,
+    priority: row.priority,
+    requestedBy: row.requested_by,
+    retryOf: row.retry_of,
+    definition,
+    definitionHash: row.definition_hash,
+    status: row.status,
+    step: row.step,
+    baseReleaseId: row.base_release_id,
+    ticket: row.ticket,
+    createdAtMs: toMs(row.created_at),
+    lastProgressAtMs: toMs(row.last_progress_at),
+    inProgressSinceMs: toMs(row.in_progress_since_at),
+    deployDeadlineAtMs: toMsOrNull(row.deploy_deadline_at),
+    cancelRequestedAtMs: toMsOrNull(row.cancel_requested_at),
+    cancelRequestedBy: row.cancel_requested_by,
+    retryRequestedAtMs: toMsOrNull(row.retry_requested_at),
+    endedAtMs: toMsOrNull(row.ended_at),
+    ending: row.ending_code === null ? null : { code: row.ending_code, message: row.ending_message ?? '' },
+    version: row.version,
+    claimEpoch: row.claim_epoch,
+    workerId: row.worker_id,
+    nextActionAtMs: toMsOrNull(row.next_action_at),
+    chainHead: row.chain_head,
+    chainLength: row.chain_length,
+  };
+}
+
+function toStepRun({ step, state, message, started_at, ended_at }: RawStep): StepRun {
+  return { step, state, message, startedAtMs: toMsOrNull(started_at), endedAtMs: toMsOrNull(ended_at) };
+}
+
+function toGateRun(row: RawGateRun): GateRun {
+  return {
+    id: row.id,
+    gate: row.gate,
+    kind: row.kind,
+    meaningHash: row.meaning_hash,
+    round: row.round,
+    state: row.state,
+    attemptCount: row.attempt_count,
+    attemptLimit: row.attempt_limit,
+    nextAttemptAtMs: toMsOrNull(row.next_attempt_at),
+    deadlineAtMs: toMsOrNull(row.deadline_at),
+    heldUntilMs: toMsOrNull(row.held_until_at),
+    verdict: row.verdict,
+    verdictAtMs: toMsOrNull(row.verdict_at),
+    validUntilMs: toMsOrNull(row.valid_until_at),
+    dueAtMs: toMsOrNull(row.due_at),
+    startedAtMs: toMsOrNull(row.started_at),
+    message: row.message,
+  };
+}
+
+function toAttempt(row: RawAttempt): Attempt {
+  return {
+    operationId: row.operation_id,
+    purpose: row.purpose,
+    subject: row.subject,
+    gateRunId: row.gate_run_id,
+    number: row.number,
+    fence: row.fence_epoch === null || row.fence_n === null ? null : { epoch: row.fence_epoch, n: row.fence_n },
+    startedAtMs: toMs(row.started_at),
+    deadlineAtMs: toMs(row.deadline_at),
+    result:
+      row.outcome === null
+        ? null
+        : {
+            outcome: row.outcome,
+            code: row.code,
+            message: row.message,
+            // Captured output is never decided by; trace reads it apart.
+            output: '',
+            digest: row.digest,
+            sealed: row.sealed,
+            endedAtMs: toMs(row.ended_at),
+          },
+  };
+}
+
+function toApproval(row: RawApproval): Approval {
+  return {
+    id: row.id,
+    gateRunId: row.gate_run_id,
+    gate: row.gate,
+    personId: row.person_id,
+    subject: row.subject,
+    decision: row.decision,
+    reason: row.reason,
+    baseReleaseId: row.base_release_id,
+    definitionHash: row.definition_hash,
+    atMs: toMs(row.decided_at),
+    bindingsNow: row.bindings,
+  };
+}
+
+function toLock(row: RawLock): Lock {
+  return {
+    id: row.id,
+    resource: row.resource,
+    mode: row.mode,
+    promotionId: row.promotion_id,
+    fence: { epoch: row.fence_epoch, n: row.fence_n },
+    acquiredAtMs: toMs(row.acquired_at),
+  };
+}
+
+export function toEnvironmentStatus(row: RawEnvironment): EnvironmentStatus {
+  return {
+    name: row.name,
+    releaseId: row.release_id,
+    releaseNumber: row.release_number,
+    releasedAtMs: toMsOrNull(row.released_at),
+    state: row.state,
+  };
+}
+
+function toPredecessor(row: RawEnvironment & { completed_at: string | null }): PredecessorStatus {
+  return { ...toEnvironmentStatus(row), completedAtMs: toMsOrNull(row.completed_at) };
+}

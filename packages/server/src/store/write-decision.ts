@@ -1,0 +1,239 @@
+/**
+ * The one writer of promotions (safety S6): whatever `decide` or a command decided goes down here, with its events, in
+ * the caller's transaction. Statements are pipelined; the row of the promotion is locked by the caller.
+ */
+import { AppError, type Decision, type Promotion, toRfc3339 } from '@stella/domain';
+import { pipelined, type Session, sqlState, type Statement } from './connection.ts';
+import { insertEvents } from './event-rows.ts';
+
+const COLUMNS = [
+  'release_id',
+  'environment',
+  'priority',
+  'requested_by',
+  'retry_of',
+  'definition_hash',
+  'status',
+  'step',
+  'base_release_id',
+  'ticket',
+  'created_at',
+  'last_progress_at',
+  'in_progress_since_at',
+  'deploy_deadline_at',
+  'cancel_requested_at',
+  'cancel_requested_by',
+  'retry_requested_at',
+  'ended_at',
+  'ending_code',
+  'ending_message',
+  'version',
+  'claim_epoch',
+  'worker_id',
+  'next_action_at',
+  'chain_head',
+  'chain_length',
+] as const;
+
+const INSERT: Statement = {
+  name: 'promotion_insert',
+  text: `insert into promotions (id, ${COLUMNS.join(', ')})
+    values ($1, ${COLUMNS.map((_, index) => `$${index + 2}`).join(', ')})`,
+};
+
+/** What never changes after the insert is not written again. */
+const CHANGING = COLUMNS.slice(COLUMNS.indexOf('status')).filter((column) => column !== 'created_at');
+const UPDATE: Statement = {
+  name: 'promotion_update',
+  text: `update promotions set ${CHANGING.map((column, index) => `${column} = $${index + 3}`).join(', ')}
+    where id = $1 and version = $2`,
+};
+
+const WRITE_STEPS: Statement = {
+  name: 'steps_write',
+  text: `insert into promotion_steps (promotion_id, step, state, started_at, ended_at, message)
+    select $1, s.* from json_to_recordset($2) as s (step text, state text, started_at timestamptz,
+      ended_at timestamptz, message text)
+    on conflict (promotion_id, step) do update set state = excluded.state, started_at = excluded.started_at,
+      ended_at = excluded.ended_at, message = excluded.message`,
+};
+
+const WRITE_GATE_RUNS: Statement = {
+  name: 'gate_runs_write',
+  text: `insert into gate_runs (id, promotion_id, gate, kind, meaning_hash, round, state, attempt_count, attempt_limit,
+      next_attempt_at, deadline_at, held_until_at, verdict, verdict_at, valid_until_at, due_at, started_at, message)
+    select g.id, $1, g.gate, g.kind, g.meaning_hash, g.round, g.state, g.attempt_count, g.attempt_limit,
+      g.next_attempt_at, g.deadline_at, g.held_until_at, g.verdict, g.verdict_at, g.valid_until_at, g.due_at,
+      g.started_at, g.message
+    from json_populate_recordset(null::gate_runs, $2) g
+    on conflict (id) do update set state = excluded.state, attempt_count = excluded.attempt_count,
+      attempt_limit = excluded.attempt_limit, next_attempt_at = excluded.next_attempt_at,
+      held_until_at = excluded.held_until_at, verdict = excluded.verdict, verdict_at = excluded.verdict_at,
+      valid_until_at = excluded.valid_until_at, due_at = excluded.due_at, message = excluded.message`,
+};
+
+const INSERT_ATTEMPTS: Statement = {
+  name: 'attempts_insert',
+  text: `insert into attempts (operation_id, promotion_id, purpose, subject, gate_run_id, number, fence_epoch, fence_n,
+      started_at, deadline_at)
+    select a.operation_id, $1, a.purpose, a.subject, a.gate_run_id, a.number, a.fence_epoch, a.fence_n, a.started_at,
+      a.deadline_at
+    from json_populate_recordset(null::attempts, $2) a`,
+};
+
+const INSERT_SETTLED: Statement = {
+  name: 'outcomes_settle',
+  text: `insert into attempt_outcomes (operation_id, is_late, outcome, code, message, digest, sealed, ended_at)
+    select s.operation_id, false, s.outcome, s.code, s.message, s.digest, s.sealed, s.ended_at
+    from json_populate_recordset(null::attempt_outcomes, $1) s`,
+};
+
+const INSERT_APPROVALS: Statement = {
+  name: 'approvals_insert',
+  text: `insert into approvals (id, promotion_id, gate_run_id, gate, person_id, decision, reason, base_release_id,
+      definition_hash, decided_at)
+    select v.id, $1, v.gate_run_id, v.gate, v.person_id, v.decision, v.reason, v.base_release_id, v.definition_hash,
+      v.decided_at
+    from json_populate_recordset(null::approvals, $2) v`,
+};
+
+const INSERT_LOCKS: Statement = {
+  name: 'locks_insert',
+  text: `insert into locks (id, resource, mode, promotion_id, fence_epoch, fence_n, acquired_at)
+    select l.id, l.resource, l.mode, $1, l.fence_epoch, l.fence_n, l.acquired_at
+    from json_populate_recordset(null::locks, $2) l`,
+};
+
+const RELEASE_LOCKS: Statement = {
+  name: 'locks_release',
+  text: 'update locks set released_at = $2 where id = any ($1) and released_at is null',
+};
+
+const FENCE_LOCKS: Statement = {
+  name: 'locks_fence',
+  text: 'update locks set fence_epoch = $2, fence_n = $3 where promotion_id = $1 and released_at is null',
+};
+
+const UPDATE_ENVIRONMENT: Statement = {
+  name: 'environment_update',
+  text: `update environments set release_id = $2, release_number = $3, released_at = $4, state = $5 where name = $1`,
+};
+
+/**
+ * Whoever waits in the environment looks again now. Rows that are being ticked at this moment are left out: their tick
+ * either has the guard after us, or waits for something else.
+ */
+const WAKE_ENVIRONMENT: Statement = {
+  name: 'environment_wake',
+  text: `update promotions set next_action_at = $3, version = version + 1
+    where id in (select id from promotions where environment = $1 and id <> $2 and ended_at is null
+      and next_action_at > $3 and worker_id is null and step in ('evaluate_gates', 'acquire_locks')
+      for update skip locked)`,
+};
+
+/** A new promotion with its first attempts. Errors: `promotion.live_exists`. */
+export async function insertDecision(session: Session, decision: Decision): Promise<void> {
+  const { promotion } = decision;
+  const inserted = session.rows(INSERT, [promotion.id, ...valuesOf(promotion, COLUMNS)]);
+  const rest = pipelined(writeParts(session, decision));
+  await inserted;
+  await rest;
+}
+
+/** True for the unique index that allows one live promotion per release and environment. */
+export function isLiveExists(error: unknown): boolean {
+  return sqlState(error) === '23505' && (error as { constraint?: string }).constraint === 'promotions_live';
+}
+
+/** Changes of a promotion that the caller has locked at the version before. */
+export async function writeDecision(session: Session, decision: Decision): Promise<void> {
+  const { promotion } = decision;
+  const updated = session.count(UPDATE, [promotion.id, promotion.version - 1, ...valuesOf(promotion, CHANGING)]);
+  const parts = writeParts(session, decision);
+  const [count] = await Promise.all([updated, parts]);
+  if (count !== 1) throw new AppError('promotion.version', { details: { promotionId: promotion.id } });
+}
+
+async function writeParts(session: Session, decision: Decision): Promise<void> {
+  const { promotion } = decision;
+  const { id } = promotion;
+  const at = toRfc3339(decision.events[0]?.atMs ?? promotion.lastProgressAtMs);
+  const writes: Promise<unknown>[] = [];
+  const writeRows = (statement: Statement, rows: readonly object[]): void => {
+    if (rows.length > 0) writes.push(session.rows(statement, [id, JSON.stringify(rows)]));
+  };
+  writeRows(WRITE_STEPS, decision.steps.map(toRow));
+  writeRows(WRITE_GATE_RUNS, decision.gateRuns.map(toRow));
+  writeRows(INSERT_ATTEMPTS, decision.newAttempts.map(toAttemptRow));
+  if (decision.settledAttempts.length > 0) {
+    const rows = decision.settledAttempts.map(({ operationId, result }) => ({ operationId, ...result })).map(toRow);
+    writes.push(session.rows(INSERT_SETTLED, [JSON.stringify(rows)]));
+  }
+  writeRows(
+    INSERT_APPROVALS,
+    decision.newApprovals.map(({ atMs, ...rest }) => toRow({ ...rest, decidedAtMs: atMs })),
+  );
+  if (decision.lockFence) {
+    writes.push(session.rows(FENCE_LOCKS, [id, decision.lockFence.epoch, decision.lockFence.n]));
+  }
+  writeRows(INSERT_LOCKS, decision.takenLocks.map(toFencedRow));
+  if (decision.releasedLocks.length > 0) writes.push(session.rows(RELEASE_LOCKS, [decision.releasedLocks, at]));
+  if (decision.environment) {
+    const { name, releaseId, releaseNumber, releasedAtMs, state } = decision.environment;
+    writes.push(session.rows(UPDATE_ENVIRONMENT, [name, releaseId, releaseNumber, toInstant(releasedAtMs), state]));
+  }
+  if (decision.wakesEnvironment) writes.push(session.rows(WAKE_ENVIRONMENT, [promotion.environment, id, at]));
+  writes.push(insertEvents(session, decision.events));
+  await Promise.all(writes);
+}
+
+/** Values of the named columns, in their order. */
+function valuesOf(promotion: Promotion, columns: readonly string[]): unknown[] {
+  const { definition: _frozenByHash, inProgressSinceMs, ending, ...rest } = promotion;
+  const row: Record<string, unknown> = {
+    ...toRow(rest),
+    requested_by: JSON.stringify(promotion.requestedBy),
+    cancel_requested_by: promotion.cancelRequestedBy === null ? null : JSON.stringify(promotion.cancelRequestedBy),
+    in_progress_since_at: toInstant(inProgressSinceMs),
+    ending_code: ending?.code ?? null,
+    ending_message: ending?.message ?? null,
+  };
+  return columns.map((column) => row[column] ?? null);
+}
+
+/** `{ nextAttemptAtMs: 0, gateRunId: 'gtr_…' }` → `{ next_attempt_at: '1970-…', gate_run_id: 'gtr_…' }`. */
+function toRow(value: object): Record<string, unknown> {
+  const row: Record<string, unknown> = {};
+  for (const [key, field] of Object.entries(value)) {
+    if (key.endsWith('AtMs') || key.endsWith('UntilMs')) {
+      const name = snakeCase(key.slice(0, -2));
+      row[name.endsWith('_until') ? `${name}_at` : name] = toInstant(field);
+    } else {
+      row[snakeCase(key)] = field;
+    }
+  }
+  return row;
+}
+
+function toAttemptRow(attempt: Decision['newAttempts'][number]): Record<string, unknown> {
+  const { result: _open, ...intent } = attempt;
+  return toFencedRow(intent);
+}
+
+function toFencedRow({ fence, ...rest }: { fence: Decision['lockFence'] }): Record<string, unknown> {
+  return { ...toRow(rest), fence_epoch: fence?.epoch ?? null, fence_n: fence?.n ?? null };
+}
+
+const SNAKE_BY_CAMEL = new Map<string, string>();
+
+function snakeCase(camel: string): string {
+  const known = SNAKE_BY_CAMEL.get(camel);
+  if (known !== undefined) return known;
+  const snake = camel.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  SNAKE_BY_CAMEL.set(camel, snake);
+  return snake;
+}
+
+function toInstant(value: unknown): string | null {
+  return typeof value === 'number' ? toRfc3339(value) : null;
+}
