@@ -139,6 +139,7 @@ export interface ReadStore {
   /** By name, whole id or unique start of one. Errors: `release.not_found` naming the nearest. */
   findRelease(text: string): Promise<Release>;
   findLockId(text: string): Promise<LockId>;
+  findTokenId(text: string): Promise<TokenId>;
   readPromotion(id: PromotionId): Promise<{ readonly snapshot: PromotionSnapshot; readonly nowMs: number }>;
   listPromotions(filter: PromotionFilter, page: PageRequest): Promise<Page<PromotionRow>>;
   countPromotions(filter: PromotionFilter): Promise<number>;

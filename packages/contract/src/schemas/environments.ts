@@ -1,0 +1,79 @@
+/** Environments on the wire, and what `apply` sends and answers. */
+import { GATE_KINDS, TARGET_KINDS } from '@stella/domain';
+import { z } from 'zod';
+import { digestSchema, environmentStateSchema, instantSchema } from './values.ts';
+
+export const environmentSchema = z
+  .object({
+    name: z.string(),
+    version: z.int(),
+    hash: digestSchema,
+    appliedAt: instantSchema,
+    promotesFrom: z.array(z.string()),
+    gates: z.array(z.object({ name: z.string(), kind: z.enum(GATE_KINDS) })),
+    targets: z.array(z.object({ name: z.string(), kind: z.enum(TARGET_KINDS), component: z.string() })),
+    state: environmentStateSchema,
+    /** What runs there, as last verified; null before the first. */
+    release: z.object({ id: z.string(), name: z.string() }).nullable(),
+    releasedAt: instantSchema.nullable(),
+  })
+  .meta({ id: 'Environment' });
+
+export const environmentDetailSchema = environmentSchema
+  .extend({
+    /** The whole definition in the YAML form that `apply` takes. */
+    yaml: z.string(),
+  })
+  .meta({ id: 'EnvironmentDetail' });
+
+export const environmentListSchema = z.object({ items: z.array(environmentSchema) });
+
+/** Texts of one apply together; as many files as a directory may hold. */
+const DOCUMENT_BYTES_MAX = 1_048_576;
+const DOCUMENT_COUNT_MAX = 200;
+
+export const applyRequestSchema = z
+  .strictObject({
+    documents: z
+      .array(z.strictObject({ file: z.string().max(500), text: z.string().max(DOCUMENT_BYTES_MAX) }))
+      .min(1)
+      .max(DOCUMENT_COUNT_MAX),
+    /** Removes environments that the documents do not name. */
+    prune: z.boolean().default(false),
+    /** Answers the differences and changes nothing. */
+    dryRun: z.boolean().default(false),
+  })
+  .meta({ id: 'ApplyRequest' });
+
+export const applyAnswerSchema = z
+  .object({
+    dryRun: z.boolean(),
+    changes: z.array(
+      z.object({
+        environment: z.string(),
+        change: z.enum(['created', 'changed', 'unchanged', 'removed']),
+        version: z.int().nullable(),
+        /** One line per difference: `gates.tests.timeout: 2m → 5m`. */
+        differences: z.array(z.string()),
+      }),
+    ),
+  })
+  .meta({ id: 'ApplyAnswer' });
+
+export const artifactRowSchema = z
+  .object({
+    environment: z.string(),
+    target: z.string(),
+    component: z.string(),
+    /** Promised by the environment's current release; null when there is none. */
+    promised: digestSchema.nullable(),
+    /** Found by looking at the target now; null when nothing whole runs there. */
+    observed: digestSchema.nullable(),
+    isHealthy: z.boolean(),
+    message: z.string(),
+    release: z.string().nullable(),
+  })
+  .meta({ id: 'ArtifactRow' });
+
+export const artifactListSchema = z.object({ items: z.array(artifactRowSchema) });
+export const artifactQuerySchema = z.strictObject({ filter: z.string().max(200).optional() });

@@ -1,0 +1,75 @@
+/** The orchestrator itself: its state, locks, workers. */
+import { z } from 'zod';
+import { instantSchema, lockModeSchema, reasonSchema, stepSchema } from './values.ts';
+
+export const lockSchema = z
+  .object({
+    id: z.string(),
+    resource: z.string(),
+    mode: lockModeSchema,
+    promotionId: z.string(),
+    environment: z.string(),
+    step: stepSchema,
+    workerId: z.string().nullable(),
+    fence: z.string(),
+    acquiredAt: instantSchema,
+    /** Of the holder's worker. */
+    heartbeatAt: instantSchema.nullable(),
+    /** Nobody works for the holder. */
+    isStale: z.boolean(),
+    /** Promotions that wait, in order. */
+    waiters: z.array(z.string()),
+  })
+  .meta({ id: 'Lock' });
+
+export const lockListSchema = z.object({ now: instantSchema, items: z.array(lockSchema) });
+export const lockQuerySchema = z.strictObject({ environment: z.string().max(63).optional() });
+
+export const releaseLockSchema = z
+  .strictObject({
+    force: z.boolean().default(false),
+    reason: reasonSchema.default(''),
+    dryRun: z.boolean().default(false),
+  })
+  .meta({ id: 'ReleaseLock' });
+
+export const releaseLockAnswerSchema = z
+  .object({
+    lockId: z.string(),
+    promotionId: z.string(),
+    environment: z.string(),
+    fence: z.string(),
+    /** Every target of the environment, and whether it took the seal. */
+    seals: z.array(z.object({ target: z.string(), isSealed: z.boolean(), message: z.string() })),
+    dryRun: z.boolean(),
+  })
+  .meta({ id: 'ReleaseLockAnswer' });
+
+export const orchestratorSchema = z
+  .object({
+    version: z.string(),
+    now: instantSchema,
+    database: z.object({ version: z.string(), schemaVersion: z.int(), isEmbedded: z.boolean() }),
+    installationEpoch: z.int(),
+    promotions: z.record(z.string(), z.int()),
+    stalledCount: z.int(),
+    liveLockCount: z.int(),
+    /** Longest due and claimed by nobody; null when none is. */
+    oldestDueAt: instantSchema.nullable(),
+    chain: z.object({ lastSeq: z.int(), unsequencedCount: z.int() }),
+    workers: z.array(
+      z.object({
+        id: z.string(),
+        hostname: z.string(),
+        version: z.string(),
+        state: z.enum(['live', 'dead', 'retired']),
+        startedAt: instantSchema,
+        heartbeatAt: instantSchema,
+        leaseUntil: instantSchema,
+        claimCount: z.int(),
+      }),
+    ),
+  })
+  .meta({ id: 'Orchestrator' });
+
+export const versionSchema = z.object({ version: z.string(), api: z.literal('v1') }).meta({ id: 'Version' });

@@ -1,0 +1,180 @@
+/** Promotions on the wire: in lists, as a whole, their gates and their events. */
+import { ATTEMPT_OUTCOMES, ATTEMPT_PURPOSES, EVENT_TYPES, GATE_KINDS, GATE_RUN_STATES } from '@stella/domain';
+import { z } from 'zod';
+import {
+  actorSchema,
+  digestSchema,
+  instantSchema,
+  nameSchema,
+  pageQuerySchema,
+  pageSchema,
+  prioritySchema,
+  promotionStatusSchema,
+  reasonSchema,
+  referenceSchema,
+  stepSchema,
+  stepStateSchema,
+} from './values.ts';
+
+export const promotionSchema = z
+  .object({
+    id: z.string(),
+    release: z.object({ id: z.string(), name: z.string() }),
+    environment: z.string(),
+    status: promotionStatusSchema,
+    step: stepSchema,
+    priority: prioritySchema,
+    requestedBy: actorSchema,
+    createdAt: instantSchema,
+    lastProgressAt: instantSchema,
+    endedAt: instantSchema.nullable(),
+  })
+  .meta({ id: 'Promotion' });
+
+export const promotionPageSchema = pageSchema(promotionSchema).meta({ id: 'PromotionPage' });
+
+export const stepRunSchema = z.object({
+  step: stepSchema,
+  state: stepStateSchema,
+  startedAt: instantSchema.nullable(),
+  endedAt: instantSchema.nullable(),
+  message: z.string(),
+});
+
+export const attemptSchema = z
+  .object({
+    operationId: z.string(),
+    purpose: z.enum(ATTEMPT_PURPOSES),
+    subject: z.string(),
+    number: z.int(),
+    fence: z.string().nullable(),
+    startedAt: instantSchema,
+    deadlineAt: instantSchema,
+    /** Null while it is open. */
+    outcome: z.enum(ATTEMPT_OUTCOMES).nullable(),
+    code: z.string(),
+    message: z.string(),
+    digest: digestSchema.nullable(),
+    endedAt: instantSchema.nullable(),
+  })
+  .meta({ id: 'Attempt' });
+
+export const gateRunSchema = z
+  .object({
+    id: z.string(),
+    gate: z.string(),
+    kind: z.enum(GATE_KINDS),
+    round: z.int(),
+    state: z.enum(GATE_RUN_STATES),
+    verdict: z.enum(['passed', 'failed']).nullable(),
+    attemptCount: z.int(),
+    attemptLimit: z.int(),
+    message: z.string(),
+    startedAt: instantSchema.nullable(),
+    deadlineAt: instantSchema.nullable(),
+    nextAttemptAt: instantSchema.nullable(),
+    heldUntil: instantSchema.nullable(),
+    dueAt: instantSchema.nullable(),
+    verdictAt: instantSchema.nullable(),
+    validUntil: instantSchema.nullable(),
+    attempts: z.array(attemptSchema),
+    approvals: z.array(
+      z.object({
+        subject: z.string(),
+        decision: z.enum(['approved', 'rejected']),
+        reason: z.string(),
+        decidedAt: instantSchema,
+      }),
+    ),
+  })
+  .meta({ id: 'GateRun' });
+
+export const gateRunListSchema = z.object({ promotionId: z.string(), items: z.array(gateRunSchema) });
+export const gateRunQuerySchema = z.strictObject({ status: z.enum(GATE_RUN_STATES).optional() });
+
+/** Everything about one promotion; `now` is the database's clock, for ages. */
+export const promotionDetailSchema = promotionSchema
+  .extend({
+    version: z.int(),
+    now: instantSchema,
+    retryOf: z.string().nullable(),
+    base: z.object({ id: z.string(), name: z.string() }).nullable(),
+    definitionHash: digestSchema,
+    ticket: z.int().nullable(),
+    nextActionAt: instantSchema.nullable(),
+    workerId: z.string().nullable(),
+    claimEpoch: z.int(),
+    /** No progress for longer than `stuck.after`, while in progress. */
+    isStalled: z.boolean(),
+    /** When it stalls or stalled; null unless in progress. */
+    stallsAt: instantSchema.nullable(),
+    cancelRequestedAt: instantSchema.nullable(),
+    ending: z.object({ code: z.string(), message: z.string() }).nullable(),
+    components: z.array(z.object({ name: z.string(), digest: digestSchema })),
+    steps: z.array(stepRunSchema),
+    gates: z.array(gateRunSchema),
+    locks: z.array(z.object({ id: z.string(), resource: z.string(), fence: z.string(), acquiredAt: instantSchema })),
+    attempts: z.array(attemptSchema),
+    /** Commands that would be accepted now, as they are typed. */
+    possible: z.array(z.string()),
+  })
+  .meta({ id: 'PromotionDetail' });
+
+export const promotionFilterSchema = z.strictObject({
+  /** Statuses, separated by commas. */
+  status: z.string().max(200).optional(),
+  environment: z.string().max(63).optional(),
+  release: referenceSchema.optional(),
+  /** A duration: no progress for longer than this. */
+  olderThan: z.string().max(40).optional(),
+  /** A duration: made within this long. */
+  last: z.string().max(40).optional(),
+});
+
+export const promotionListQuerySchema = promotionFilterSchema.extend(pageQuerySchema.shape);
+export const promotionCountSchema = z.object({ count: z.int() });
+
+export const createPromotionSchema = z
+  .strictObject({
+    release: referenceSchema,
+    environment: nameSchema,
+    priority: prioritySchema.default('normal'),
+    reason: reasonSchema.default(''),
+    dryRun: z.boolean().default(false),
+  })
+  .meta({ id: 'CreatePromotion' });
+
+export const decideApprovalSchema = z
+  .strictObject({ gate: nameSchema.optional(), reason: reasonSchema.default(''), dryRun: z.boolean().default(false) })
+  .meta({ id: 'DecideApproval' });
+
+export const promotionCommandSchema = z
+  .strictObject({ reason: reasonSchema.default(''), dryRun: z.boolean().default(false) })
+  .meta({ id: 'PromotionCommand' });
+
+export const eventSchema = z
+  .object({
+    /** Place in the global chain; null while it is not there yet. */
+    seq: z.int().nullable(),
+    chainHash: digestSchema.nullable(),
+    promotionId: z.string().nullable(),
+    promotionSeq: z.int().nullable(),
+    type: z.enum(EVENT_TYPES),
+    actor: actorSchema,
+    subject: z.string(),
+    data: z.json(),
+    at: instantSchema,
+    hash: digestSchema,
+  })
+  .meta({ id: 'Event' });
+
+export const eventListSchema = z.object({ items: z.array(eventSchema) });
+export const traceQuerySchema = z.strictObject({
+  after: z.coerce.number().int().min(0).default(0),
+  limit: z.coerce.number().int().min(1).max(5_000).default(5_000),
+});
+export const streamQuerySchema = z.strictObject({
+  /** Replays what came after this place; default: only what comes. The header `Last-Event-ID` counts more. */
+  after: z.coerce.number().int().min(0).optional(),
+  promotion: referenceSchema.optional(),
+});

@@ -1,0 +1,60 @@
+/**
+ * A worker's own direct session: idle, never pooled. Others see by it that the process lives (safety L2); losing it
+ * means to stop at once. Settings and figures: architecture, "Liveness of workers".
+ */
+import pg from 'pg';
+import { AppError } from '@stella/domain';
+import type { WorkerSession } from '../ports/engine-store.ts';
+import type { Logger } from '../ports/logger.ts';
+import { clientConfig, type DatabaseAddress } from './connection.ts';
+
+/** Noticed within a second on each side when the other is gone without a word. */
+const SETTINGS = [
+  'set tcp_keepalives_idle = 1',
+  'set tcp_keepalives_interval = 1',
+  'set tcp_keepalives_count = 3',
+  'set tcp_user_timeout = 2000',
+  'set client_connection_check_interval = 250',
+  'set idle_in_transaction_session_timeout = 0',
+].join('; ');
+
+export interface LivenessSession extends WorkerSession {
+  /** Settles when the session is gone. Never rejects. */
+  readonly lost: Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function openLivenessSession(address: DatabaseAddress, logger: Logger): Promise<LivenessSession> {
+  const client = new pg.Client({ ...clientConfig(address), application_name: 'stella worker', keepAlive: true });
+  const lost = new Promise<void>((resolve) => {
+    client.on('error', (error) => {
+      logger.warn({ error }, "the worker's session broke");
+      resolve();
+    });
+    client.on('end', () => resolve());
+  });
+  try {
+    await client.connect();
+    // Not every setting exists everywhere (TCP ones do nothing on a socket); each is tried alone.
+    for (const setting of SETTINGS.split('; ')) {
+      await client.query(setting).catch((error: unknown) => logger.debug({ error, setting }, 'setting not taken'));
+    }
+    const { rows } = await client.query<{ pid: number; backend: string; postmaster: string }>(
+      `select pid, backend_start::text as backend, pg_postmaster_start_time()::text as postmaster
+       from pg_stat_activity where pid = pg_backend_pid()`,
+    );
+    const [row] = rows;
+    if (!row) throw new Error('pg_stat_activity does not show this session');
+    return {
+      pid: row.pid,
+      backendStart: row.backend,
+      postmasterStart: row.postmaster,
+      lost,
+      close: () => client.end(),
+    };
+  } catch (error) {
+    await client.end().catch(() => undefined);
+    const message = error instanceof Error ? error.message : String(error);
+    throw new AppError('database.unavailable', { details: { message }, cause: error });
+  }
+}

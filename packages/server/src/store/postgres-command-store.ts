@@ -1,0 +1,163 @@
+/** The commands' port on PostgreSQL: effect, events and idempotency key in one transaction (safety S6, S12). */
+import { AppError, chainEvents } from '@stella/domain';
+import type { CommandStore, CommandTransaction } from '../ports/command-store.ts';
+import { type Database, type Session, type Statement, transact } from './connection.ts';
+import {
+  livePromotionIds,
+  lockEnvironmentRows,
+  readPredecessors,
+  removeEnvironmentRow,
+  shareEnvironmentRow,
+  writeDefinitionRows,
+} from './environment-rows.ts';
+import { insertEvents } from './event-rows.ts';
+import { lockEnvironment, readGuard } from './guard.ts';
+import { reserveKey, storeAnswer } from './idempotency.ts';
+import {
+  ensureAutomationRow,
+  insertEnrolmentRow,
+  insertPersonRow,
+  insertTokenRow,
+  revokeTokenRow,
+  useEnrolmentRow,
+} from './identity-rows.ts';
+import { findLockHolderRow } from './lock-rows.ts';
+import type { StoreOptions } from './postgres-engine-store.ts';
+import { findReleaseByName, insertReleaseRow, readRelease } from './release-rows.ts';
+import { lockPromotionRow, readSnapshot } from './snapshot.ts';
+import { insertDecision, isLiveExists, writeDecision } from './write-decision.ts';
+
+const NOW: Statement = { name: 'now_ms', text: "select date_trunc('milliseconds', clock_timestamp()) as now" };
+
+const FIND_LIVE: Statement = {
+  name: 'promotion_live',
+  text: 'select id from promotions where release_id = $1 and environment = $2 and ended_at is null',
+};
+
+export function makeCommandStore(database: Database, options: StoreOptions): CommandStore {
+  return {
+    transact: (idempotency, work) =>
+      transact(database, async (session) => {
+        const [row] = await session.rows(NOW);
+        const nowMs = Number(row?.['now']);
+        if (idempotency) {
+          const kept = await reserveKey(session, idempotency, nowMs);
+          if (kept) return kept;
+        }
+        const answer = await work(makeTransaction(session, options, nowMs));
+        if (idempotency) await storeAnswer(session, idempotency, answer);
+        return answer;
+      }),
+  };
+}
+
+function makeTransaction(session: Session, options: StoreOptions, nowMs: number): CommandTransaction {
+  return {
+    nowMs,
+    ...promotionMethods(session, options),
+    ...environmentMethods(session, options, nowMs),
+    ...releaseMethods(session, options, nowMs),
+    ...identityMethods(session, options, nowMs),
+    writeEvents: (events) => insertEvents(session, chainEvents({ head: null, length: 0 }, events).events),
+  };
+}
+
+type PromotionMethods = Pick<
+  CommandTransaction,
+  'lockPromotion' | 'guard' | 'writeDecision' | 'findLockHolder' | 'insertPromotion'
+>;
+
+function promotionMethods(session: Session, { cache, settings }: StoreOptions): PromotionMethods {
+  return {
+    async lockPromotion(id) {
+      const locked = await lockPromotionRow(session, id);
+      return locked ? readSnapshot(session, cache, settings, id) : null;
+    },
+    async guard({ promotion: { id, environment } }) {
+      await lockEnvironment(session, environment);
+      const { guard } = await readGuard(session, environment, id);
+      const snapshot = await readSnapshot(session, cache, settings, id);
+      if (!snapshot) throw new AppError('promotion.not_found', { details: { name: id } });
+      return { snapshot, guard };
+    },
+    writeDecision: (decision) => writeDecision(session, decision),
+    findLockHolder: (id) => findLockHolderRow(session, id),
+    async insertPromotion(decision) {
+      const { releaseId, environment } = decision.promotion;
+      const [live] = await session.rows(FIND_LIVE, [releaseId, environment]);
+      if (live) throw liveExists(environment, releaseId, String(live['id']));
+      try {
+        await insertDecision(session, decision);
+      } catch (error) {
+        if (isLiveExists(error)) throw liveExists(environment, releaseId, 'another that was made at this moment');
+        throw error;
+      }
+    },
+  };
+}
+
+function liveExists(environment: string, release: string, promotionId: string): AppError {
+  return new AppError('promotion.live_exists', { details: { environment, release, promotionId } });
+}
+
+type EnvironmentMethods = Pick<
+  CommandTransaction,
+  'readEntry' | 'lockEnvironments' | 'writeDefinition' | 'removeEnvironment' | 'livePromotionsOf'
+>;
+
+function environmentMethods(session: Session, { cache }: StoreOptions, nowMs: number): EnvironmentMethods {
+  return {
+    async readEntry(environment, release) {
+      const row = await shareEnvironmentRow(session, environment);
+      if (!row) return null;
+      const { status, ...record } = row;
+      return {
+        record,
+        status,
+        base: status.releaseId === null ? null : await readRelease(session, cache, status.releaseId),
+        predecessors: await readPredecessors(session, record.definition.promotesFrom, release.id),
+      };
+    },
+    lockEnvironments: () => lockEnvironmentRows(session),
+    writeDefinition: (definition, actor) => writeDefinitionRows(session, definition, { actor, nowMs }),
+    removeEnvironment: (name) => removeEnvironmentRow(session, name),
+    livePromotionsOf: (environment) => livePromotionIds(session, environment),
+  };
+}
+
+function releaseMethods(
+  session: Session,
+  { ids }: StoreOptions,
+  nowMs: number,
+): Pick<CommandTransaction, 'insertRelease'> {
+  return {
+    async insertRelease({ name, components }, actor) {
+      const id = ids.next('rel');
+      const release = await insertReleaseRow(session, { id, name, components, createdAtMs: nowMs, createdBy: actor });
+      if (release) return release;
+      const other = await findReleaseByName(session, name);
+      throw new AppError('release.name_taken', { details: { name, releaseId: other?.id ?? 'another' } });
+    },
+  };
+}
+
+type IdentityMethods = Pick<
+  CommandTransaction,
+  'insertPerson' | 'insertEnrolment' | 'useEnrolment' | 'insertToken' | 'revokeToken' | 'ensureAutomation'
+>;
+
+function identityMethods(session: Session, { ids }: StoreOptions, nowMs: number): IdentityMethods {
+  return {
+    async insertPerson(person) {
+      const id = ids.next('per');
+      if (await insertPersonRow(session, { ...person, id, nowMs })) return { id };
+      throw new AppError('person.exists', { details: { subject: person.subject } });
+    },
+    insertEnrolment: (enrolment) => insertEnrolmentRow(session, enrolment),
+    useEnrolment: (codeHash) => useEnrolmentRow(session, codeHash),
+    insertToken: (token) => insertTokenRow(session, { ...token, nowMs }),
+    revokeToken: (id) => revokeTokenRow(session, id),
+    ensureAutomation: (name, personId, bindings) =>
+      ensureAutomationRow(session, { id: ids.next('aut'), name, personId, bindings, nowMs }),
+  };
+}

@@ -1,0 +1,184 @@
+/** The reads' port on PostgreSQL. Never a replica; a page's cursor is the last row's place, in base64url. */
+import { AppError, type IdPrefix, isIdStart, nearestOf, type PromotionStatus, type Settings } from '@stella/domain';
+import type { Cursor, OrchestratorFacts, Page, ReadStore } from '../ports/read-store.ts';
+import { readChain, readChainHead } from './chain-rows.ts';
+import { type Database, type Session, type Statement, transact } from './connection.ts';
+import { listEnvironmentNames, listEnvironmentRows, readEnvironmentRow } from './environment-rows.ts';
+import { findPersonRow, findTokenOwner, findTokensByStart, listSubjects, listTokenRows } from './identity-rows.ts';
+import { findLocksByStart, listLiveLockIds, listLockRows } from './lock-rows.ts';
+import { countByStatus, countPromotionRows, findPromotionsByStart, listPromotionRows } from './promotion-rows.ts';
+import { findReleaseByName, findReleasesByStart, listReleaseNames, listReleaseRows } from './release-rows.ts';
+import { type ImmutableRows, readSnapshot } from './snapshot.ts';
+import { listWorkerRows } from './worker-rows.ts';
+
+const CURSOR_LENGTH_MAX = 200;
+
+export interface ReadStoreOptions {
+  readonly settings: Settings;
+  readonly cache: ImmutableRows;
+}
+
+export function makeReadStore(database: Database, options: ReadStoreOptions): ReadStore {
+  const read = <T>(work: (session: Session) => Promise<T>): Promise<T> => transact(database, work);
+  return {
+    findPromotionId: (text) => read((session) => findPromotion(session, text)),
+    findRelease: (text) => read((session) => findRelease(session, text)),
+    findLockId: (text) => read((session) => findLock(session, text)),
+    findTokenId: (text) => read((session) => findOne(text, 'tok', (start) => findTokensByStart(session, start))),
+    readPromotion: (id) => read((session) => readPromotion(session, options, id)),
+    listPromotions: (filter, { cursor, limit }) =>
+      read(async (session) => {
+        const beforeId = cursor === null ? null : decodeCursor(cursor, /^prm_[0-9a-f]{32}$/);
+        const rows = await listPromotionRows(session, filter, { beforeId, limit: limit + 1 });
+        return toPage(rows, limit, (row) => row.id);
+      }),
+    countPromotions: (filter) => read((session) => countPromotionRows(session, filter)),
+    listReleases: ({ cursor, limit }) =>
+      read(async (session) => {
+        const before = cursor === null ? null : Number(decodeCursor(cursor, /^\d{1,15}$/));
+        return toPage(await listReleaseRows(session, before, limit + 1), limit, (row) => String(row.number));
+      }),
+    listEnvironments: () => read(listEnvironmentRows),
+    readEnvironment: (name) => read((session) => readEnvironment(session, name)),
+    listLocks: (environment) => read((session) => listLockRows(session, environment)),
+    listWorkers: () => read(listWorkerRows),
+    readEvents: (afterSeq, limit, promotionId) =>
+      read((session) => readChain(session, { afterSeq, limit, promotionId })),
+    findToken: (tokenHash) => read((session) => findTokenOwner(session, tokenHash)),
+    listTokens: ({ cursor, limit }) =>
+      read(async (session) => {
+        const beforeId = cursor === null ? null : decodeCursor(cursor, /^tok_[0-9a-f]{32}$/);
+        return toPage(await listTokenRows(session, beforeId, limit + 1), limit, (row) => row.id);
+      }),
+    findPerson: (subject) => read((session) => findPerson(session, subject)),
+    readFacts: (stuckAfterMs) => read((session) => readFacts(session, stuckAfterMs)),
+  };
+}
+
+async function findPromotion(session: Session, text: string): ReturnType<ReadStore['findPromotionId']> {
+  return findOne(text, 'prm', (start) => findPromotionsByStart(session, start));
+}
+
+const NOT_FOUND_CODES = { prm: 'promotion.not_found', lck: 'lock.not_found', tok: 'token.not_found' } as const;
+
+/** Whole id or unique start of one → id. */
+async function findOne<Id extends string>(
+  text: string,
+  prefix: keyof typeof NOT_FOUND_CODES & IdPrefix,
+  byStart: (start: string) => Promise<readonly Id[]>,
+  known: () => Promise<readonly string[]> = () => Promise.resolve([]),
+): Promise<Id> {
+  const found = isIdStart(prefix, text) ? await byStart(text) : [];
+  const [first, second] = found;
+  if (first !== undefined && (second === undefined || first === text)) return first;
+  if (first !== undefined) {
+    throw new AppError('input.id_ambiguous', { details: { value: text, matches: found.join(', ') } });
+  }
+  const nearest = nearestOf(text, await known());
+  const hint = nearest === null ? {} : { hint: `did you mean "${nearest}"?` };
+  throw new AppError(NOT_FOUND_CODES[prefix], { details: { name: text, nearest }, ...hint });
+}
+
+async function findLock(session: Session, text: string): ReturnType<ReadStore['findLockId']> {
+  return findOne(
+    text,
+    'lck',
+    (start) => findLocksByStart(session, start),
+    () => listLiveLockIds(session),
+  );
+}
+
+async function findRelease(session: Session, text: string): ReturnType<ReadStore['findRelease']> {
+  const named = await findReleaseByName(session, text);
+  if (named) return named;
+  const started = isIdStart('rel', text) ? await findReleasesByStart(session, text) : [];
+  const [first, second] = started;
+  if (first && (!second || first.id === text)) return first;
+  if (first) {
+    const matches = started.map((one) => one.id).join(', ');
+    throw new AppError('input.id_ambiguous', { details: { value: text, matches } });
+  }
+  const nearest = nearestOf(text, await listReleaseNames(session));
+  throw notFound('release.not_found', text, nearest);
+}
+
+async function readEnvironment(session: Session, name: string): ReturnType<ReadStore['readEnvironment']> {
+  const row = await readEnvironmentRow(session, name);
+  if (row) return row;
+  throw notFound('environment.not_found', name, nearestOf(name, await listEnvironmentNames(session)));
+}
+
+async function findPerson(session: Session, subject: string): ReturnType<ReadStore['findPerson']> {
+  const row = await findPersonRow(session, subject);
+  if (row) return row;
+  throw notFound('person.not_found', subject, nearestOf(subject, await listSubjects(session)));
+}
+
+function notFound(
+  code: 'release.not_found' | 'environment.not_found' | 'person.not_found',
+  name: string,
+  nearest: string | null,
+): AppError {
+  const hint = nearest === null ? {} : { hint: `did you mean "${nearest}"?` };
+  return new AppError(code, { details: { name, nearest }, ...hint });
+}
+
+const NOW: Statement = { name: 'now_ms', text: "select date_trunc('milliseconds', clock_timestamp()) as now" };
+
+async function readPromotion(
+  session: Session,
+  { cache, settings }: ReadStoreOptions,
+  id: Parameters<ReadStore['readPromotion']>[0],
+): ReturnType<ReadStore['readPromotion']> {
+  const [row] = await session.rows(NOW);
+  const snapshot = await readSnapshot(session, cache, settings, id);
+  if (!snapshot) throw new AppError('promotion.not_found', { details: { name: id } });
+  return { snapshot, nowMs: Number(row?.['now']) };
+}
+
+const FACTS: Statement = {
+  name: 'orchestrator_facts',
+  text: `select clock_timestamp() as now, current_setting('server_version') as version,
+      (select coalesce(max(version), 0) from schema_migrations) as schema_version,
+      (select count(*) from promotions where ended_at is null and status = 'in_progress'
+        and greatest(last_progress_at, in_progress_since_at) < now() - $1 * interval '1 millisecond') as stalled,
+      (select min(next_action_at) from promotions where ended_at is null and worker_id is null
+        and next_action_at < now()) as oldest_due,
+      (select count(*) from locks where released_at is null and mode = 'exclusive') as live_locks`,
+};
+
+async function readFacts(session: Session, stuckAfterMs: number): Promise<OrchestratorFacts> {
+  const [[row], counts, chain] = await Promise.all([
+    session.rows(FACTS, [stuckAfterMs]),
+    countByStatus(session),
+    readChainHead(session),
+  ]);
+  return {
+    databaseNowMs: Number(row?.['now']),
+    databaseVersion: String(row?.['version']),
+    schemaVersion: Number(row?.['schema_version']),
+    promotionsByStatus: counts as Partial<Record<PromotionStatus, number>>,
+    stalledCount: Number(row?.['stalled']),
+    oldestDueAtMs: row?.['oldest_due'] == null ? null : Number(row['oldest_due']),
+    liveLockCount: Number(row?.['live_locks']),
+    unsequencedEventCount: chain.unsequencedCount,
+    lastSeq: chain.seq,
+  };
+}
+
+/** One row more than the limit was read when there are more. */
+function toPage<Row>(rows: readonly Row[], limit: number, placeOf: (row: Row) => string): Page<Row> {
+  const page = rows.slice(0, limit);
+  const last = page.at(-1);
+  return { rows: page, next: rows.length > limit && last !== undefined ? encodeCursor(placeOf(last)) : null };
+}
+
+function encodeCursor(place: string): Cursor {
+  return Buffer.from(place).toString('base64url');
+}
+
+function decodeCursor(cursor: Cursor, shape: RegExp): string {
+  const place = cursor.length > CURSOR_LENGTH_MAX ? '' : Buffer.from(cursor, 'base64url').toString();
+  if (!shape.test(place)) throw new AppError('input.cursor');
+  return place;
+}
