@@ -1,0 +1,1 @@
+export * from './oci-layout.ts';
