@@ -1,0 +1,105 @@
+/** The shapes of every route: query, body, answer. Parsed and serialised by the server, typed for the client. */
+import { z } from 'zod';
+import type { RouteName } from './routes.ts';
+import {
+  applyAnswerSchema,
+  applyRequestSchema,
+  artifactListSchema,
+  artifactQuerySchema,
+  environmentDetailSchema,
+  environmentListSchema,
+} from './schemas/environments.ts';
+import {
+  createPersonSchema,
+  loginSchema,
+  mintTokenSchema,
+  personCreatedSchema,
+  recoverSchema,
+  revokeTokenSchema,
+  tokenMintedSchema,
+  tokenPageSchema,
+  tokenRevokedSchema,
+  whoamiSchema,
+} from './schemas/identity.ts';
+import {
+  lockListSchema,
+  lockQuerySchema,
+  orchestratorSchema,
+  releaseLockAnswerSchema,
+  releaseLockSchema,
+  versionSchema,
+} from './schemas/orchestrator.ts';
+import {
+  createPromotionSchema,
+  decideApprovalSchema,
+  eventListSchema,
+  eventSchema,
+  gateRunListSchema,
+  gateRunQuerySchema,
+  promotionCommandSchema,
+  promotionCountSchema,
+  promotionDetailSchema,
+  promotionFilterSchema,
+  promotionListQuerySchema,
+  promotionPageSchema,
+  streamQuerySchema,
+  traceQuerySchema,
+} from './schemas/promotions.ts';
+import { createReleaseSchema, releasePageSchema, releaseSchema } from './schemas/releases.ts';
+import { pageQuerySchema } from './schemas/values.ts';
+
+const none = z.strictObject({});
+
+export interface RouteSchema {
+  readonly query: z.ZodType;
+  /** Null: the route takes no body. */
+  readonly body: z.ZodType | null;
+  readonly answer: z.ZodType;
+}
+
+export const ROUTE_SCHEMAS = {
+  getVersion: { query: none, body: null, answer: versionSchema },
+  getApiDescription: { query: none, body: null, answer: z.record(z.string(), z.unknown()) },
+  getOrchestrator: { query: none, body: null, answer: orchestratorSchema },
+  listEnvironments: { query: none, body: null, answer: environmentListSchema },
+  getEnvironment: { query: none, body: null, answer: environmentDetailSchema },
+  listArtifacts: { query: artifactQuerySchema, body: null, answer: artifactListSchema },
+  applyDefinitions: { query: none, body: applyRequestSchema, answer: applyAnswerSchema },
+  createRelease: { query: none, body: createReleaseSchema, answer: releaseSchema },
+  listReleases: { query: pageQuerySchema, body: null, answer: releasePageSchema },
+  getRelease: { query: none, body: null, answer: releaseSchema },
+  createPromotion: { query: none, body: createPromotionSchema, answer: promotionDetailSchema },
+  listPromotions: { query: promotionListQuerySchema, body: null, answer: promotionPageSchema },
+  countPromotions: { query: promotionFilterSchema, body: null, answer: promotionCountSchema },
+  getPromotion: { query: none, body: null, answer: promotionDetailSchema },
+  listGateRuns: { query: gateRunQuerySchema, body: null, answer: gateRunListSchema },
+  tracePromotion: { query: traceQuerySchema, body: null, answer: eventListSchema },
+  approvePromotion: { query: none, body: decideApprovalSchema, answer: promotionDetailSchema },
+  rejectPromotion: { query: none, body: decideApprovalSchema, answer: promotionDetailSchema },
+  cancelPromotion: { query: none, body: promotionCommandSchema, answer: promotionDetailSchema },
+  retryPromotion: { query: none, body: promotionCommandSchema, answer: promotionDetailSchema },
+  streamEvents: { query: streamQuerySchema, body: null, answer: eventSchema },
+  listLocks: { query: lockQuerySchema, body: null, answer: lockListSchema },
+  releaseLock: { query: none, body: releaseLockSchema, answer: releaseLockAnswerSchema },
+  createPerson: { query: none, body: createPersonSchema, answer: personCreatedSchema },
+  mintToken: { query: none, body: mintTokenSchema, answer: tokenMintedSchema },
+  listTokens: { query: pageQuerySchema, body: null, answer: tokenPageSchema },
+  revokeToken: { query: none, body: revokeTokenSchema, answer: tokenRevokedSchema },
+  login: { query: none, body: loginSchema, answer: tokenMintedSchema },
+  recover: { query: none, body: recoverSchema, answer: tokenMintedSchema },
+  whoami: { query: none, body: null, answer: whoamiSchema },
+} as const satisfies Record<RouteName, RouteSchema>;
+
+type Schemas<Name extends RouteName> = (typeof ROUTE_SCHEMAS)[Name];
+
+/** What a caller may send. */
+export type QueryInput<Name extends RouteName> = z.input<Schemas<Name>['query']>;
+export type BodyInput<Name extends RouteName> = Schemas<Name>['body'] extends z.ZodType
+  ? z.input<Schemas<Name>['body']>
+  : undefined;
+/** What the server works with, defaults filled in. */
+export type Query<Name extends RouteName> = z.output<Schemas<Name>['query']>;
+export type Body<Name extends RouteName> = Schemas<Name>['body'] extends z.ZodType
+  ? z.output<Schemas<Name>['body']>
+  : null;
+export type Answer<Name extends RouteName> = z.output<Schemas<Name>['answer']>;

@@ -1,0 +1,265 @@
+/**
+ * The route table, which is also the policy table (safety S15): a route without an entry here cannot be registered, and
+ * one without a handler keeps the server from starting. Free of zod, because the command line reads it at every start.
+ */
+import type { Action } from '@stella/domain';
+
+/** `public`: before authentication. `token`: any valid token, about the caller itself. Else the action to authorize. */
+export type Policy = Action | 'public' | 'token';
+
+export interface Route {
+  readonly method: 'GET' | 'POST';
+  /** Parameters in braces, as OpenAPI writes them. */
+  readonly path: string;
+  readonly policy: Policy;
+  readonly summary: string;
+  readonly tag: string;
+  /** Status of success; 200 unless something is made. */
+  readonly status?: 201;
+  /** `events`: a stream of server-sent events. */
+  readonly answers?: 'events';
+}
+
+const route = <const R extends Route>(entry: R): R => entry;
+
+export const ROUTES = {
+  getVersion: route({
+    method: 'GET',
+    path: '/api/v1/version',
+    policy: 'public',
+    summary: 'Version of server and API',
+    tag: 'orchestrator',
+  }),
+  getApiDescription: route({
+    method: 'GET',
+    path: '/api/v1/openapi.json',
+    policy: 'public',
+    summary: 'This description of the API',
+    tag: 'orchestrator',
+  }),
+  getOrchestrator: route({
+    method: 'GET',
+    path: '/api/v1/orchestrator',
+    policy: 'orchestrator.read',
+    summary: 'State of the orchestrator: workers, queue, audit chain',
+    tag: 'orchestrator',
+  }),
+  listEnvironments: route({
+    method: 'GET',
+    path: '/api/v1/environments',
+    policy: 'environment.read',
+    summary: 'All environments and what they run',
+    tag: 'environment',
+  }),
+  getEnvironment: route({
+    method: 'GET',
+    path: '/api/v1/environments/{environment}',
+    policy: 'environment.read',
+    summary: 'One environment with its definition',
+    tag: 'environment',
+  }),
+  listArtifacts: route({
+    method: 'GET',
+    path: '/api/v1/environments/{environment}/artifacts',
+    policy: 'environment.read',
+    summary: 'What really runs on the targets of an environment, found by looking now',
+    tag: 'environment',
+  }),
+  applyDefinitions: route({
+    method: 'POST',
+    path: '/api/v1/apply',
+    policy: 'environment.apply',
+    summary: 'Applies environment definitions, all or none',
+    tag: 'environment',
+  }),
+  createRelease: route({
+    method: 'POST',
+    path: '/api/v1/releases',
+    policy: 'release.create',
+    summary: 'Makes an immutable release; tags are resolved once',
+    tag: 'release',
+    status: 201,
+  }),
+  listReleases: route({
+    method: 'GET',
+    path: '/api/v1/releases',
+    policy: 'release.read',
+    summary: 'Releases, newest first',
+    tag: 'release',
+  }),
+  getRelease: route({
+    method: 'GET',
+    path: '/api/v1/releases/{release}',
+    policy: 'release.read',
+    summary: 'One release',
+    tag: 'release',
+  }),
+  createPromotion: route({
+    method: 'POST',
+    path: '/api/v1/promotions',
+    policy: 'promotion.create',
+    summary: 'Starts to promote a release into an environment',
+    tag: 'promotion',
+    status: 201,
+  }),
+  listPromotions: route({
+    method: 'GET',
+    path: '/api/v1/promotions',
+    policy: 'promotion.read',
+    summary: 'Promotions, newest first',
+    tag: 'promotion',
+  }),
+  countPromotions: route({
+    method: 'GET',
+    path: '/api/v1/promotion-count',
+    policy: 'promotion.read',
+    summary: 'How many promotions match',
+    tag: 'promotion',
+  }),
+  getPromotion: route({
+    method: 'GET',
+    path: '/api/v1/promotions/{promotion}',
+    policy: 'promotion.read',
+    summary: 'One promotion: status, steps, gates, locks',
+    tag: 'promotion',
+  }),
+  listGateRuns: route({
+    method: 'GET',
+    path: '/api/v1/promotions/{promotion}/gates',
+    policy: 'promotion.read',
+    summary: 'Gate runs of a promotion with their attempts',
+    tag: 'promotion',
+  }),
+  tracePromotion: route({
+    method: 'GET',
+    path: '/api/v1/promotions/{promotion}/events',
+    policy: 'promotion.read',
+    summary: 'Events of a promotion in their order',
+    tag: 'promotion',
+  }),
+  approvePromotion: route({
+    method: 'POST',
+    path: '/api/v1/promotions/{promotion}/approve',
+    policy: 'promotion.approve',
+    summary: 'Approves at an approval gate',
+    tag: 'promotion',
+  }),
+  rejectPromotion: route({
+    method: 'POST',
+    path: '/api/v1/promotions/{promotion}/reject',
+    policy: 'promotion.reject',
+    summary: 'Rejects at an approval gate',
+    tag: 'promotion',
+  }),
+  cancelPromotion: route({
+    method: 'POST',
+    path: '/api/v1/promotions/{promotion}/cancel',
+    policy: 'promotion.cancel',
+    summary: 'Cancels; from deploy on, onFailure applies',
+    tag: 'promotion',
+  }),
+  retryPromotion: route({
+    method: 'POST',
+    path: '/api/v1/promotions/{promotion}/retry',
+    policy: 'promotion.retry',
+    summary: 'A new attempt for the failed part; of an ended promotion, a new one',
+    tag: 'promotion',
+  }),
+  streamEvents: route({
+    method: 'GET',
+    path: '/api/v1/events',
+    policy: 'promotion.read',
+    summary: 'Events of the global chain as they come, with replay',
+    tag: 'orchestrator',
+    answers: 'events',
+  }),
+  listLocks: route({
+    method: 'GET',
+    path: '/api/v1/locks',
+    policy: 'lock.read',
+    summary: 'Live locks with holder, age, fence and waiters',
+    tag: 'lock',
+  }),
+  releaseLock: route({
+    method: 'POST',
+    path: '/api/v1/locks/{lock}/release',
+    policy: 'lock.release',
+    summary: 'Takes a lock from its promotion and seals the targets',
+    tag: 'lock',
+  }),
+  createPerson: route({
+    method: 'POST',
+    path: '/api/v1/persons',
+    policy: 'person.create',
+    summary: 'Enrols a person with a one-time code',
+    tag: 'identity',
+    status: 201,
+  }),
+  mintToken: route({
+    method: 'POST',
+    path: '/api/v1/tokens',
+    policy: 'token.mint',
+    summary: 'Mints a token for oneself or for automation',
+    tag: 'identity',
+    status: 201,
+  }),
+  listTokens: route({
+    method: 'GET',
+    path: '/api/v1/tokens',
+    policy: 'token.read',
+    summary: 'Tokens, newest first, never their secrets',
+    tag: 'identity',
+  }),
+  revokeToken: route({
+    method: 'POST',
+    path: '/api/v1/tokens/{token}/revoke',
+    policy: 'token.revoke',
+    summary: 'Revokes a token',
+    tag: 'identity',
+  }),
+  login: route({
+    method: 'POST',
+    path: '/api/v1/auth/login',
+    policy: 'public',
+    summary: 'Trades a one-time code for a token',
+    tag: 'identity',
+    status: 201,
+  }),
+  recover: route({
+    method: 'POST',
+    path: '/api/v1/auth/recover',
+    policy: 'public',
+    summary: "Trades the key in the server's recovery file for an admin token",
+    tag: 'identity',
+    status: 201,
+  }),
+  whoami: route({
+    method: 'GET',
+    path: '/api/v1/auth/whoami',
+    policy: 'token',
+    summary: 'Who the token belongs to, and its roles',
+    tag: 'identity',
+  }),
+} as const satisfies Record<string, Route>;
+
+export type RouteName = keyof typeof ROUTES;
+export const ROUTE_NAMES = Object.keys(ROUTES) as readonly RouteName[];
+
+type ParameterNames<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
+  ? Name | ParameterNames<Rest>
+  : never;
+
+/** Path parameters of a route, by name. */
+export type RouteParameters<Name extends RouteName> = {
+  readonly [Key in ParameterNames<(typeof ROUTES)[Name]['path']>]: string;
+};
+
+/** `routePath('/api/v1/locks/{lock}', { lock: 'lck_01' })` → `/api/v1/locks/lck_01`. */
+export function routePath(path: string, parameters: Readonly<Record<string, string>>): string {
+  return path.replace(/\{(\w+)\}/g, (_whole, name: string) => encodeURIComponent(parameters[name] ?? ''));
+}
+
+/** Every write takes one of these; a repeat with the same key gets the same answer. */
+export const IDEMPOTENCY_HEADER = 'idempotency-key';
+/** Names a request in logs and errors. */
+export const REQUEST_ID_HEADER = 'x-request-id';
