@@ -1,1 +1,2 @@
+export * from './docker-registry.ts';
 export * from './oci-layout.ts';
