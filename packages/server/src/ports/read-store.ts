@@ -58,6 +58,8 @@ export interface PromotionFilter {
   readonly olderThanMs: number | null;
   /** Made within this long. */
   readonly lastMs: number | null;
+  /** Patterns of environments that the caller may see, as role bindings write them: `*`, `prod-*`. */
+  readonly visible: readonly string[];
 }
 
 export interface LockRow {

@@ -7,14 +7,15 @@ const FILTER = `($1::text[] is null or p.status = any ($1)) and ($2::text is nul
   and ($3::text is null or p.release_id = $3)
   and ($4::bigint is null or (p.ended_at is null
     and greatest(p.last_progress_at, p.in_progress_since_at) < now() - $4 * interval '1 millisecond'))
-  and ($5::bigint is null or p.created_at > now() - $5 * interval '1 millisecond')`;
+  and ($5::bigint is null or p.created_at > now() - $5 * interval '1 millisecond')
+  and p.environment like any ($6::text[])`;
 
 const LIST: Statement = {
   name: 'promotion_list',
   text: `select p.id, p.release_id, r.name as release_name, p.environment, p.status, p.step, p.priority,
       p.requested_by, p.created_at, p.last_progress_at, p.in_progress_since_at, p.ended_at
     from promotions p join releases r on r.id = p.release_id
-    where ${FILTER} and ($6::text is null or p.id < $6) order by p.id desc limit $7`,
+    where ${FILTER} and ($7::text is null or p.id < $7) order by p.id desc limit $8`,
 };
 const COUNT: Statement = {
   name: 'promotion_count',
@@ -69,6 +70,8 @@ export async function countByStatus(session: Session): Promise<Readonly<Record<s
   return Object.fromEntries(rows.map((row) => [String(row['status']), Number(row['count'])]));
 }
 
-function filterValues({ statuses, environment, releaseId, olderThanMs, lastMs }: PromotionFilter): unknown[] {
-  return [statuses, environment, releaseId, olderThanMs, lastMs];
+function filterValues({ statuses, environment, releaseId, olderThanMs, lastMs, visible }: PromotionFilter): unknown[] {
+  // A pattern's letters are lower-case, digits and hyphens; none of them is special to `like`.
+  const patterns = visible.map((pattern) => pattern.replaceAll('*', '%'));
+  return [statuses, environment, releaseId, olderThanMs, lastMs, patterns];
 }

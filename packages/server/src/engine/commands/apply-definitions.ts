@@ -1,0 +1,145 @@
+/** `apply`: all documents or none; what live promotions use is not removed. */
+import {
+  AppError,
+  authorize,
+  canonicalJson,
+  definitionHash,
+  type EnvironmentDefinition,
+  type Json,
+  type Principal,
+} from '@stella/domain';
+import type { CommandTransaction, EnvironmentRecord } from '../../ports/command-store.ts';
+
+/** Lines of difference that are shown for one environment. */
+const DIFFERENCES_MAX = 100;
+
+export interface AppliedChange {
+  readonly environment: string;
+  readonly change: 'created' | 'changed' | 'unchanged' | 'removed';
+  /** Null when it was removed. */
+  readonly version: number | null;
+  readonly differences: readonly string[];
+}
+
+export interface ApplyOrder {
+  readonly definitions: readonly EnvironmentDefinition[];
+  readonly isPruning: boolean;
+  /** Circle in `promotesFrom`, as names; null when there is none. */
+  readonly findCycle: (definitions: readonly EnvironmentDefinition[]) => readonly string[] | null;
+}
+
+/** Errors: `auth.forbidden`, `environment.not_found` (an unknown predecessor), `apply.cycle`, `apply.in_use`. */
+export async function applyDefinitions(
+  tx: CommandTransaction,
+  principal: Principal,
+  { definitions, isPruning, findCycle }: ApplyOrder,
+): Promise<readonly AppliedChange[]> {
+  for (const { name } of definitions) {
+    authorize(principal, 'environment.apply', { environment: name, name: `environment ${name}` });
+  }
+  const known = await tx.lockEnvironments();
+  const gone = isPruning
+    ? known.filter((one) => !definitions.some((wanted) => wanted.name === one.definition.name))
+    : [];
+  const goneNames = gone.map((one) => one.definition.name);
+  for (const name of goneNames) {
+    authorize(principal, 'environment.apply', { environment: name, name: `environment ${name}` });
+    await refuseInUse(tx, name);
+  }
+  const after = [
+    ...known.map((one) => one.definition).filter((one) => !definitions.some((wanted) => wanted.name === one.name)),
+    ...definitions,
+  ].filter((one) => !goneNames.includes(one.name));
+  refuseBrokenGraph(after, findCycle);
+  const changes: AppliedChange[] = [];
+  for (const definition of definitions) changes.push(await applyOne(tx, principal, definition, known));
+  for (const name of goneNames) {
+    await tx.removeEnvironment(name);
+    await note(tx, principal, 'environment.removed', name, {});
+    changes.push({ environment: name, change: 'removed', version: null, differences: [] });
+  }
+  return changes;
+}
+
+async function applyOne(
+  tx: CommandTransaction,
+  principal: Principal,
+  definition: EnvironmentDefinition,
+  known: readonly EnvironmentRecord[],
+): Promise<AppliedChange> {
+  const { name } = definition;
+  const before = known.find((one) => one.definition.name === name);
+  const hash = definitionHash(definition);
+  if (before?.hash === hash) {
+    return { environment: name, change: 'unchanged', version: before.version, differences: [] };
+  }
+  const { version } = await tx.writeDefinition(definition, principal.actor);
+  await note(tx, principal, 'environment.applied', name, { version, hash });
+  const differences = before ? differencesBetween(before.definition, definition) : [];
+  return { environment: name, change: before ? 'changed' : 'created', version, differences };
+}
+
+async function refuseInUse(tx: CommandTransaction, name: string): Promise<void> {
+  const [promotionId] = await tx.livePromotionsOf(name);
+  if (promotionId === undefined) return;
+  throw new AppError('apply.in_use', { details: { what: `environment ${name}`, promotionId } });
+}
+
+function refuseBrokenGraph(after: readonly EnvironmentDefinition[], findCycle: ApplyOrder['findCycle']): void {
+  const names = new Set(after.map((one) => one.name));
+  for (const definition of after) {
+    const missing = definition.promotesFrom.find((name) => !names.has(name));
+    if (missing === undefined) continue;
+    throw new AppError('environment.not_found', {
+      details: { name: missing, usedBy: definition.name },
+      hint: `${definition.name} promotes from it: apply "${missing}" in the same call, or correct promotesFrom`,
+    });
+  }
+  const cycle = findCycle(after);
+  if (cycle) throw new AppError('apply.cycle', { details: { cycle: cycle.join(' → ') } });
+}
+
+async function note(
+  tx: CommandTransaction,
+  principal: Principal,
+  type: 'environment.applied' | 'environment.removed',
+  subject: string,
+  data: Json,
+): Promise<void> {
+  await tx.writeEvents([{ type, actor: principal.actor, atMs: tx.nowMs, promotionId: null, subject, data }]);
+}
+
+/** `['gates.tests.timeoutMs: 120000 → 300000', 'targets.web: added']`; members of lists go by their name. */
+export function differencesBetween(before: EnvironmentDefinition, after: EnvironmentDefinition): readonly string[] {
+  const lines: string[] = [];
+  compare('', before as unknown as Json, after as unknown as Json, lines);
+  return lines.slice(0, DIFFERENCES_MAX);
+}
+
+function compare(path: string, before: Json | undefined, after: Json | undefined, lines: string[]): void {
+  if (canonicalText(before) === canonicalText(after)) return;
+  const left = membersOf(before);
+  const right = membersOf(after);
+  if (!left || !right) {
+    lines.push(
+      `${path}: ${before === undefined ? 'added' : canonicalText(before)} → ${canonicalText(after) || 'removed'}`,
+    );
+    return;
+  }
+  const keys = [...new Set([...Object.keys(left), ...Object.keys(right)])].sort();
+  for (const key of keys) compare(path === '' ? key : `${path}.${key}`, left[key], right[key], lines);
+}
+
+function canonicalText(value: Json | undefined): string {
+  return value === undefined ? '' : canonicalJson(value);
+}
+
+/** Objects by key; lists of named things by name. Null for everything else. */
+function membersOf(value: Json | undefined): Readonly<Record<string, Json | undefined>> | null {
+  if (typeof value !== 'object' || value === null) return null;
+  if (!Array.isArray(value)) return value as Readonly<Record<string, Json | undefined>>;
+  const named = value.every(
+    (item): item is { name: string } => typeof item === 'object' && item !== null && 'name' in item,
+  );
+  return named ? Object.fromEntries(value.map((item: { name: string }) => [item.name, item as Json])) : null;
+}

@@ -1,0 +1,72 @@
+/** `promotion approve|reject|cancel|retry`: locks the row, asks the domain, writes what it decided. */
+import {
+  AppError,
+  cancelPromotion,
+  type DecideContext,
+  decideApproval,
+  type Decision,
+  type IdSource,
+  isTerminal,
+  type Principal,
+  type PromotionId,
+  type PromotionSnapshot,
+  retryPromotion,
+  type Settings,
+} from '@stella/domain';
+import type { CommandTransaction } from '../../ports/command-store.ts';
+import { createPromotion } from './create-promotion.ts';
+
+export type PromotionWord =
+  | { readonly kind: 'approve' | 'reject'; readonly gate: string | null; readonly reason: string }
+  | { readonly kind: 'cancel' | 'retry'; readonly reason: string };
+
+export interface PromotionOrder {
+  readonly promotionId: PromotionId;
+  /** The version that the caller has seen; null: whatever it is now. */
+  readonly version: number | null;
+  readonly word: PromotionWord;
+}
+
+/**
+ * Errors: those of the domain's commands, `promotion.not_found`, `promotion.version`. Answers the promotion to look at:
+ * the same one, or for the retry of an ended one the new one.
+ */
+export async function commandPromotion(
+  tx: CommandTransaction,
+  deps: { ids: IdSource; settings: Settings },
+  principal: Principal,
+  { promotionId, version, word }: PromotionOrder,
+): Promise<PromotionId> {
+  const snapshot = await tx.lockPromotion(promotionId);
+  if (!snapshot) throw new AppError('promotion.not_found', { details: { name: promotionId } });
+  if (version !== null && snapshot.promotion.version !== version) {
+    throw new AppError('promotion.version', { details: { promotionId } });
+  }
+  const { promotion, release } = snapshot;
+  if (word.kind === 'retry' && isTerminal(promotion.status) && promotion.status !== 'completed') {
+    const { environment, priority } = promotion;
+    return createPromotion(tx, deps, principal, { release, environment, priority, retryOf: promotionId });
+  }
+  const context: DecideContext = { nowMs: tx.nowMs, ids: deps.ids, guard: null, isTakeover: false };
+  await tx.writeDecision(decideWord(snapshot, context, principal, word));
+  return promotionId;
+}
+
+function decideWord(
+  snapshot: PromotionSnapshot,
+  context: DecideContext,
+  principal: Principal,
+  word: PromotionWord,
+): Decision {
+  switch (word.kind) {
+    case 'approve':
+    case 'reject': {
+      const decision = word.kind === 'approve' ? 'approved' : 'rejected';
+      return decideApproval(snapshot, context, principal, { decision, gate: word.gate, reason: word.reason });
+    }
+    case 'cancel':
+      return cancelPromotion(snapshot, context, principal, word.reason);
+    case 'retry':
+      return retryPromotion(snapshot, context, principal, word.reason);
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * `orch locks release`: takes the lock in a transaction that draws a new fence, then seals every target of the
+ * environment with it, so that whatever the old holder still does there is refused (safety S2, S4).
+ */
+import {
+  AppError,
+  type EnvironmentDefinition,
+  type Fence,
+  type IdSource,
+  isTerminal,
+  type LockId,
+  type Principal,
+  type PromotionId,
+  releaseLock,
+  type TargetDefinition,
+} from '@stella/domain';
+import type { CommandTransaction } from '../../ports/command-store.ts';
+import type { Target } from '../../ports/target.ts';
+
+/** A target that does not answer its seal by then is reported as not sealed. */
+const SEAL_TIMEOUT_MS = 10_000;
+
+export interface ReleasedLock {
+  readonly promotionId: PromotionId;
+  readonly definition: EnvironmentDefinition;
+  readonly fence: Fence;
+}
+
+export interface LockOrder {
+  readonly lockId: LockId;
+  readonly isForced: boolean;
+  readonly reason: string;
+}
+
+/** Errors: `lock.not_found`, `lock.live_holder`, `auth.forbidden`. */
+export async function takeLock(
+  tx: CommandTransaction,
+  { ids }: { ids: IdSource },
+  principal: Principal,
+  { lockId, isForced, reason }: LockOrder,
+): Promise<ReleasedLock> {
+  const holder = await tx.findLockHolder(lockId);
+  const seen = holder ? await tx.lockPromotion(holder.promotionId) : null;
+  if (!holder || !seen || isTerminal(seen.promotion.status)) {
+    throw new AppError('lock.not_found', { details: { name: lockId } });
+  }
+  const { snapshot, guard } = await tx.guard(seen);
+  const context = { nowMs: tx.nowMs, ids, guard, isTakeover: false };
+  const order = { lockId, isForced, isStale: holder.isStale, reason };
+  await tx.writeDecision(releaseLock(snapshot, context, principal, order));
+  return { promotionId: holder.promotionId, definition: snapshot.promotion.definition, fence: guard.fence };
+}
+
+export interface SealReport {
+  readonly target: string;
+  readonly isSealed: boolean;
+  readonly message: string;
+}
+
+/** After the transaction has committed; repeating it with the same fence changes nothing. */
+export function sealTargets(
+  openTarget: (definition: TargetDefinition) => Target,
+  targets: readonly TargetDefinition[],
+  fence: Fence,
+): Promise<readonly SealReport[]> {
+  return Promise.all(
+    targets.map(async (definition) => {
+      const call = { signal: AbortSignal.timeout(SEAL_TIMEOUT_MS), timeoutMs: SEAL_TIMEOUT_MS };
+      const answer = await openTarget(definition).seal(call, fence);
+      if (answer.outcome === 'sealed') return { target: definition.name, isSealed: true, message: 'sealed' };
+      const message = answer.outcome === 'refused' ? 'a newer fence is there already' : answer.message;
+      return { target: definition.name, isSealed: answer.outcome === 'refused', message };
+    }),
+  );
+}
