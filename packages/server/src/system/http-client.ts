@@ -39,11 +39,7 @@ export function makeHttpClient({ allowedRanges }: HttpClientOptions): ClosableHt
   };
 }
 
-async function perform(
-  agent: Agent,
-  isAllowed: AddressCheck,
-  wanted: HttpRequest,
-): ReturnType<HttpClient['request']> {
+async function perform(agent: Agent, isAllowed: AddressCheck, wanted: HttpRequest): ReturnType<HttpClient['request']> {
   const url = new URL(wanted.url);
   const literal = url.hostname.replace(/^\[|\]$/g, '');
   if (isIP(literal) !== 0 && !isAllowed(literal)) throw forbidden(literal);
@@ -68,7 +64,10 @@ async function perform(
           Array.isArray(value) ? value.join(', ') : (value ?? ''),
         ]),
       ),
-      body: limited(response.body, wanted.responseBytesMax, translate),
+      body: leavable(limited(response.body, wanted.responseBytesMax, translate), () => {
+        // Ends the connection; that nobody read the answer is no error.
+        response.body.on('error', () => undefined).destroy();
+      }),
     };
   } catch (error) {
     throw translate(error);
@@ -90,6 +89,22 @@ async function* limited(
   } catch (error) {
     throw translate(error);
   }
+}
+
+/** A generator that was never started runs none of its code when it is returned; `close` does its part then. */
+function leavable(chunks: AsyncGenerator<Uint8Array>, close: () => void): AsyncIterable<Uint8Array> {
+  let isStarted = false;
+  const iterator: AsyncIterator<Uint8Array> = {
+    next: () => {
+      isStarted = true;
+      return chunks.next();
+    },
+    return: () => {
+      if (!isStarted) close();
+      return chunks.return(undefined);
+    },
+  };
+  return { [Symbol.asyncIterator]: () => iterator };
 }
 
 type AddressCheck = (address: string) => boolean;
@@ -150,10 +165,7 @@ const KIND_BY_CODE: Readonly<Record<string, HttpFailureKind>> = {
   UND_ERR_HEADERS_OVERFLOW: 'too_large',
 };
 
-function toFailure(
-  error: unknown,
-  signals: { deadline: AbortSignal; asked: AbortSignal | undefined },
-): HttpFailure {
+function toFailure(error: unknown, signals: { deadline: AbortSignal; asked: AbortSignal | undefined }): HttpFailure {
   if (error instanceof HttpFailure) return error;
   if (signals.asked?.aborted) return new HttpFailure('aborted', 'the call was given up', error);
   if (signals.deadline.aborted) return new HttpFailure('timeout', 'no whole answer in time', error);
