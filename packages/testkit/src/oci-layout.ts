@@ -36,7 +36,7 @@ export interface OciImage {
   readonly files: Readonly<Record<string, Uint8Array | string>>;
   /** Further layers over the first, entries in the given order. */
   readonly layers?: readonly (readonly TarEntry[])[];
-  /** Default `oci`. */
+  /** Default `oci`. With `docker` other tools do not see the tag, since OCI layouts are for OCI's types; registries take it. */
   readonly mediaTypes?: 'oci' | 'docker';
   /** When given, the tag names an index with one manifest for each; else a single manifest, for linux/amd64. */
   readonly platforms?: readonly OciPlatform[];
