@@ -55,6 +55,8 @@ export interface CommandTransaction {
   /** The database's clock at the start of the transaction. */
   readonly nowMs: number;
 
+  /** The promotion as this transaction sees it, without a lock. Errors: `promotion.not_found`. */
+  readPromotion(id: PromotionId): Promise<PromotionSnapshot>;
   /** Row of the promotion `for update`; null when there is none. */
   lockPromotion(id: PromotionId): Promise<PromotionSnapshot | null>;
   /** After `lockPromotion` only: locks the environment's row and reads what only its holder may look at. */

@@ -95,8 +95,14 @@ export interface EnvironmentRow extends EnvironmentRecord {
   readonly releaseName: string | null;
 }
 
+/** An event as it is stored; its place in the global chain is null until the sequencer has passed. */
+export interface RecordedEvent extends ChainedEvent {
+  readonly seq: number | null;
+  readonly chainHash: Digest | null;
+}
+
 /** An event in the global chain, in its order. */
-export interface SequencedEvent extends ChainedEvent {
+export interface SequencedEvent extends RecordedEvent {
   readonly seq: number;
   readonly chainHash: Digest;
 }
@@ -141,7 +147,8 @@ export interface ReadStore {
   /** By name, whole id or unique start of one. Errors: `release.not_found` naming the nearest. */
   findRelease(text: string): Promise<Release>;
   findLockId(text: string): Promise<LockId>;
-  findTokenId(text: string): Promise<TokenId>;
+  /** `personId`: whom it counts as. */
+  findTokenId(text: string): Promise<{ readonly id: TokenId; readonly personId: PersonId }>;
   readPromotion(id: PromotionId): Promise<{ readonly snapshot: PromotionSnapshot; readonly nowMs: number }>;
   listPromotions(filter: PromotionFilter, page: PageRequest): Promise<Page<PromotionRow>>;
   countPromotions(filter: PromotionFilter): Promise<number>;
@@ -153,9 +160,16 @@ export interface ReadStore {
   listWorkers(): Promise<readonly WorkerRow[]>;
   /** Sequenced events after `seq`, in order; of one promotion when named. */
   readEvents(afterSeq: number, limit: number, promotionId: PromotionId | null): Promise<readonly SequencedEvent[]>;
+  /** All events of one promotion after `afterPromotionSeq` of its own chain, also those not sequenced yet. */
+  readPromotionEvents(
+    promotionId: PromotionId,
+    afterPromotionSeq: number,
+    limit: number,
+  ): Promise<readonly RecordedEvent[]>;
   /** Null when the hash is not known. */
   findToken(tokenHash: Digest): Promise<TokenOwner | null>;
-  listTokens(page: PageRequest): Promise<Page<TokenRow>>;
+  /** `ownedBy`: only those that count as this person; null: all. */
+  listTokens(ownedBy: PersonId | null, page: PageRequest): Promise<Page<TokenRow>>;
   /** `person.not_found` naming the nearest. */
   findPerson(subject: string): Promise<{
     readonly id: PersonId;

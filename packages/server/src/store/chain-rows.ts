@@ -1,6 +1,6 @@
 /** The global chain: appended by the sequencer after commit, read in its order (safety S13). */
 import { chainHash, type Digest } from '@stella/domain';
-import type { SequencedEvent } from '../ports/read-store.ts';
+import type { RecordedEvent, SequencedEvent } from '../ports/read-store.ts';
 import type { Session, Statement } from './connection.ts';
 
 const LOCK_HEAD: Statement = { name: 'chain_head_lock', text: 'select seq, chain_hash from chain_head for update' };
@@ -29,6 +29,12 @@ const READ_OF_PROMOTION: Statement = {
   name: 'chain_read_promotion',
   text: `select seq, chain_hash, promotion_id, promotion_seq, type, actor, subject, data, at, hash from events
     where promotion_id = $3 and seq > $1 order by seq limit $2`,
+};
+
+const READ_PROMOTION_CHAIN: Statement = {
+  name: 'chain_read_own',
+  text: `select seq, chain_hash, promotion_id, promotion_seq, type, actor, subject, data, at, hash from events
+    where promotion_id = $1 and promotion_seq > $2 order by promotion_seq limit $3`,
 };
 
 const HEAD: Statement = {
@@ -67,18 +73,34 @@ export async function readChain(
       ? await session.rows(READ, [afterSeq, limit])
       : await session.rows(READ_OF_PROMOTION, [afterSeq, limit, promotionId]);
   return rows.map((row) => ({
-    // Written by us from checked values.
+    ...toEvent(row),
     seq: Number(row['seq']),
     chainHash: row['chain_hash'] as SequencedEvent['chainHash'],
-    promotionId: row['promotion_id'] as SequencedEvent['promotionId'],
-    promotionSeq: row['promotion_seq'] === null ? null : Number(row['promotion_seq']),
-    type: row['type'] as SequencedEvent['type'],
-    actor: row['actor'] as SequencedEvent['actor'],
-    subject: String(row['subject']),
-    data: row['data'] as SequencedEvent['data'],
-    atMs: Number(row['at']),
-    hash: row['hash'] as SequencedEvent['hash'],
   }));
+}
+
+/** Events of one promotion after a place in its own chain, sequenced or not. */
+export async function readPromotionChain(
+  session: Session,
+  { promotionId, after, limit }: { promotionId: string; after: number; limit: number },
+): Promise<readonly RecordedEvent[]> {
+  return (await session.rows(READ_PROMOTION_CHAIN, [promotionId, after, limit])).map(toEvent);
+}
+
+function toEvent(row: Readonly<Record<string, unknown>>): RecordedEvent {
+  return {
+    // Written by us from checked values.
+    seq: row['seq'] === null ? null : Number(row['seq']),
+    chainHash: row['chain_hash'] as RecordedEvent['chainHash'],
+    promotionId: row['promotion_id'] as RecordedEvent['promotionId'],
+    promotionSeq: row['promotion_seq'] === null ? null : Number(row['promotion_seq']),
+    type: row['type'] as RecordedEvent['type'],
+    actor: row['actor'] as RecordedEvent['actor'],
+    subject: String(row['subject']),
+    data: row['data'] as RecordedEvent['data'],
+    atMs: Number(row['at']),
+    hash: row['hash'] as RecordedEvent['hash'],
+  };
 }
 
 /** `unsequencedCount` is counted up to 10,000. */

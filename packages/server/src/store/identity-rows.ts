@@ -69,11 +69,14 @@ const LIST_TOKENS: Statement = {
   text: `select t.id, t.name, coalesce(a.name, p.subject) as owner, t.automation_id is not null as is_automation,
       t.created_at, t.expires_at, t.revoked_at
     from tokens t left join automations a on a.id = t.automation_id left join persons p on p.id = t.person_id
-    where ($1::text is null or t.id < $1) order by t.id desc limit $2`,
+    where ($1::text is null or t.id < $1) and ($3::text is null or coalesce(t.person_id, a.person_id) = $3)
+    order by t.id desc limit $2`,
 };
 const FIND_TOKENS_BY_START: Statement = {
   name: 'token_by_start',
-  text: `select id from tokens where id >= $1 and id < $1 || 'g' order by id limit 3`,
+  text: `select t.id, coalesce(t.person_id, a.person_id) as person_id
+    from tokens t left join automations a on a.id = t.automation_id
+    where t.id >= $1 and t.id < $1 || 'g' order by t.id limit 3`,
 };
 const FIND_PERSON: Statement = {
   name: 'person_find',
@@ -182,10 +185,9 @@ export async function findTokenOwner(session: Session, tokenHash: Digest): Promi
 /** Newest first, those before `beforeId`. */
 export async function listTokenRows(
   session: Session,
-  beforeId: string | null,
-  limit: number,
+  { beforeId, limit, ownedBy }: { beforeId: string | null; limit: number; ownedBy: PersonId | null },
 ): Promise<readonly TokenRow[]> {
-  const rows = await session.rows(LIST_TOKENS, [beforeId, limit]);
+  const rows = await session.rows(LIST_TOKENS, [beforeId, limit, ownedBy]);
   return rows.map((row) => ({
     id: row['id'] as TokenId,
     name: String(row['name']),
@@ -197,8 +199,13 @@ export async function listTokenRows(
   }));
 }
 
-export async function findTokensByStart(session: Session, start: string): Promise<readonly TokenId[]> {
-  return (await session.rows(FIND_TOKENS_BY_START, [start])).map((row) => row['id'] as TokenId);
+/** At most 3, enough to say that a start is not unique. */
+export async function findTokensByStart(
+  session: Session,
+  start: string,
+): Promise<readonly { id: TokenId; personId: PersonId }[]> {
+  const rows = await session.rows(FIND_TOKENS_BY_START, [start]);
+  return rows.map((row) => ({ id: row['id'] as TokenId, personId: row['person_id'] as PersonId }));
 }
 
 export async function findPersonRow(session: Session, subject: string): Promise<PersonRow | null> {

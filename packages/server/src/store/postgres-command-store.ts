@@ -1,5 +1,5 @@
 /** The commands' port on PostgreSQL: effect, events and idempotency key in one transaction (safety S6, S12). */
-import { AppError, chainEvents } from '@stella/domain';
+import { AppError, chainEvents, type PromotionId, type PromotionSnapshot } from '@stella/domain';
 import type { CommandStore, CommandTransaction } from '../ports/command-store.ts';
 import { type Database, type Session, type Statement, transact } from './connection.ts';
 import {
@@ -64,11 +64,12 @@ function makeTransaction(session: Session, options: StoreOptions, nowMs: number)
 
 type PromotionMethods = Pick<
   CommandTransaction,
-  'lockPromotion' | 'guard' | 'writeDecision' | 'findLockHolder' | 'insertPromotion'
+  'readPromotion' | 'lockPromotion' | 'guard' | 'writeDecision' | 'findLockHolder' | 'insertPromotion'
 >;
 
 function promotionMethods(session: Session, { cache, settings }: StoreOptions): PromotionMethods {
   return {
+    readPromotion: (id) => readPromotion(session, { cache, settings }, id),
     async lockPromotion(id) {
       const locked = await lockPromotionRow(session, id);
       return locked ? readSnapshot(session, cache, settings, id) : null;
@@ -76,9 +77,7 @@ function promotionMethods(session: Session, { cache, settings }: StoreOptions): 
     async guard({ promotion: { id, environment } }) {
       await lockEnvironment(session, environment);
       const { guard } = await readGuard(session, environment, id);
-      const snapshot = await readSnapshot(session, cache, settings, id);
-      if (!snapshot) throw new AppError('promotion.not_found', { details: { name: id } });
-      return { snapshot, guard };
+      return { snapshot: await readPromotion(session, { cache, settings }, id), guard };
     },
     writeDecision: (decision) => writeDecision(session, decision),
     findLockHolder: (id) => findLockHolderRow(session, id),
@@ -94,6 +93,16 @@ function promotionMethods(session: Session, { cache, settings }: StoreOptions): 
       }
     },
   };
+}
+
+async function readPromotion(
+  session: Session,
+  { cache, settings }: Pick<StoreOptions, 'cache' | 'settings'>,
+  id: PromotionId,
+): Promise<PromotionSnapshot> {
+  const snapshot = await readSnapshot(session, cache, settings, id);
+  if (snapshot) return snapshot;
+  throw new AppError('promotion.not_found', { details: { name: id } });
 }
 
 function liveExists(environment: string, release: string, promotionId: string): AppError {

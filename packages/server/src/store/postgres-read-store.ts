@@ -1,7 +1,7 @@
 /** The reads' port on PostgreSQL. Never a replica; a page's cursor is the last row's place, in base64url. */
 import { AppError, type IdPrefix, isIdStart, nearestOf, type PromotionStatus, type Settings } from '@stella/domain';
 import type { Cursor, OrchestratorFacts, Page, ReadStore } from '../ports/read-store.ts';
-import { readChain, readChainHead } from './chain-rows.ts';
+import { readChain, readChainHead, readPromotionChain } from './chain-rows.ts';
 import { type Database, type Session, type Statement, transact } from './connection.ts';
 import { listEnvironmentNames, listEnvironmentRows, readEnvironmentRow } from './environment-rows.ts';
 import { findPersonRow, findTokenOwner, findTokensByStart, listSubjects, listTokenRows } from './identity-rows.ts';
@@ -24,7 +24,7 @@ export function makeReadStore(database: Database, options: ReadStoreOptions): Re
     findPromotionId: (text) => read((session) => findPromotion(session, text)),
     findRelease: (text) => read((session) => findRelease(session, text)),
     findLockId: (text) => read((session) => findLock(session, text)),
-    findTokenId: (text) => read((session) => findOne(text, 'tok', (start) => findTokensByStart(session, start))),
+    findTokenId: (text) => read((session) => findToken(session, text)),
     readPromotion: (id) => read((session) => readPromotion(session, options, id)),
     listPromotions: (filter, { cursor, limit }) =>
       read(async (session) => {
@@ -44,11 +44,13 @@ export function makeReadStore(database: Database, options: ReadStoreOptions): Re
     listWorkers: () => read(listWorkerRows),
     readEvents: (afterSeq, limit, promotionId) =>
       read((session) => readChain(session, { afterSeq, limit, promotionId })),
+    readPromotionEvents: (promotionId, after, limit) =>
+      read((session) => readPromotionChain(session, { promotionId, after, limit })),
     findToken: (tokenHash) => read((session) => findTokenOwner(session, tokenHash)),
-    listTokens: ({ cursor, limit }) =>
+    listTokens: (ownedBy, { cursor, limit }) =>
       read(async (session) => {
         const beforeId = cursor === null ? null : decodeCursor(cursor, /^tok_[0-9a-f]{32}$/);
-        return toPage(await listTokenRows(session, beforeId, limit + 1), limit, (row) => row.id);
+        return toPage(await listTokenRows(session, { beforeId, limit: limit + 1, ownedBy }), limit, (row) => row.id);
       }),
     findPerson: (subject) => read((session) => findPerson(session, subject)),
     readFacts: (stuckAfterMs) => read((session) => readFacts(session, stuckAfterMs)),
@@ -77,6 +79,17 @@ async function findOne<Id extends string>(
   const nearest = nearestOf(text, await known());
   const hint = nearest === null ? {} : { hint: `did you mean "${nearest}"?` };
   throw new AppError(NOT_FOUND_CODES[prefix], { details: { name: text, nearest }, ...hint });
+}
+
+async function findToken(session: Session, text: string): ReturnType<ReadStore['findTokenId']> {
+  let found: Awaited<ReturnType<typeof findTokensByStart>> = [];
+  const id = await findOne(text, 'tok', async (start) => {
+    found = await findTokensByStart(session, start);
+    return found.map((one) => one.id);
+  });
+  const owner = found.find((one) => one.id === id);
+  if (!owner) throw new AppError('token.not_found', { details: { name: text } });
+  return owner;
 }
 
 async function findLock(session: Session, text: string): ReturnType<ReadStore['findLockId']> {

@@ -1,0 +1,67 @@
+/** The handler of every route; the type keeps the table whole. */
+import type { RouteName } from '@stella/contract';
+import type { RouteHandler } from './route-handler.ts';
+import { applyDefinitions } from './routes/apply-definitions.ts';
+import { approvePromotion } from './routes/approve-promotion.ts';
+import { cancelPromotion } from './routes/cancel-promotion.ts';
+import { countPromotions } from './routes/count-promotions.ts';
+import { createPerson } from './routes/create-person.ts';
+import { createPromotion } from './routes/create-promotion.ts';
+import { createRelease } from './routes/create-release.ts';
+import { getApiDescription } from './routes/get-api-description.ts';
+import { getEnvironment } from './routes/get-environment.ts';
+import { getOrchestrator } from './routes/get-orchestrator.ts';
+import { getPromotion } from './routes/get-promotion.ts';
+import { getRelease } from './routes/get-release.ts';
+import { getVersion } from './routes/get-version.ts';
+import { listArtifacts } from './routes/list-artifacts.ts';
+import { listEnvironments } from './routes/list-environments.ts';
+import { listGateRuns } from './routes/list-gate-runs.ts';
+import { listLocks } from './routes/list-locks.ts';
+import { listPromotions } from './routes/list-promotions.ts';
+import { listReleases } from './routes/list-releases.ts';
+import { listTokens } from './routes/list-tokens.ts';
+import { login } from './routes/login.ts';
+import { mintToken } from './routes/mint-token.ts';
+import { recover } from './routes/recover.ts';
+import { rejectPromotion } from './routes/reject-promotion.ts';
+import { releaseLock } from './routes/release-lock.ts';
+import { retryPromotion } from './routes/retry-promotion.ts';
+import { revokeToken } from './routes/revoke-token.ts';
+import { tracePromotion } from './routes/trace-promotion.ts';
+import { whoami } from './routes/whoami.ts';
+
+/** Routes that answer one JSON value; streams have their own way. */
+export type AnsweringRoute = Exclude<RouteName, 'streamEvents'>;
+
+export const HANDLERS: { readonly [Name in AnsweringRoute]: RouteHandler<Name> } = {
+  applyDefinitions,
+  approvePromotion,
+  cancelPromotion,
+  countPromotions,
+  createPerson,
+  createPromotion,
+  createRelease,
+  getApiDescription,
+  getEnvironment,
+  getOrchestrator,
+  getPromotion,
+  getRelease,
+  getVersion,
+  listArtifacts,
+  listEnvironments,
+  listGateRuns,
+  listLocks,
+  listPromotions,
+  listReleases,
+  listTokens,
+  login,
+  mintToken,
+  recover,
+  rejectPromotion,
+  releaseLock,
+  retryPromotion,
+  revokeToken,
+  tracePromotion,
+  whoami,
+};

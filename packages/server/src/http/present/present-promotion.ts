@@ -1,0 +1,151 @@
+/** A promotion as the API shows it: in a list, and as a whole. */
+import type { Answer } from '@stella/contract';
+import {
+  type Attempt,
+  formatFence,
+  type GateRun,
+  isTerminal,
+  possibleCommands,
+  type PromotionSnapshot,
+  STEPS,
+  toRfc3339,
+} from '@stella/domain';
+import type { PromotionRow } from '../../ports/read-store.ts';
+import { presentActor, presentInstant } from './values.ts';
+
+type Detail = Answer<'getPromotion'>;
+
+export function presentPromotionRow(row: PromotionRow): Answer<'listPromotions'>['items'][number] {
+  return {
+    id: row.id,
+    release: { id: row.releaseId, name: row.releaseName },
+    environment: row.environment,
+    status: row.status,
+    step: row.step,
+    priority: row.priority,
+    requestedBy: presentActor(row.requestedBy),
+    createdAt: toRfc3339(row.createdAtMs),
+    lastProgressAt: toRfc3339(row.lastProgressAtMs),
+    endedAt: presentInstant(row.endedAtMs),
+  };
+}
+
+export function presentPromotion(snapshot: PromotionSnapshot, nowMs: number): Detail {
+  const { promotion, release, base, locks } = snapshot;
+  const stallsAtMs = stallsAt(snapshot);
+  return {
+    id: promotion.id,
+    release: { id: release.id, name: release.name },
+    environment: promotion.environment,
+    status: promotion.status,
+    step: promotion.step,
+    priority: promotion.priority,
+    requestedBy: presentActor(promotion.requestedBy),
+    createdAt: toRfc3339(promotion.createdAtMs),
+    lastProgressAt: toRfc3339(promotion.lastProgressAtMs),
+    endedAt: presentInstant(promotion.endedAtMs),
+    version: promotion.version,
+    now: toRfc3339(nowMs),
+    retryOf: promotion.retryOf,
+    base: base && promotion.baseReleaseId === base.id ? { id: base.id, name: base.name } : null,
+    definitionHash: promotion.definitionHash,
+    ticket: promotion.ticket,
+    nextActionAt: presentInstant(promotion.nextActionAtMs),
+    workerId: promotion.workerId,
+    claimEpoch: promotion.claimEpoch,
+    isStalled: stallsAtMs !== null && stallsAtMs <= nowMs,
+    stallsAt: presentInstant(stallsAtMs),
+    cancelRequestedAt: presentInstant(promotion.cancelRequestedAtMs),
+    ending: promotion.ending,
+    components: release.components.map(({ name, digest }) => ({ name, digest })),
+    steps: presentSteps(snapshot),
+    gates: presentGateRuns(snapshot),
+    locks: locks.map((lock) => ({
+      id: lock.id,
+      resource: lock.resource,
+      fence: formatFence(lock.fence),
+      acquiredAt: toRfc3339(lock.acquiredAtMs),
+    })),
+    attempts: snapshot.attempts.map(presentAttempt),
+    possible: possibleCommands(snapshot).map((command) => `stella promotion ${command} ${promotion.id}`),
+  };
+}
+
+/** Changes when anything of the promotion does, and when it turns stalled. */
+export function promotionEtag(snapshot: PromotionSnapshot, nowMs: number): string {
+  const stallsAtMs = stallsAt(snapshot);
+  const isStalled = stallsAtMs !== null && stallsAtMs <= nowMs;
+  return `"v${snapshot.promotion.version}${isStalled ? '-stalled' : ''}"`;
+}
+
+/** All gate runs in the order of the definition, older rounds first. */
+export function presentGateRuns(snapshot: PromotionSnapshot): Detail['gates'] {
+  const order = snapshot.promotion.definition.gates.map((gate) => gate.name);
+  return [...snapshot.gateRuns]
+    .sort((a, b) => order.indexOf(a.gate) - order.indexOf(b.gate) || a.round - b.round)
+    .map((run) => presentGateRun(run, snapshot));
+}
+
+function presentGateRun(run: GateRun, { attempts, approvals }: PromotionSnapshot): Detail['gates'][number] {
+  return {
+    id: run.id,
+    gate: run.gate,
+    kind: run.kind,
+    round: run.round,
+    state: run.state,
+    verdict: run.verdict,
+    attemptCount: run.attemptCount,
+    attemptLimit: run.attemptLimit,
+    message: run.message,
+    startedAt: presentInstant(run.startedAtMs),
+    deadlineAt: presentInstant(run.deadlineAtMs),
+    nextAttemptAt: presentInstant(run.nextAttemptAtMs),
+    heldUntil: presentInstant(run.heldUntilMs),
+    dueAt: presentInstant(run.dueAtMs),
+    verdictAt: presentInstant(run.verdictAtMs),
+    validUntil: presentInstant(run.validUntilMs),
+    attempts: attempts.filter((attempt) => attempt.gateRunId === run.id).map(presentAttempt),
+    approvals: approvals
+      .filter((approval) => approval.gateRunId === run.id)
+      .map(({ subject, decision, reason, atMs }) => ({ subject, decision, reason, decidedAt: toRfc3339(atMs) })),
+  };
+}
+
+function presentAttempt({ result, ...attempt }: Attempt): Detail['attempts'][number] {
+  return {
+    operationId: attempt.operationId,
+    purpose: attempt.purpose,
+    subject: attempt.subject,
+    number: attempt.number,
+    fence: attempt.fence ? formatFence(attempt.fence) : null,
+    startedAt: toRfc3339(attempt.startedAtMs),
+    deadlineAt: toRfc3339(attempt.deadlineAtMs),
+    outcome: result?.outcome ?? null,
+    code: result?.code ?? '',
+    message: result?.message ?? '',
+    digest: result?.digest ?? null,
+    endedAt: presentInstant(result?.endedAtMs ?? null),
+  };
+}
+
+function presentSteps({ steps }: PromotionSnapshot): Detail['steps'] {
+  return STEPS.flatMap((step) => {
+    const run = steps.find((one) => one.step === step);
+    if (!run && step === 'rollback') return [];
+    return [
+      {
+        step,
+        state: run?.state ?? 'not_started',
+        startedAt: presentInstant(run?.startedAtMs ?? null),
+        endedAt: presentInstant(run?.endedAtMs ?? null),
+        message: run?.message ?? '',
+      },
+    ];
+  });
+}
+
+/** The stall clock starts at the later of the last progress and the last entry into `in_progress` (domain, "Stalled"). */
+function stallsAt({ promotion, settings }: PromotionSnapshot): number | null {
+  if (isTerminal(promotion.status) || promotion.status !== 'in_progress') return null;
+  return Math.max(promotion.lastProgressAtMs, promotion.inProgressSinceMs) + settings['stuck.after'];
+}

@@ -1,0 +1,72 @@
+/** What a route's handler gets and gives. One file per route under `routes/`; a handler does no work, it asks for it. */
+import type { Body, Query, RouteName, RouteParameters } from '@stella/contract';
+import type { EnvironmentDefinition, IdSource, Settings, TargetDefinition } from '@stella/domain';
+import type { AttemptLimit } from '../auth/attempt-limit.ts';
+import type { Caller } from '../auth/authenticate.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { CommandStore, CommandTransaction } from '../ports/command-store.ts';
+import type { Logger } from '../ports/logger.ts';
+import type { Random } from '../ports/random.ts';
+import type { ReadStore } from '../ports/read-store.ts';
+import type { Registry } from '../ports/registry.ts';
+import type { Target } from '../ports/target.ts';
+
+export interface HttpDeps {
+  readonly commands: CommandStore;
+  readonly reads: ReadStore;
+  readonly registry: Registry;
+  readonly openTarget: (definition: TargetDefinition) => Target;
+  readonly ids: IdSource;
+  readonly random: Random;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly settings: Settings;
+  readonly attemptLimit: AttemptLimit;
+  readonly configuration: ConfigurationReader;
+  /** The key in the recovery file; null when it cannot be read. */
+  readonly readRecoveryKey: () => Promise<string | null>;
+  /** There may be due work: a hint for the worker in this process. */
+  readonly wake: () => void;
+  readonly about: { readonly version: string; readonly isEmbedded: boolean; readonly installationEpoch: number };
+  /** How far each part has come, for `/readyz`. */
+  readonly readProgress: () => Promise<readonly ProgressReport[]>;
+  readonly renderMetrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
+  readonly countRequest: (route: string, status: number, durationMs: number) => void;
+}
+
+export interface ProgressReport {
+  readonly part: 'database' | 'worker' | 'drain';
+  readonly isReady: boolean;
+  readonly message: string;
+}
+
+/** YAML texts ↔ definitions; bound to the configuration folder by the composition root. */
+export interface ConfigurationReader {
+  parseEnvironments(text: string, file: string): readonly { readonly definition: EnvironmentDefinition }[];
+  formatEnvironment(definition: EnvironmentDefinition): string;
+  findCycle(definitions: readonly EnvironmentDefinition[]): readonly string[] | null;
+}
+
+export interface RequestContext<Name extends RouteName> {
+  readonly caller: Caller;
+  readonly parameters: RouteParameters<Name>;
+  readonly query: Query<Name>;
+  readonly body: Body<Name>;
+  /** Aborts when the caller hangs up or the request's deadline has come. */
+  readonly signal: AbortSignal;
+  readonly address: string;
+  /** From `If-Match: "v12"`; null when it was not sent. */
+  readonly seenVersion: number | null;
+  setEtag(etag: string): void;
+  /**
+   * One transaction: the work's effect, its events and the answer kept under the Idempotency-Key. With `dryRun` in the
+   * body everything is done and nothing is kept. `secretField`: that member of the answer is stored only encrypted.
+   */
+  write<Written extends object>(
+    work: (tx: CommandTransaction) => Promise<Written>,
+    secretField?: string,
+  ): Promise<Written>;
+}
+
+/** Answers are checked and stripped by the route's schema when they are serialised. */
+export type RouteHandler<Name extends RouteName> = (deps: HttpDeps, context: RequestContext<Name>) => Promise<object>;

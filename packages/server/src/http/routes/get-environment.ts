@@ -1,0 +1,14 @@
+/** `GET /environments/{environment}` */
+import { authorize } from '@stella/domain';
+import { presentEnvironment } from '../present/present-rows.ts';
+import type { RouteHandler } from '../route-handler.ts';
+
+export const getEnvironment: RouteHandler<'getEnvironment'> = async (
+  { reads, configuration },
+  { caller, parameters: { environment }, setEtag },
+) => {
+  authorize(caller, 'environment.read', { environment, name: `environment ${environment}` });
+  const row = await reads.readEnvironment(environment);
+  setEtag(`"v${row.version}-${row.status.releaseId ?? 'empty'}-${row.status.state}"`);
+  return { ...presentEnvironment(row), yaml: configuration.formatEnvironment(row.definition) };
+};

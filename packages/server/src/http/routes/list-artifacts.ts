@@ -1,0 +1,52 @@
+/** `GET /environments/{environment}/artifacts`: every target is looked at now, so that nothing remembered is shown as seen. */
+import { authorize, type TargetDefinition } from '@stella/domain';
+import type { EnvironmentRow } from '../../ports/read-store.ts';
+import type { HttpDeps, RouteHandler } from '../route-handler.ts';
+
+/** A target that does not answer by then is shown as not seen. */
+const OBSERVE_TIMEOUT_MS = 10_000;
+
+export const listArtifacts: RouteHandler<'listArtifacts'> = async (
+  deps,
+  { caller, parameters: { environment }, query: { filter }, signal },
+) => {
+  authorize(caller, 'environment.read', { environment, name: `environment ${environment}` });
+  const row = await deps.reads.readEnvironment(environment);
+  const release = row.releaseName === null ? null : await deps.reads.findRelease(row.releaseName);
+  const rows = await Promise.all(
+    row.definition.targets.map(async (target) => {
+      const promised = release?.components.find((one) => one.name === target.component)?.digest ?? null;
+      const seen = await observe(deps, target, signal);
+      return {
+        environment,
+        target: target.name,
+        component: target.component,
+        promised,
+        ...seen,
+        release: nameOf(row, promised, seen.observed),
+      };
+    }),
+  );
+  return {
+    items: rows.filter(
+      (one) => filter === undefined || [one.promised, one.observed].some((digest) => digest?.includes(filter)),
+    ),
+  };
+};
+
+async function observe(
+  { openTarget }: HttpDeps,
+  target: TargetDefinition,
+  signal: AbortSignal,
+): Promise<{ observed: string | null; isHealthy: boolean; message: string }> {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(OBSERVE_TIMEOUT_MS)]);
+  const answer = await openTarget(target).observe({ signal: deadline, timeoutMs: OBSERVE_TIMEOUT_MS });
+  if (answer.outcome === 'errored') return { observed: null, isHealthy: false, message: answer.message };
+  const { digest, isHealthy, message } = answer.observation;
+  return { observed: digest, isHealthy, message };
+}
+
+/** The environment's release, when that is what was seen. */
+function nameOf(row: EnvironmentRow, promised: string | null, observed: string | null): string | null {
+  return promised !== null && promised === observed ? row.releaseName : null;
+}

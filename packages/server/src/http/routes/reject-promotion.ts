@@ -1,0 +1,6 @@
+/** `POST /promotions/{promotion}/reject` */
+import { orderPromotion } from '../order-promotion.ts';
+import type { RouteHandler } from '../route-handler.ts';
+
+export const rejectPromotion: RouteHandler<'rejectPromotion'> = (deps, context) =>
+  orderPromotion(deps, context, { kind: 'reject', gate: context.body.gate ?? null, reason: context.body.reason });
