@@ -89,8 +89,8 @@ async function* fetchBlob(
     const url = `${repository.url}/blobs/${digest}`;
     let response = await requestBlob(repository, { url, sizeBytes }, signal);
     if (REDIRECTS.has(response.status)) {
-      const next = redirectTarget(repository, url, response);
       await discard(response);
+      const next = redirectTarget(repository, url, response);
       response = await requestBlob(repository, { url: next, sizeBytes }, signal);
     }
     if (response.status !== 200) throw await refusal(repository, response, () => contentMissing(repository, digest));

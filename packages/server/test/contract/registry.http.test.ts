@@ -215,6 +215,17 @@ describe('redirects of a blob', () => {
     },
   );
 
+  it('that are not followed are closed, even when their body never ends', async () => {
+    let closed: Promise<void> | null = null;
+    const { registry, source } = await openScripted((request, response) => {
+      closed = new Promise((resolve) => request.socket.once('close', () => resolve()));
+      response.writeHead(307, { location: 'http://127.0.0.1:1/', 'content-length': '100' });
+      response.flushHeaders();
+    });
+    expect((await codeOf(readAll(registry.readBlob(source, LAYER))))[0]).toBe('registry.unreachable');
+    await closed;
+  });
+
   it('are not followed to another server that would have the bytes', async () => {
     let isAsked = false;
     const other = await serve((request, response) => {

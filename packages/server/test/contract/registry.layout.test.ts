@@ -230,6 +230,30 @@ describe('tags of a layout', () => {
   });
 });
 
+it('every file that is opened is closed, also when the reader leaves or content is refused', async () => {
+  let openCount = 0;
+  const counting: typeof nodeFileSystem = {
+    ...nodeFileSystem,
+    open: async (path, flags, mode) => {
+      const handle = await nodeFileSystem.open(path, flags, mode);
+      openCount += 1;
+      handle.once('close', () => {
+        openCount -= 1;
+      });
+      return handle;
+    },
+  };
+  const registry = makeRegistry({ http: noHttp, fileSystem: counting, clock: nodeClock, layoutRoots: ['/'] });
+  const large = layoutBlobPath(web, digestOf('large'));
+  await writeFile(large, Buffer.alloc(2_000_000));
+  const descriptor = { mediaType: 'a/b', digest: digestOf('large'), sizeBytes: 2_000_000 };
+  const source = { kind: 'oci-layout', directory: web } as const;
+  await resolve(web, registry);
+  expect((await codeOf(readAll(registry.readBlob(source, descriptor))))[0]).toBe('registry.digest_mismatch');
+  for await (const _chunk of registry.readBlob(source, descriptor)) break;
+  expect(openCount).toBe(0);
+});
+
 it('a hung disk ends at the deadline', async () => {
   const hung = { ...nodeFileSystem, realpath: () => new Promise<never>(() => undefined) };
   const clock = { ...nodeClock, schedule: (_delayMs: number, go: () => void) => nodeClock.schedule(0, go) };
