@@ -237,9 +237,11 @@ it('every file that is opened is closed, also when the reader leaves or content 
     open: async (path, flags, mode) => {
       const handle = await nodeFileSystem.open(path, flags, mode);
       openCount += 1;
-      handle.once('close', () => {
+      const close = handle.close.bind(handle);
+      handle.close = () => {
         openCount -= 1;
-      });
+        return close();
+      };
       return handle;
     },
   };
