@@ -1,0 +1,32 @@
+/**
+ * `npm test`: lint, types, tidy, format, then the tests of vitest by kind. The last line is `N passed, N failed,
+ * N skipped`, where each of the four checks counts as one; what failed or was skipped is named above it. Exit 1 when
+ * anything failed, also when a test left files or processes behind. Arguments: names of phases to run only those.
+ */
+import { join } from 'node:path';
+import { CHECKS, TEST_PHASES } from './testing/phases.ts';
+import { runCheck, runVitest } from './testing/run-phase.ts';
+import { makeSandbox } from './testing/sandbox.ts';
+import { addTallies, formatTally, type Tally } from './testing/tally.ts';
+
+const wanted = process.argv.slice(2);
+const names = [...CHECKS, ...TEST_PHASES].map((phase) => phase.name);
+const unknown = wanted.find((name) => !names.includes(name));
+if (unknown !== undefined) throw new Error(`no phase "${unknown}"; there are ${names.join(', ')}`);
+const isWanted = (phase: { name: string }): boolean => wanted.length === 0 || wanted.includes(phase.name);
+
+const sandbox = makeSandbox(process.env);
+const context = { root: join(import.meta.dirname, '..'), env: sandbox.env, reportFolder: sandbox.reportFolder };
+const tallies: Tally[] = [];
+try {
+  for (const check of CHECKS.filter(isWanted)) tallies.push(await runCheck(check, context));
+  for (const phase of TEST_PHASES.filter(isWanted)) {
+    tallies.push(await runVitest(phase, context));
+    tallies.push({ passed: 0, failed: sandbox.findLeftovers(), skipped: [] });
+  }
+} finally {
+  sandbox.remove();
+}
+const tally = addTallies(tallies);
+console.log(formatTally(tally));
+process.exitCode = tally.failed.length > 0 ? 1 : 0;
