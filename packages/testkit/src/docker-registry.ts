@@ -92,7 +92,8 @@ function readAddress(log: NodeJS.ReadableStream, ended: Promise<void>): Promise<
       clearTimeout(timer);
       resolve(found[1]);
     });
-    ended.then(() => {
+    // `ended` never rejects.
+    void ended.then(() => {
       clearTimeout(timer);
       fail('ended');
     });

@@ -236,8 +236,8 @@ function digestOfBytes(bytes: Uint8Array): Digest {
 
 async function addTags(directory: string, images: readonly WrittenImage[]): Promise<void> {
   const file = join(directory, 'index.json');
-  const before = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null;
+  const before = await readFile(file, 'utf8').catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
     throw error;
   });
   // Only layouts of this builder's own making are extended, so their shape is known.

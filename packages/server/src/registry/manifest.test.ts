@@ -63,11 +63,11 @@ describe('parseDocument accepts', () => {
   });
 
   it.each([
-    ['told by its header', DOCKER_MANIFEST, DOCKER_MANIFEST],
-    ['told by nobody, so of OCI', null, OCI_MANIFEST],
-  ])('a body without a media type, %s', (_how, header, expected) => {
-    expect(parse({ ...MANIFEST, mediaType: undefined }, header).mediaType).toBe(expected);
-    if (header === null) expect(parse({ ...INDEX, mediaType: undefined }, header).mediaType).toBe(OCI_INDEX);
+    ['told by its header', MANIFEST, DOCKER_MANIFEST, DOCKER_MANIFEST],
+    ['told by nobody, so of OCI: manifest', MANIFEST, null, OCI_MANIFEST],
+    ['told by nobody, so of OCI: index', INDEX, null, OCI_INDEX],
+  ])('a body without a media type, %s', (_how, body, header, expected) => {
+    expect(parse({ ...body, mediaType: undefined }, header).mediaType).toBe(expected);
   });
 
   it('unknown fields, annotations of any spelling, and empty lists', () => {
@@ -163,6 +163,15 @@ describe('parseDocument refuses', () => {
   });
 });
 
+function mediaTypeOrRefusal(body: unknown, header: string | null): string {
+  try {
+    return parse(body, header).mediaType;
+  } catch (error) {
+    if (isAppError(error, 'registry.bad_manifest')) return error.code;
+    throw error;
+  }
+}
+
 it('answers a document or an AppError for any JSON in any of its places', () => {
   const anything = fc.oneof(fc.jsonValue(), fc.constantFrom(CONFIG, LAYER, CHILD, [LAYER], [CHILD], OCI_INDEX));
   const key = fc.constantFrom('mediaType', 'schemaVersion', 'config', 'layers', 'manifests', 'x');
@@ -171,12 +180,8 @@ it('answers a document or an AppError for any JSON in any of its places', () => 
     .map(([body, changes]) => ({ ...body, ...changes }));
   fc.assert(
     fc.property(fc.oneof(fc.jsonValue(), changed), fc.constantFrom(null, OCI_MANIFEST, OCI_INDEX), (body, header) => {
-      try {
-        const document = parse(body, header);
-        expect(header === null || document.mediaType === header).toBe(true);
-      } catch (error) {
-        expect(isAppError(error, 'registry.bad_manifest')).toBe(true);
-      }
+      const mediaType = mediaTypeOrRefusal(body, header);
+      expect([header ?? mediaType, 'registry.bad_manifest']).toContain(mediaType);
     }),
     { numRuns: 500 },
   );

@@ -36,6 +36,14 @@ async function serve(answer: Answer): Promise<Server> {
   return server;
 }
 
+function makeSignal(): { readonly given: Promise<void>; readonly give: () => void } {
+  let give = (): void => undefined;
+  const given = new Promise<void>((resolve) => {
+    give = resolve;
+  });
+  return { given, give };
+}
+
 function addressOf(server: Server): string {
   // Listening on TCP, so the address is one of TCP.
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -103,14 +111,14 @@ describe('statuses', () => {
   });
 
   it('an answer that is not wanted is closed, even when its body never ends', async () => {
-    let closed: Promise<void> | null = null;
+    const closing = makeSignal();
     const [code] = await resolveWith((request, response) => {
-      closed = new Promise((resolve) => request.socket.once('close', () => resolve()));
+      request.socket.once('close', closing.give);
       response.writeHead(500, { 'content-length': '100' });
       response.flushHeaders();
     });
     expect(code).toBe('registry.unreachable');
-    await closed;
+    await closing.given;
   });
 });
 
@@ -216,14 +224,14 @@ describe('redirects of a blob', () => {
   );
 
   it('that are not followed are closed, even when their body never ends', async () => {
-    let closed: Promise<void> | null = null;
+    const closing = makeSignal();
     const { registry, source } = await openScripted((request, response) => {
-      closed = new Promise((resolve) => request.socket.once('close', () => resolve()));
+      request.socket.once('close', closing.give);
       response.writeHead(307, { location: 'http://127.0.0.1:1/', 'content-length': '100' });
       response.flushHeaders();
     });
     expect((await codeOf(readAll(registry.readBlob(source, LAYER))))[0]).toBe('registry.unreachable');
-    await closed;
+    await closing.given;
   });
 
   it('are not followed to another server that would have the bytes', async () => {
@@ -255,9 +263,9 @@ describe('blobs', () => {
   });
 
   it('close their connection when the reader leaves', async () => {
-    let closed: Promise<void> | null = null;
+    const closing = makeSignal();
     const { registry, source } = await openScripted((request, response) => {
-      closed = new Promise((resolve) => request.socket.once('close', () => resolve()));
+      request.socket.once('close', closing.give);
       response.writeHead(200);
       // More than one chunk, so that the first is handed out, and then silence.
       response.write(Buffer.alloc(1_000_000));
@@ -266,7 +274,7 @@ describe('blobs', () => {
       expect(chunk.byteLength).toBeGreaterThan(0);
       break;
     }
-    await closed;
+    await closing.given;
   });
 });
 
@@ -304,9 +312,6 @@ describe('addresses', () => {
     closings.push(() => http.close());
     const source: ArtifactSource = { kind: 'registry', registry: '127.0.0.1:9', repository: 'web' };
     const call = registryOver(http).resolve({ source, tag: '1', digest: null });
-    await expect(call).rejects.toMatchObject({
-      code: 'registry.unreachable',
-      hint: expect.stringContaining('STELLA_OUTGOING_ALLOW'),
-    });
+    await expect(call).rejects.toHaveProperty('hint', 'allow the address in STELLA_OUTGOING_ALLOW');
   });
 });

@@ -186,7 +186,8 @@ describe('tags of a layout', () => {
     manifests: { mediaType: string; digest: string; annotations?: Record<string, string> | null }[];
   }
   async function change(edit: (index: Index) => void): Promise<void> {
-    const index: Index = JSON.parse(await readFile(join(web, 'index.json'), 'utf8'));
+    // Just written by the builder.
+    const index = JSON.parse(await readFile(join(web, 'index.json'), 'utf8')) as Index;
     edit(index);
     await writeFile(join(web, 'index.json'), JSON.stringify(index));
   }
