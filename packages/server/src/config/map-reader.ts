@@ -1,0 +1,246 @@
+/**
+ * Reads a YAML mapping by a schema that is written as code: each call names a key, its type, its limits and its default.
+ * What is wrong is noted with its place and a harmless value is answered, so that one run finds every mistake; nothing
+ * that was read counts unless `Findings` stayed empty.
+ */
+import { isAppError, nearestOf, parseDuration } from '@stella/domain';
+import { isAlias, isMap, isScalar, isSeq, type Node, type Pair } from 'yaml';
+import type { Findings } from './findings.ts';
+import type { YamlDocument } from './yaml-documents.ts';
+
+/** Answers what is wrong with a text, null when nothing is. */
+export type TextCheck = (value: string) => string | null;
+
+export interface NumberRule {
+  readonly min: number;
+  readonly max: number;
+  /** Value of an absent key; without it the key is required. */
+  readonly standard?: number;
+}
+
+export interface ListRule {
+  readonly countMax: number;
+  readonly isRequired?: boolean;
+}
+
+export interface MapReader {
+  /** Notes every key that is not `known`. `elsewhere` says where a key that is known belongs: `{count: 'approval'}`. */
+  allow(known: readonly string[], elsewhere?: (key: string) => string | null): void;
+  /** Absent and required: noted, and `''`. */
+  text(key: string, check: TextCheck, standard?: string): string;
+  choice<Choice extends string>(key: string, among: readonly [Choice, ...Choice[]], standard?: Choice): Choice;
+  count(key: string, rule: NumberRule): number;
+  /** Milliseconds of `90s`, `1h30m`. */
+  duration(key: string, rule: NumberRule): number;
+  /** Null when the key is absent. Repeated texts are noted. */
+  texts(key: string, check: TextCheck, rule: ListRule): readonly string[] | null;
+  /** A mapping whose keys are free; empty when the key is absent. */
+  pairs(key: string, check: (name: string, value: string) => string | null, countMax: number): Record<string, string>;
+  /** Null when the key is absent or no mapping. */
+  map(key: string): MapReader | null;
+  /** Empty when the key is absent; what is no mapping is noted and left out. */
+  maps(key: string, rule: ListRule): readonly MapReader[];
+  /** Notes a fault at the key's value, or at the mapping when the key is absent. */
+  refuse(key: string, message: string): void;
+  readonly line: number;
+}
+
+interface Source {
+  readonly document: YamlDocument;
+  readonly findings: Findings;
+}
+
+/** Null, and noted, when the node is no mapping. `what` names it: `an environment`. */
+export function readMap(source: Source, node: Node, what: string): MapReader | null {
+  const { document, findings } = source;
+  const found = follow(source, node);
+  if (!isMap<Node, Node | null>(found)) {
+    if (found) findings.note(document.placeOf(node), `expected ${what} as a mapping, not ${describe(found)}`);
+    return null;
+  }
+  const entries = new Map<string, Entry>();
+  for (const pair of found.items) {
+    const name = readKey(source, pair);
+    if (name === null) continue;
+    const earlier = entries.get(name);
+    if (earlier) {
+      const { line } = document.placeOf(earlier.key);
+      findings.note(document.placeOf(pair.key), `the key "${name}" is given twice, first in line ${line}`);
+    } else {
+      entries.set(name, { key: pair.key, value: pair.value ? follow(source, pair.value) : null });
+    }
+  }
+  return new NodeMapReader(source, node, entries);
+}
+
+interface Entry {
+  readonly key: Node;
+  /** Null when it is empty, or an alias to nothing. */
+  readonly value: Node | null;
+}
+
+/** Through an alias to its node. Null, and noted, when its anchor is unknown. */
+function follow({ document, findings }: Source, node: Node): Node | null {
+  if (!isAlias(node)) return node;
+  const target = document.resolve(node);
+  if (!target) findings.note(document.placeOf(node), `no anchor "&${node.source}" stands before this alias`);
+  return target;
+}
+
+function readKey({ document, findings }: Source, { key }: Pair<Node, Node | null>): string | null {
+  if (isScalar(key) && typeof key.value === 'string') return key.value;
+  findings.note(document.placeOf(key), `expected a name as key, not ${describe(key)}`);
+  return null;
+}
+
+class NodeMapReader implements MapReader {
+  private readonly source: Source;
+  private readonly node: Node;
+  private readonly entries: ReadonlyMap<string, Entry>;
+
+  constructor(source: Source, node: Node, entries: ReadonlyMap<string, Entry>) {
+    this.source = source;
+    this.node = node;
+    this.entries = entries;
+  }
+
+  get line(): number {
+    return this.source.document.placeOf(this.node).line;
+  }
+
+  allow(known: readonly string[], elsewhere: (key: string) => string | null = () => null): void {
+    const { document, findings } = this.source;
+    for (const [name, { key }] of this.entries) {
+      if (known.includes(name)) continue;
+      findings.noteUnknownKey(document.placeOf(key), {
+        key: name,
+        nearest: nearestOf(name, known),
+        known,
+        elsewhere: elsewhere(name),
+      });
+    }
+  }
+
+  text(key: string, check: TextCheck, standard?: string): string {
+    const node = this.find(key, standard !== undefined);
+    return node ? (this.readText(key, node, check) ?? '') : (standard ?? '');
+  }
+
+  choice<Choice extends string>(key: string, among: readonly [Choice, ...Choice[]], standard?: Choice): Choice {
+    const text = this.text(key, (value) => checkChoice(value, among), standard);
+    return among.find((one) => one === text) ?? among[0];
+  }
+
+  count(key: string, { min, max, standard }: NumberRule): number {
+    const node = this.find(key, standard !== undefined);
+    if (!node) return standard ?? min;
+    const value = isScalar(node) ? node.value : null;
+    if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
+    this.note(node, `${key}: expected a whole number from ${min} to ${max}, not ${describe(node)}`);
+    return min;
+  }
+
+  duration(key: string, { min, max, standard }: NumberRule): number {
+    const node = this.find(key, standard !== undefined);
+    if (!node) return standard ?? min;
+    const text = isScalar(node) && typeof node.value === 'string' ? node.value : null;
+    const durationMs = text === null ? null : toDurationMs(text);
+    if (durationMs === null) {
+      this.note(node, `${key}: expected a duration such as 90s, 5m, 1h30m or 2d, not ${describe(node)}`);
+      return min;
+    }
+    if (durationMs >= min && durationMs <= max) return durationMs;
+    this.note(node, `${key}: ${text ?? ''} is outside of ${showMs(min)} to ${showMs(max)}`);
+    return min;
+  }
+
+  texts(key: string, check: TextCheck, rule: ListRule): readonly string[] | null {
+    const nodes = this.list(key, rule);
+    if (!nodes) return null;
+    const texts = new Set<string>();
+    for (const node of nodes) {
+      const text = this.readText(key, node, check);
+      if (text === null) continue;
+      if (texts.has(text)) this.note(node, `${key}: "${text}" is listed twice`);
+      texts.add(text);
+    }
+    return [...texts];
+  }
+
+  pairs(key: string, check: (name: string, value: string) => string | null, countMax: number): Record<string, string> {
+    const node = this.find(key, true);
+    const map = node ? readMap(this.source, node, key) : null;
+    if (!node || !(map instanceof NodeMapReader)) return {};
+    if (map.entries.size > countMax) this.note(node, `${key}: more than ${countMax} entries`);
+    const names = [...map.entries.keys()].slice(0, countMax);
+    return Object.fromEntries(names.map((name) => [name, map.text(name, (value) => check(name, value))]));
+  }
+
+  map(key: string): MapReader | null {
+    const node = this.find(key, true);
+    return node ? readMap(this.source, node, key) : null;
+  }
+
+  maps(key: string, rule: ListRule): readonly MapReader[] {
+    return (this.list(key, rule) ?? []).flatMap((node) => readMap(this.source, node, `an entry of ${key}`) ?? []);
+  }
+
+  refuse(key: string, message: string): void {
+    this.note(this.entries.get(key)?.value ?? this.entries.get(key)?.key ?? this.node, message);
+  }
+
+  /** Null when the key is absent; noted when it is required, or has no value. */
+  private find(key: string, isOptional: boolean): Node | null {
+    const entry = this.entries.get(key);
+    if (!entry) {
+      if (!isOptional) this.note(this.node, `the key "${key}" is missing`);
+      return null;
+    }
+    const isNull = entry.value === null || (isScalar(entry.value) && entry.value.value === null);
+    if (!isNull) return entry.value;
+    this.note(entry.key, `the key "${key}" has no value; leave it out or give one`);
+    return null;
+  }
+
+  private list(key: string, { countMax, isRequired = false }: ListRule): readonly Node[] | null {
+    const node = this.find(key, !isRequired);
+    if (!node) return null;
+    if (!isSeq<Node>(node)) {
+      this.note(node, `${key}: expected a list, not ${describe(node)}`);
+      return [];
+    }
+    if (node.items.length > countMax) this.note(node, `${key}: more than ${countMax} entries`);
+    return node.items.slice(0, countMax).flatMap((item) => follow(this.source, item) ?? []);
+  }
+
+  private readText(key: string, node: Node, check: TextCheck): string | null {
+    if (!isScalar(node) || typeof node.value !== 'string') {
+      const quotes = isScalar(node) ? '; write it in quotes' : '';
+      this.note(node, `${key}: expected a text, not ${describe(node)}${quotes}`);
+      return null;
+    }
+    const fault = check(node.value);
+    if (fault === null) return node.value;
+    this.note(node, `${key}: ${fault}`);
+    return null;
+  }
+
+  private note(node: Node, message: string): void {
+    this.source.findings.note(this.source.document.placeOf(node), message);
+  }
+}
+
+function checkChoice(value: string, among: readonly string[]): string | null {
+  if (among.includes(value)) return null;
+  const nearest = nearestOf(value, among);
+  return `expected ${among.join(' or ')}, not "${value}"${nearest === null ? '' : `; did you mean "${nearest}"?`}`;
+}
+
+function toDurationMs(text: string): number | null {
+  try {
+    return parseDuration(text);
+  } catch (error) {
+    if (isAppError(error, 'input.duration')) return null;
+    throw error;
+  }
+}

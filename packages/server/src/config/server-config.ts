@@ -1,0 +1,169 @@
+/** Start-up configuration: `STELLA_*` variables and the flags of `orch serve`, checked before anything is started. */
+import { isIP } from 'node:net';
+import { isAbsolute, join, resolve } from 'node:path';
+import {
+  AppError,
+  nearestOf,
+  parseSetting,
+  SETTING_KEYS,
+  type SettingKey,
+  type Settings,
+  STANDARD_SETTINGS,
+} from '@stella/domain';
+
+export const SERVER_ROLES = ['all', 'api', 'worker'] as const;
+export type ServerRole = (typeof SERVER_ROLES)[number];
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+
+export interface ServerConfig {
+  readonly role: ServerRole;
+  readonly dataDir: string;
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Null: the embedded PostgreSQL. */
+  readonly database: { readonly url: string; readonly ownerUrl: string } | null;
+  readonly logLevel: (typeof LOG_LEVELS)[number];
+  /** Directories below which targets may write, and below which image layouts may be read. Empty: none. */
+  readonly targetDirectories: readonly string[];
+  readonly layoutDirectories: readonly string[];
+  /** Ranges that gates, health checks and registries may be reached at. */
+  readonly outgoingAllow: readonly string[];
+  readonly settings: Settings;
+}
+
+export interface ServeFlags {
+  readonly role?: string | undefined;
+  readonly dataDir?: string | undefined;
+  readonly listen?: string | undefined;
+  readonly insecureListen?: boolean | undefined;
+}
+
+/** Facts of the process, passed in. */
+export interface ServeProcess {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly uid: number;
+  readonly home: string;
+  readonly cwd: string;
+}
+
+export const LISTEN_STANDARD = '127.0.0.1:8484';
+const OUTGOING_STANDARD = ['127.0.0.0/8', '::1/128', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'];
+
+const NAMES = [
+  'STELLA_DATA_DIR',
+  'STELLA_LISTEN',
+  'STELLA_INSECURE_LISTEN',
+  'STELLA_ROLE',
+  'STELLA_DATABASE_URL',
+  'STELLA_DATABASE_OWNER_URL',
+  'STELLA_LOG_LEVEL',
+  'STELLA_TARGET_DIRECTORIES',
+  'STELLA_LAYOUT_DIRECTORIES',
+  'STELLA_OUTGOING_ALLOW',
+] as const;
+
+/** Read by the command line; known here so that they are no error. */
+const CLIENT_NAMES = [
+  'STELLA_SERVER',
+  'STELLA_TOKEN_FILE',
+  'STELLA_CONTEXT',
+  'STELLA_CONFIG',
+  'STELLA_TIMEOUT',
+] as const;
+
+/** `'locks.timeout'` → `STELLA_LOCKS_TIMEOUT`. */
+export function variableOf(key: SettingKey): string {
+  return `STELLA_${key
+    .replace(/[A-Z]/g, (letter) => `_${letter}`)
+    .replaceAll('.', '_')
+    .toUpperCase()}`;
+}
+
+/** Errors: `config.invalid`, `server.insecure_listen`. */
+export function readServerConfig(flags: ServeFlags, { env, uid, home, cwd }: ServeProcess): ServerConfig {
+  refuseUnknown(env);
+  const role = wordOf('STELLA_ROLE', flags.role ?? env['STELLA_ROLE'] ?? 'all', SERVER_ROLES);
+  const url = env['STELLA_DATABASE_URL'];
+  if (url !== undefined) refuseBadUrl('STELLA_DATABASE_URL', url);
+  const ownerUrl = env['STELLA_DATABASE_OWNER_URL'];
+  if (ownerUrl !== undefined) refuseBadUrl('STELLA_DATABASE_OWNER_URL', ownerUrl);
+  if (role === 'worker' && url === undefined) {
+    throw invalid('STELLA_ROLE', 'a worker of its own needs STELLA_DATABASE_URL');
+  }
+  const standardDataDir = uid === 0 ? '/var/lib/stella' : join(home, '.local', 'share', 'stella');
+  const isInsecureAllowed = flags.insecureListen === true || env['STELLA_INSECURE_LISTEN'] === 'true';
+  return {
+    role,
+    dataDir: resolve(cwd, flags.dataDir ?? env['STELLA_DATA_DIR'] ?? standardDataDir),
+    listen: parseListen(flags.listen ?? env['STELLA_LISTEN'] ?? LISTEN_STANDARD, isInsecureAllowed),
+    database: url === undefined ? null : { url, ownerUrl: ownerUrl ?? url },
+    logLevel: wordOf('STELLA_LOG_LEVEL', env['STELLA_LOG_LEVEL'] ?? 'info', LOG_LEVELS),
+    targetDirectories: directoriesOf('STELLA_TARGET_DIRECTORIES', env['STELLA_TARGET_DIRECTORIES']),
+    layoutDirectories: directoriesOf('STELLA_LAYOUT_DIRECTORIES', env['STELLA_LAYOUT_DIRECTORIES']),
+    outgoingAllow: env['STELLA_OUTGOING_ALLOW']?.split(',').map((one) => one.trim()) ?? OUTGOING_STANDARD,
+    settings: readSettings(env),
+  };
+}
+
+function readSettings(env: ServeProcess['env']): Settings {
+  const given = SETTING_KEYS.flatMap((key): [SettingKey, number][] => {
+    const text = env[variableOf(key)];
+    return text === undefined ? [] : [[key, parseSetting(key, text)]];
+  });
+  return { ...STANDARD_SETTINGS, ...Object.fromEntries(given) };
+}
+
+/** An unknown name is a slip that would otherwise be found at night (safety S16). */
+function refuseUnknown(env: ServeProcess['env']): void {
+  const known: readonly string[] = [...NAMES, ...CLIENT_NAMES, ...SETTING_KEYS.map(variableOf)];
+  for (const name of Object.keys(env)) {
+    if (!name.startsWith('STELLA_') || known.includes(name)) continue;
+    const nearest = nearestOf(name, known);
+    throw new AppError('config.invalid', {
+      details: { name, message: 'there is no such variable', nearest },
+      hint: nearest === null ? 'remove it and start again' : `did you mean ${nearest}?`,
+    });
+  }
+}
+
+/** `127.0.0.1:8484`, `[::1]:8484`, `:0`. */
+function parseListen(text: string, isInsecureAllowed: boolean): { host: string; port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(text);
+  const host = match?.[1] ?? match?.[2] ?? '';
+  const port = Number(match?.[3] ?? Number.NaN);
+  if (!match || !Number.isInteger(port) || port > 65_535) {
+    throw invalid('STELLA_LISTEN', `"${text}" is not an address; expected host:port`);
+  }
+  const address = host === '' ? '127.0.0.1' : host;
+  if (!isLoopback(address) && !isInsecureAllowed) {
+    throw new AppError('server.insecure_listen', { details: { address: text } });
+  }
+  return { host: address, port };
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}
+
+/** `/srv/web:/var/www` */
+function directoriesOf(name: string, text: string | undefined): readonly string[] {
+  if (text === undefined || text === '') return [];
+  return text.split(':').map((directory) => {
+    if (!isAbsolute(directory)) throw invalid(name, `"${directory}" is not an absolute directory`);
+    return resolve(directory);
+  });
+}
+
+function refuseBadUrl(name: string, url: string): void {
+  // The URL may hold a password: it is not shown.
+  if (!/^postgres(?:ql)?:\/\/\S+$/.test(url)) throw invalid(name, 'expected postgres://user@host:port/database');
+}
+
+function wordOf<Word extends string>(name: string, text: string, words: readonly Word[]): Word {
+  const word = words.find((one) => one === text);
+  if (word !== undefined) return word;
+  throw invalid(name, `"${text}" is none of ${words.join(', ')}`);
+}
+
+function invalid(name: string, message: string): AppError {
+  return new AppError('config.invalid', { details: { name, message } });
+}
