@@ -7,7 +7,6 @@ export * from './values/ids.ts';
 export * from './values/instant.ts';
 export * from './values/nearest.ts';
 export * from './environment/environment-definition.ts';
-export * from './environment/find-cycle.ts';
 export * from './environment/promotes-from-cycle.ts';
 export * from './locks/fence.ts';
 export * from './release/artifact-reference.ts';

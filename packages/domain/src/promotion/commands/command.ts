@@ -36,7 +36,7 @@ export function possibleCommands(
 
 /** Approval gates that wait for a decision. */
 export function openApprovals({ promotion, gateRuns }: Pick<PromotionSnapshot, 'promotion' | 'gateRuns'>): GateRun[] {
-  if (promotion.step !== 'evaluate_gates') return [];
+  if (isTerminal(promotion.status) || promotion.step !== 'evaluate_gates') return [];
   return gateRuns.filter((run) => run.kind === 'approval' && run.state === 'waiting');
 }
 
@@ -46,6 +46,7 @@ export function canRetryNow({
   gateRuns,
   steps,
 }: Pick<PromotionSnapshot, 'promotion' | 'gateRuns' | 'steps'>): boolean {
+  if (isTerminal(promotion.status)) return false;
   if (promotion.step === 'precheck') return steps.some((run) => run.step === 'precheck' && run.state === 'waiting');
   if (promotion.step !== 'evaluate_gates') return false;
   return gateRuns.some((run) => !isSettled(run) && (isHeld(run) || (run.kind === 'http' && run.state === 'waiting')));
