@@ -68,6 +68,7 @@ export const ZONES: readonly Zone[] = [
   serverZone('sequencer'),
   serverZone('metrics', { packages: ['prom-client'] }),
   serverZone('postgres', { zones: [`${SERVER}/config`] }),
+  serverZone('data-dir'),
   serverZone('http', {
     zones: [CONTRACT, `${SERVER}/auth`, `${SERVER}/engine/commands`],
     packages: ['fastify', '@fastify/*', 'zod'],

@@ -15,8 +15,9 @@ const unknown = wanted.find((name) => !names.includes(name));
 if (unknown !== undefined) throw new Error(`no phase "${unknown}"; there are ${names.join(', ')}`);
 const isWanted = (phase: { name: string }): boolean => wanted.length === 0 || wanted.includes(phase.name);
 
+const print = (text: string): void => void process.stdout.write(text);
 const sandbox = makeSandbox(process.env);
-const context = { root: join(import.meta.dirname, '..'), env: sandbox.env, reportFolder: sandbox.reportFolder };
+const context = { root: join(import.meta.dirname, '..'), env: sandbox.env, reportFolder: sandbox.reportFolder, print };
 const tallies: Tally[] = [];
 try {
   for (const check of CHECKS.filter(isWanted)) tallies.push(await runCheck(check, context));

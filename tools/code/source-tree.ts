@@ -15,7 +15,7 @@ export interface SourceTree {
   /** Paths from the root with forward slashes, sorted. */
   readonly paths: readonly string[];
   /** Text of a file, null when the tree has no such file or it is larger than 2 MiB. */
-  read(path: string): string | null;
+  readonly read: (path: string) => string | null;
 }
 
 /** Reads the tree at `root`. Throws when it holds more than 20,000 files. */

@@ -15,7 +15,7 @@ export const sql = makeFileRule('sql', (source, report) => {
   if (!STORE.test(source.path) || source.path.endsWith('.test.ts')) return;
   walk(source.program, (node, parents) => {
     const isText = node.type === 'Literal' && typeof node.value === 'string';
-    const text = isText ? String(node.value) : node.type === 'TemplateElement' ? node.value.raw : '';
+    const text = isText ? node.value : node.type === 'TemplateElement' ? node.value.raw : '';
     if (UPPER_CASE.test(text)) report(node.start, 'SQL key words in upper case', 'write them in lower case');
     if (node.type !== 'TemplateLiteral' || !STATEMENT.test(source.text.slice(node.start, node.end))) return;
     for (const value of isConstant(parents) ? [] : interpolatedValues(node)) {
