@@ -1,2 +1,5 @@
 export * from './docker-registry.ts';
+export * from './fixtures.ts';
 export * from './oci-layout.ts';
+export * from './seeded-ids.ts';
+export * from './simulation/simulate.ts';

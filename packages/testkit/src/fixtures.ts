@@ -1,0 +1,145 @@
+/**
+ * Plain domain values for tests: valid, small, and the same each time. Every maker takes the fields that the test is
+ * about; what a test does not name has a usual value.
+ */
+import {
+  type Actor,
+  type ApprovalGateDefinition,
+  digestOf,
+  type EnvironmentDefinition,
+  type EnvironmentStatus,
+  type FilesTargetDefinition,
+  type HttpGateDefinition,
+  type PersonId,
+  type Principal,
+  type Release,
+  type ReleaseId,
+  type Role,
+  type RoleBinding,
+  type SoakGateDefinition,
+} from '@stella/domain';
+import { makeSeededIds, TEST_EPOCH_MS } from './seeded-ids.ts';
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+
+/** The same name gives the same person everywhere in a test. */
+export function personIdOf(subject: string): PersonId {
+  return makeSeededIds(hashOf(subject)).next('per');
+}
+
+export function makePerson(subject: string): Extract<Actor, { kind: 'person' }> {
+  return { kind: 'person', id: personIdOf(subject), subject };
+}
+
+/** An automation whose token `mintedBy` has made. */
+export function makeAutomation(name: string, mintedBy: string): Extract<Actor, { kind: 'automation' }> {
+  return { kind: 'automation', id: makeSeededIds(hashOf(name)).next('aut'), name, personId: personIdOf(mintedBy) };
+}
+
+/** `makePrincipal('bob', 'approver@prod', 'viewer@*')`. */
+export function makePrincipal(subject: string, ...roles: readonly `${Role}@${string}`[]): Principal {
+  return { actor: makePerson(subject), bindings: toBindings(roles) };
+}
+
+export function toBindings(roles: readonly `${Role}@${string}`[]): RoleBinding[] {
+  return roles.map((text) => {
+    const [role, pattern] = text.split('@');
+    // The template type allows roles only.
+    return { role: role as Role, pattern: pattern ?? '*' };
+  });
+}
+
+/** Release number `n`, called `shop-n`, with one component per given name. */
+export function makeRelease(n: number, components: readonly string[] = ['web']): Release {
+  return {
+    id: releaseIdOf(n),
+    name: `shop-${n}`,
+    number: n,
+    createdAtMs: TEST_EPOCH_MS,
+    components: components.map((name) => ({
+      name,
+      source: { kind: 'registry', registry: 'registry.example:5000', repository: `shop/${name}` },
+      digest: digestOf(`${name} of shop-${n}`),
+      mediaType: 'application/vnd.oci.image.manifest.v1+json',
+      tag: `1.${n}.0`,
+    })),
+  };
+}
+
+export function releaseIdOf(n: number): ReleaseId {
+  return makeSeededIds(1_000_000 + n).next('rel');
+}
+
+export function makeTarget(patch: Partial<FilesTargetDefinition> = {}): FilesTargetDefinition {
+  const name = patch.name ?? 'web-1';
+  return { kind: 'files', name, component: 'web', directory: `/srv/${name}`, keepCount: 3, health: null, ...patch };
+}
+
+export function makeHttpGate(patch: Partial<HttpGateDefinition> = {}): HttpGateDefinition {
+  return {
+    kind: 'http',
+    name: 'tests',
+    url: 'http://gate.example/verdict',
+    headers: {},
+    timeoutMs: 2 * MINUTE_MS,
+    retryCount: 2,
+    backoffMs: 10_000,
+    validForMs: 24 * HOUR_MS,
+    ...patch,
+  };
+}
+
+export function makeApprovalGate(patch: Partial<ApprovalGateDefinition> = {}): ApprovalGateDefinition {
+  return {
+    kind: 'approval',
+    name: 'sign',
+    count: 1,
+    group: null,
+    deadlineMs: 24 * HOUR_MS,
+    validForMs: 24 * HOUR_MS,
+    ...patch,
+  };
+}
+
+export function makeSoakGate(patch: Partial<SoakGateDefinition> = {}): SoakGateDefinition {
+  return {
+    kind: 'soak',
+    name: 'soak',
+    durationMs: 10 * MINUTE_MS,
+    environments: ['dev'],
+    deadlineMs: 24 * HOUR_MS,
+    validForMs: 24 * HOUR_MS,
+    ...patch,
+  };
+}
+
+/** `prod` with one target and no gate. */
+export function makeDefinition(patch: Partial<EnvironmentDefinition> = {}): EnvironmentDefinition {
+  return {
+    name: 'prod',
+    promotesFrom: [],
+    gates: [],
+    targets: [makeTarget()],
+    onFailure: 'rollback',
+    precheck: 'required',
+    deployDeadlineMs: 15 * MINUTE_MS,
+    ...patch,
+  };
+}
+
+export function makeEmptyEnvironment(name: string): EnvironmentStatus {
+  return { name, releaseId: null, releaseNumber: 0, releasedAtMs: null, state: 'empty' };
+}
+
+/** An environment that runs the release, verified at that moment. */
+export function makeWholeEnvironment(name: string, release: Release, releasedAtMs = TEST_EPOCH_MS): EnvironmentStatus {
+  return { name, releaseId: release.id, releaseNumber: release.number, releasedAtMs, state: 'whole' };
+}
+
+/** FNV-1a over the text: a seed for its ids. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (const letter of text) hash = Math.imul(hash ^ (letter.codePointAt(0) ?? 0), 0x01000193) >>> 0;
+  return hash;
+}
