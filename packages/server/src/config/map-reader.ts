@@ -3,7 +3,7 @@
  * What is wrong is noted with its place and a harmless value is answered, so that one run finds every mistake; nothing
  * that was read counts unless `Findings` stayed empty.
  */
-import { isAppError, nearestOf, parseDuration } from '@stella/domain';
+import { formatDuration, isAppError, nearestOf, parseDuration } from '@stella/domain';
 import { isAlias, isMap, isScalar, isSeq, type Node, type Pair } from 'yaml';
 import type { Findings } from './findings.ts';
 import type { YamlDocument } from './yaml-documents.ts';
@@ -20,19 +20,21 @@ export interface NumberRule {
 
 export interface ListRule {
   readonly countMax: number;
+  /** The key must be there, and not be empty. */
   readonly isRequired?: boolean;
 }
 
 export interface MapReader {
   /** Notes every key that is not `known`. `elsewhere` says where a key that is known belongs: `{count: 'approval'}`. */
   allow(known: readonly string[], elsewhere?: (key: string) => string | null): void;
-  /** Absent and required: noted, and `''`. */
+  /** Of an absent required key `''`; of a refused text the text itself. Both are noted. */
   text(key: string, check: TextCheck, standard?: string): string;
-  choice<Choice extends string>(key: string, among: readonly [Choice, ...Choice[]], standard?: Choice): Choice;
+  /** Null when it is noted. */
+  choice<Choice extends string>(key: string, among: readonly Choice[], standard?: Choice): Choice | null;
   count(key: string, rule: NumberRule): number;
   /** Milliseconds of `90s`, `1h30m`. */
   duration(key: string, rule: NumberRule): number;
-  /** Null when the key is absent. Repeated texts are noted. */
+  /** Null when the key is absent. Refused and repeated texts are noted and still in the list. */
   texts(key: string, check: TextCheck, rule: ListRule): readonly string[] | null;
   /** A mapping whose keys are free; empty when the key is absent. */
   pairs(key: string, check: (name: string, value: string) => string | null, countMax: number): Record<string, string>;
@@ -67,7 +69,7 @@ export function readMap(source: Source, node: Node, what: string): MapReader | n
       const { line } = document.placeOf(earlier.key);
       findings.note(document.placeOf(pair.key), `the key "${name}" is given twice, first in line ${line}`);
     } else {
-      entries.set(name, { key: pair.key, value: pair.value ? follow(source, pair.value) : null });
+      entries.set(name, { key: pair.key, value: pair.value ? (follow(source, pair.value) ?? pair.value) : null });
     }
   }
   return new NodeMapReader(source, node, entries);
@@ -75,7 +77,7 @@ export function readMap(source: Source, node: Node, what: string): MapReader | n
 
 interface Entry {
   readonly key: Node;
-  /** Null when it is empty, or an alias to nothing. */
+  /** Null when it is empty; an alias only when that leads nowhere, which is noted already. */
   readonly value: Node | null;
 }
 
@@ -97,6 +99,8 @@ class NodeMapReader implements MapReader {
   private readonly source: Source;
   private readonly node: Node;
   private readonly entries: ReadonlyMap<string, Entry>;
+  /** Known keys that an unknown one was probably meant to be; that they are missing is no second mistake. */
+  private readonly mistyped = new Set<string>();
 
   constructor(source: Source, node: Node, entries: ReadonlyMap<string, Entry>) {
     this.source = source;
@@ -112,23 +116,20 @@ class NodeMapReader implements MapReader {
     const { document, findings } = this.source;
     for (const [name, { key }] of this.entries) {
       if (known.includes(name)) continue;
-      findings.noteUnknownKey(document.placeOf(key), {
-        key: name,
-        nearest: nearestOf(name, known),
-        known,
-        elsewhere: elsewhere(name),
-      });
+      const nearest = nearestOf(name, known);
+      if (nearest !== null) this.mistyped.add(nearest);
+      findings.noteUnknownKey(document.placeOf(key), { key: name, nearest, known, elsewhere: elsewhere(name) });
     }
   }
 
   text(key: string, check: TextCheck, standard?: string): string {
     const node = this.find(key, standard !== undefined);
-    return node ? (this.readText(key, node, check) ?? '') : (standard ?? '');
+    return node ? this.readText(key, node, check) : (standard ?? '');
   }
 
-  choice<Choice extends string>(key: string, among: readonly [Choice, ...Choice[]], standard?: Choice): Choice {
+  choice<Choice extends string>(key: string, among: readonly Choice[], standard?: Choice): Choice | null {
     const text = this.text(key, (value) => checkChoice(value, among), standard);
-    return among.find((one) => one === text) ?? among[0];
+    return among.find((one) => one === text) ?? null;
   }
 
   count(key: string, { min, max, standard }: NumberRule): number {
@@ -150,7 +151,7 @@ class NodeMapReader implements MapReader {
       return min;
     }
     if (durationMs >= min && durationMs <= max) return durationMs;
-    this.note(node, `${key}: ${text ?? ''} is outside of ${showMs(min)} to ${showMs(max)}`);
+    this.note(node, `${key}: ${text ?? ''} is outside of ${formatDuration(min)} to ${formatDuration(max)}`);
     return min;
   }
 
@@ -160,8 +161,7 @@ class NodeMapReader implements MapReader {
     const texts = new Set<string>();
     for (const node of nodes) {
       const text = this.readText(key, node, check);
-      if (text === null) continue;
-      if (texts.has(text)) this.note(node, `${key}: "${text}" is listed twice`);
+      if (text !== '' && texts.has(text)) this.note(node, `${key}: "${text}" is listed twice`);
       texts.add(text);
     }
     return [...texts];
@@ -193,11 +193,12 @@ class NodeMapReader implements MapReader {
   private find(key: string, isOptional: boolean): Node | null {
     const entry = this.entries.get(key);
     if (!entry) {
-      if (!isOptional) this.note(this.node, `the key "${key}" is missing`);
+      if (!isOptional && !this.mistyped.has(key)) this.note(this.node, `the key "${key}" is missing`);
       return null;
     }
-    const isNull = entry.value === null || (isScalar(entry.value) && entry.value.value === null);
-    if (!isNull) return entry.value;
+    const { value } = entry;
+    if (isAlias(value)) return null;
+    if (value !== null && !(isScalar(value) && value.value === null)) return value;
     this.note(entry.key, `the key "${key}" has no value; leave it out or give one`);
     return null;
   }
@@ -209,20 +210,20 @@ class NodeMapReader implements MapReader {
       this.note(node, `${key}: expected a list, not ${describe(node)}`);
       return [];
     }
+    if (isRequired && node.items.length === 0) this.note(node, `${key}: expected at least one entry`);
     if (node.items.length > countMax) this.note(node, `${key}: more than ${countMax} entries`);
     return node.items.slice(0, countMax).flatMap((item) => follow(this.source, item) ?? []);
   }
 
-  private readText(key: string, node: Node, check: TextCheck): string | null {
+  private readText(key: string, node: Node, check: TextCheck): string {
     if (!isScalar(node) || typeof node.value !== 'string') {
       const quotes = isScalar(node) ? '; write it in quotes' : '';
       this.note(node, `${key}: expected a text, not ${describe(node)}${quotes}`);
-      return null;
+      return '';
     }
     const fault = check(node.value);
-    if (fault === null) return node.value;
-    this.note(node, `${key}: ${fault}`);
-    return null;
+    if (fault !== null) this.note(node, `${key}: ${fault}`);
+    return node.value;
   }
 
   private note(node: Node, message: string): void {
@@ -243,4 +244,16 @@ function toDurationMs(text: string): number | null {
     if (isAppError(error, 'input.duration')) return null;
     throw error;
   }
+}
+
+const QUOTED_LENGTH_MAX = 60;
+
+/** For messages: `the text "prod"`, `the number 5`, `a list`. */
+function describe(node: Node): string {
+  if (isMap(node)) return 'a mapping';
+  if (isSeq(node)) return 'a list';
+  const value = isScalar(node) ? node.value : null;
+  if (value === null) return 'an empty value';
+  if (typeof value === 'string') return `the text "${value.slice(0, QUOTED_LENGTH_MAX)}"`;
+  return `the ${typeof value} ${JSON.stringify(value).slice(0, QUOTED_LENGTH_MAX)}`;
 }

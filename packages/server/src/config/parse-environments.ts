@@ -1,111 +1,134 @@
-/** YAML documents → definitions, and back. */
-import {
-  AppError,
-  type EnvironmentDefinition,
-  formatDuration,
-  type GateDefinition,
-  type TargetDefinition,
-} from '@stella/domain';
-import { LineCounter, parseAllDocuments, stringify } from 'yaml';
-import { readEnvironment } from './environment-fields.ts';
-import { refuse, type YamlPlace } from './yaml-fields.ts';
+/**
+ * What `stella apply -f` takes: YAML documents of `kind: Environment` → definitions. Owns the form of the file; the
+ * meaning is the domain's. Strict: an unknown key is an error (safety S16). Example of a document:
+ *
+ *     kind: Environment
+ *     name: prod
+ *     promotesFrom: [staging]
+ *     gates:
+ *       - { name: tests, kind: http, url: 'http://127.0.0.1:9000/tests', timeout: 30s }
+ *       - { name: release-board, kind: approval, count: 1 }
+ *     targets:
+ *       - { name: web, kind: files, component: web, directory: /srv/shop }
+ */
+import { type EnvironmentDefinition, ON_FAILURE, PRECHECK_MODES, type TargetDefinition } from '@stella/domain';
+import { checkName } from './definition-checks.ts';
+import { makeFindings } from './findings.ts';
+import { type MapReader, type NumberRule, readMap } from './map-reader.ts';
+import { PREDECESSOR_COUNT_MAX, readGate } from './read-gate.ts';
+import { readTarget } from './read-target.ts';
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from './time-units.ts';
+import { readYamlDocuments } from './yaml-documents.ts';
 
-/** Of one file. */
-const TEXT_LENGTH_MAX = 1_048_576;
-const DOCUMENTS_MAX = 200;
+export const ENVIRONMENT_KIND = 'Environment';
 
-export interface ParsedEnvironment {
+const KEYS = [
+  'kind',
+  'name',
+  'promotesFrom',
+  'gates',
+  'targets',
+  'onFailure',
+  'precheck',
+  'deployDeadline',
+] as const satisfies readonly string[];
+/** Gates of one environment are all asked at the same time. */
+const GATE_COUNT_MAX = 50;
+/** Targets of one environment are sealed and deployed together. */
+const TARGET_COUNT_MAX = 100;
+const DEPLOY_DEADLINE: NumberRule = { standard: 15 * MINUTE_MS, min: SECOND_MS, max: 4 * HOUR_MS };
+
+export interface EnvironmentDocument {
   readonly definition: EnvironmentDefinition;
   readonly file: string;
-  /** Where the document begins. */
+  /** Of the document's first key. */
   readonly line: number;
 }
 
-/** Errors: `input.yaml` with file and line, `input.unknown_key`. Empty documents are skipped; aliases are refused. */
-export function parseEnvironmentDocuments(text: string, file: string): readonly ParsedEnvironment[] {
-  if (text.length > TEXT_LENGTH_MAX) {
-    throw new AppError('input.yaml', {
-      details: { file, line: 1, message: `longer than ${TEXT_LENGTH_MAX} characters` },
-    });
-  }
-  const lines = new LineCounter();
-  const place: YamlPlace = { file, lines };
-  const documents = parseAllDocuments(text, {
-    lineCounter: lines,
-    prettyErrors: false,
-    uniqueKeys: true,
-    version: '1.2',
-  });
-  if ('empty' in documents) return [];
-  if (documents.length > DOCUMENTS_MAX) throw refuse(place, 1, `more than ${DOCUMENTS_MAX} documents`);
-  const parsed: ParsedEnvironment[] = [];
-  for (const document of documents) {
-    const [error] = [...document.errors, ...document.warnings];
-    if (error) throw refuse(place, lines.linePos(error.pos[0]).line, error.message);
-    if (document.contents === null) continue;
-    const { definition, line } = readEnvironment(place, document.contents);
-    if (parsed.some((one) => one.definition.name === definition.name)) {
-      throw refuse(place, line, `environment "${definition.name}" is defined twice`);
+/**
+ * At least one document. `file` is only a name, for messages. Errors: `input.yaml` (`file:line: reason`) and
+ * `input.unknown_key`, which name the first mistake and hold the others in `details.others`. Whether predecessors
+ * exist, and circles, are looked at when all files are known.
+ */
+export function parseEnvironmentDocuments(text: string, file: string): readonly EnvironmentDocument[] {
+  const documents = readYamlDocuments(text, file);
+  const findings = makeFindings(file);
+  if (documents.length === 0) findings.note({ line: 1, column: 1 }, `there is no document of kind ${ENVIRONMENT_KIND}`);
+  const lineByName = new Map<string, number>();
+  const parsed = documents.flatMap((document) => {
+    const map = readMap({ document, findings }, document.root, 'a document');
+    const definition = map && readEnvironment(map);
+    if (!map || !definition) return [];
+    const { line } = map;
+    const { name } = definition;
+    const earlier = lineByName.get(name);
+    if (earlier !== undefined && name !== '') {
+      map.refuse('name', `name: the environment "${name}" is defined twice, first in line ${earlier}`);
     }
-    parsed.push({ definition, file, line });
-  }
+    lineByName.set(name, earlier ?? line);
+    return [{ definition, file, line }];
+  });
+  findings.throwFirst();
   return parsed;
 }
 
-/** What `parseEnvironmentDocuments` reads back to the same definition. */
-export function formatEnvironmentYaml(definition: EnvironmentDefinition): string {
-  const { name, promotesFrom, gates, targets, onFailure, precheck, deployDeadlineMs } = definition;
-  return stringify({
-    kind: 'Environment',
+/** Null when the document is of another kind. */
+function readEnvironment(map: MapReader): EnvironmentDefinition | null {
+  if (map.choice('kind', [ENVIRONMENT_KIND]) === null) return null;
+  map.allow(KEYS);
+  const name = map.text('name', checkName);
+  const promotesFrom = map.texts('promotesFrom', checkName, { countMax: PREDECESSOR_COUNT_MAX }) ?? [];
+  if (name !== '' && promotesFrom.includes(name)) {
+    map.refuse('promotesFrom', `promotesFrom: "${name}" cannot promote from itself`);
+  }
+  const gates = readEach(map.maps('gates', { countMax: GATE_COUNT_MAX }), (gate) => readGate(gate, promotesFrom));
+  refuseRepeated(gates, 'gate');
+  const targets = readEach(map.maps('targets', { countMax: TARGET_COUNT_MAX, isRequired: true }), readTarget);
+  refuseRepeated(targets, 'target');
+  refuseSharedDirectories(targets);
+  return {
     name,
     promotesFrom,
-    precheck,
-    onFailure,
-    deployDeadline: formatDuration(deployDeadlineMs),
-    gates: gates.map(gateFields),
-    targets: targets.map(targetFields),
+    gates: gates.map((gate) => gate.value),
+    targets: targets.map((target) => target.value),
+    onFailure: map.choice('onFailure', ON_FAILURE, 'rollback') ?? 'rollback',
+    precheck: map.choice('precheck', PRECHECK_MODES, 'required') ?? 'required',
+    deployDeadlineMs: map.duration('deployDeadline', DEPLOY_DEADLINE),
+  };
+}
+
+/** What was read, with the mapping that it was read from. */
+interface Read<Value> {
+  readonly map: MapReader;
+  readonly value: Value;
+}
+
+function readEach<Value>(maps: readonly MapReader[], read: (map: MapReader) => Value | null): readonly Read<Value>[] {
+  return maps.flatMap((map) => {
+    const value = read(map);
+    return value === null ? [] : [{ map, value }];
   });
 }
 
-function gateFields(gate: GateDefinition): object {
-  const common = { name: gate.name, kind: gate.kind, validFor: formatDuration(gate.validForMs) };
-  switch (gate.kind) {
-    case 'http':
-      return {
-        ...common,
-        url: gate.url,
-        headers: gate.headers,
-        timeout: formatDuration(gate.timeoutMs),
-        retries: gate.retryCount,
-        backoff: formatDuration(gate.backoffMs),
-      };
-    case 'approval':
-      return { ...common, count: gate.count, group: gate.group ?? [], deadline: formatDuration(gate.deadlineMs) };
-    case 'soak':
-      return {
-        ...common,
-        duration: formatDuration(gate.durationMs),
-        environments: gate.environments,
-        deadline: formatDuration(gate.deadlineMs),
-      };
+function refuseRepeated(entries: readonly Read<{ readonly name: string }>[], noun: string): void {
+  const seen = new Set<string>();
+  for (const { map, value } of entries) {
+    if (value.name !== '' && seen.has(value.name)) {
+      map.refuse('name', `name: another ${noun} of this environment is named "${value.name}"`);
+    }
+    seen.add(value.name);
   }
 }
 
-function targetFields({ health, keepCount, ...target }: TargetDefinition): object {
-  return {
-    ...target,
-    keep: keepCount,
-    ...(health
-      ? {
-          health: {
-            url: health.url,
-            expectStatus: health.expectStatus,
-            timeout: formatDuration(health.timeoutMs),
-            interval: formatDuration(health.intervalMs),
-            threshold: health.threshold,
-            deadline: formatDuration(health.deadlineMs),
-          },
-        }
-      : {}),
-  };
+/** Two targets that write into one another's directory would undo each other's work. */
+function refuseSharedDirectories(entries: readonly Read<TargetDefinition>[]): void {
+  const isBelow = (inner: string, outer: string): boolean => `${inner}/`.startsWith(`${outer}/`);
+  const seen: TargetDefinition[] = [];
+  for (const { map, value } of entries) {
+    const { directory } = value;
+    if (directory === '') continue;
+    const other = seen.find((one) => isBelow(directory, one.directory) || isBelow(one.directory, directory));
+    if (other) map.refuse('directory', `directory: "${directory}" overlaps that of target "${other.name}"`);
+    seen.push(value);
+  }
 }

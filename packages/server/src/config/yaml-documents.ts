@@ -4,14 +4,14 @@
  * the process.
  */
 import { AppError } from '@stella/domain';
-import { type Alias, Composer, type Document, Lexer, LineCounter, type Node, Parser, visit } from 'yaml';
+import { type Alias, Composer, type Document, isScalar, Lexer, LineCounter, type Node, Parser, visit } from 'yaml';
 
 /** Enough for 200 environments of 5 KiB; the same as the API allows for one file. */
 export const YAML_BYTES_MAX = 1_048_576;
 /** Documents of one file; the same as the API allows for files. */
 export const DOCUMENT_COUNT_MAX = 200;
-/** About a second of parsing. A file of 200 ordinary environments has 70,000. */
-const LEXEME_COUNT_MAX = 250_000;
+/** Less than half a second of parsing; a file of 200 environments of 50 lines has 70,000. */
+const LEXEME_COUNT_MAX = 100_000;
 /** Open collections and pairs at a time; an environment needs 12. */
 const OPEN_TOKENS_MAX = 64;
 /** No value is longer: header values have up to 4,096 characters. */
@@ -61,8 +61,9 @@ export function readYamlDocuments(text: string, file: string): readonly YamlDocu
   for (const document of composer.compose(readTokens(text, lines, refuse))) {
     const fault = document.errors[0] ?? document.warnings[0];
     if (fault) throw refuse(fault.pos[0], fault.message.split('\n')[0] ?? 'not valid YAML');
-    if (isEmpty(document)) continue;
-    documents.push(openDocument(document, document.contents, lines));
+    const root = contentsOf(document);
+    if (!root) continue;
+    documents.push(openDocument(document, root, lines));
     if (documents.length > DOCUMENT_COUNT_MAX) {
       throw refuse(document.range[0], `the file has more than ${DOCUMENT_COUNT_MAX} documents`);
     }
@@ -90,10 +91,10 @@ function* readTokens(text: string, lines: LineCounter, refuse: Refuse): ReturnTy
   yield* parser.end();
 }
 
-/** `---` at the end of a file opens a document with nothing in it. */
-function isEmpty(document: Document.Parsed): boolean {
-  const { contents } = document;
-  return contents === null || ('value' in contents && contents.value === null && contents.source === '');
+/** Null for a document with nothing in it, such as `---` at the end of a file opens. */
+function contentsOf({ contents }: Document.Parsed): Node | null {
+  const isEmpty = isScalar(contents) && contents.value === null && contents.source === '';
+  return isEmpty ? null : contents;
 }
 
 function openDocument(document: Document.Parsed, root: Node, lines: LineCounter): YamlDocument {

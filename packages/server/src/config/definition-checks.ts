@@ -1,0 +1,77 @@
+/** What the texts of an environment's definition must look like. Each answers what is wrong, null when nothing is. */
+import { normalize } from 'node:path/posix';
+
+const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
+/** As persons are enrolled: `ana`, `ana@example.org`. */
+const SUBJECT = /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$/;
+/** RFC 9110, section 5.6.2 (token). */
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/;
+/** RFC 9110, section 5.5, without the obsolete bytes above ASCII. */
+const HEADER_VALUE = /^[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?$/;
+
+const HEADER_VALUE_LENGTH_MAX = 4_096;
+const URL_LENGTH_MAX = 2_000;
+/** PATH_MAX of Linux is 4,096; a target adds names of its own below. */
+const DIRECTORY_LENGTH_MAX = 1_024;
+
+/** Set for each attempt, or part of the connection. */
+const OWN_HEADERS: ReadonlySet<string> = new Set([
+  'connection',
+  'content-length',
+  'content-type',
+  'expect',
+  'host',
+  'idempotency-key',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+const SECRET_HEADERS: ReadonlySet<string> = new Set(['authorization', 'cookie', 'proxy-authorization']);
+
+export function checkName(value: string): string | null {
+  if (NAME.test(value)) return null;
+  const rule = '1 to 63 lowercase letters, digits and hyphens, and starts with no hyphen';
+  return `"${value.slice(0, 80)}" is not a name; a name has ${rule}`;
+}
+
+export function checkSubject(value: string): string | null {
+  return SUBJECT.test(value) ? null : `"${value.slice(0, 80)}" is not a person's subject, such as ana@example.org`;
+}
+
+export function checkUrl(value: string): string | null {
+  if (value.length > URL_LENGTH_MAX) return `the URL is longer than ${URL_LENGTH_MAX} characters`;
+  if (!URL.canParse(value)) return `"${value}" is not a URL; write http://host:port/path`;
+  const { protocol, username, password, hash } = new URL(value);
+  if (protocol !== 'http:' && protocol !== 'https:') return `expected an http or https URL, not "${value}"`;
+  // The value is not repeated: it holds a secret.
+  if (username !== '' || password !== '') return 'the URL holds a user or password, which everybody could read';
+  if (hash !== '') return `"${value}" has a fragment, which is never sent`;
+  // URL parsers drop blanks and line breaks; what is shown must be what is asked.
+  return /^[\x21-\x7e]+$/.test(value) ? null : 'the URL holds blanks or characters that must be percent-encoded';
+}
+
+export function checkHeader(name: string, value: string): string | null {
+  const lower = name.toLowerCase();
+  if (!HEADER_NAME.test(name)) return 'not the name of a header';
+  if (OWN_HEADERS.has(lower)) return 'this header is set by the orchestrator';
+  if (SECRET_HEADERS.has(lower)) return 'headers are shown to everybody, so none may hold a secret';
+  if (value.length > HEADER_VALUE_LENGTH_MAX) return `longer than ${HEADER_VALUE_LENGTH_MAX} characters`;
+  return HEADER_VALUE.test(value) ? null : 'expected printable ASCII without blanks at its ends';
+}
+
+/** Absolute, and in its shortest form but for slashes at its end, so that equal directories are equal texts. */
+export function checkDirectory(value: string): string | null {
+  if (!value.startsWith('/')) return `"${value.slice(0, 200)}" is not an absolute path`;
+  if (value.length > DIRECTORY_LENGTH_MAX) return `the path is longer than ${DIRECTORY_LENGTH_MAX} characters`;
+  if (/\p{Cc}/u.test(value)) return 'the path holds control characters';
+  const shortest = withoutEndSlash(normalize(value));
+  if (shortest === '') return 'the root directory cannot be a target';
+  return shortest === withoutEndSlash(value) ? null : `write the path in its shortest form: "${shortest}"`;
+}
+
+/** `/srv/shop/` → `/srv/shop`. */
+export function withoutEndSlash(directory: string): string {
+  return directory.replace(/\/+$/, '');
+}

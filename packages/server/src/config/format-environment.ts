@@ -1,0 +1,66 @@
+/** A definition as the YAML that `apply` takes, for `environment show -o yaml`: every value in force is written out. */
+import type { EnvironmentDefinition, GateDefinition, HttpHealthCheck, TargetDefinition } from '@stella/domain';
+import { formatDuration } from '@stella/domain';
+import { stringify } from 'yaml';
+import { ENVIRONMENT_KIND } from './parse-environments.ts';
+
+/** The inverse of `parseEnvironmentDocuments`: one document, without `---`. Equal definitions give equal texts. */
+export function formatEnvironmentYaml(definition: EnvironmentDefinition): string {
+  const { name, promotesFrom, gates, targets, onFailure, precheck, deployDeadlineMs } = definition;
+  const document = {
+    kind: ENVIRONMENT_KIND,
+    name,
+    promotesFrom,
+    gates: gates.map(gateForm),
+    targets: targets.map(targetForm),
+    onFailure,
+    precheck,
+    deployDeadline: formatDuration(deployDeadlineMs),
+  };
+  // A list that occurs twice is written twice: an alias would surprise the reader.
+  return stringify(document, { version: '1.2', lineWidth: 0, aliasDuplicateObjects: false });
+}
+
+function gateForm(gate: GateDefinition): object {
+  const common = { name: gate.name, kind: gate.kind, validFor: formatDuration(gate.validForMs) };
+  switch (gate.kind) {
+    case 'http':
+      return {
+        ...common,
+        url: gate.url,
+        ...(Object.keys(gate.headers).length === 0 ? {} : { headers: gate.headers }),
+        timeout: formatDuration(gate.timeoutMs),
+        retries: gate.retryCount,
+        backoff: formatDuration(gate.backoffMs),
+      };
+    case 'approval':
+      return {
+        ...common,
+        count: gate.count,
+        ...(gate.group ? { group: gate.group } : {}),
+        deadline: formatDuration(gate.deadlineMs),
+      };
+    case 'soak':
+      return {
+        ...common,
+        duration: formatDuration(gate.durationMs),
+        environments: gate.environments,
+        deadline: formatDuration(gate.deadlineMs),
+      };
+  }
+}
+
+function targetForm({ name, kind, component, directory, keepCount, health }: TargetDefinition): object {
+  return { name, kind, component, directory, keep: keepCount, ...(health ? { health: healthForm(health) } : {}) };
+}
+
+function healthForm({ url, expectStatus, timeoutMs, intervalMs, threshold, deadlineMs }: HttpHealthCheck): object {
+  return {
+    url,
+    expectStatus,
+    timeout: formatDuration(timeoutMs),
+    interval: formatDuration(intervalMs),
+    threshold,
+    deadline: formatDuration(deadlineMs),
+  };
+}

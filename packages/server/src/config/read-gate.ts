@@ -1,0 +1,96 @@
+/** One entry of `gates`: kind → keys, limits and defaults. The defaults are those of the domain's gate definitions. */
+import {
+  type ApprovalGateDefinition,
+  GATE_KINDS,
+  type GateDefinition,
+  type GateKind,
+  type HttpGateDefinition,
+  type SoakGateDefinition,
+} from '@stella/domain';
+import { checkHeader, checkName, checkSubject, checkUrl } from './definition-checks.ts';
+import type { MapReader, NumberRule } from './map-reader.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from './time-units.ts';
+
+/** A quarter: what nobody settled by then is forgotten. */
+const DEADLINE_MS_MAX = 90 * DAY_MS;
+const GROUP_COUNT_MAX = 100;
+const HEADER_COUNT_MAX = 20;
+/** An environment promotes from no more. */
+export const PREDECESSOR_COUNT_MAX = 50;
+
+const VALID_FOR: NumberRule = { standard: DAY_MS, min: SECOND_MS, max: 90 * DAY_MS };
+const TIMEOUT: NumberRule = { standard: 2 * MINUTE_MS, min: 10, max: HOUR_MS };
+/** With the longest backoff, doubled each time, ten retries take six weeks. */
+const RETRIES: NumberRule = { standard: 2, min: 0, max: 10 };
+const BACKOFF: NumberRule = { standard: 10 * SECOND_MS, min: 0, max: HOUR_MS };
+const APPROVAL_COUNT: NumberRule = { standard: 1, min: 1, max: 20 };
+const DEADLINE: NumberRule = { standard: DAY_MS, min: SECOND_MS, max: DEADLINE_MS_MAX };
+/** Shorter than the longest deadline, which must leave time after it. */
+const SOAK: NumberRule = { min: SECOND_MS, max: DEADLINE_MS_MAX - DAY_MS };
+
+const COMMON_KEYS = ['name', 'kind', 'validFor'] as const;
+const KEYS_BY_KIND: Readonly<Record<GateKind, readonly string[]>> = {
+  http: ['url', 'headers', 'timeout', 'retries', 'backoff'],
+  approval: ['count', 'group', 'deadline'],
+  soak: ['duration', 'environments', 'deadline'],
+};
+
+/**
+ * `promotesFrom` of the environment: a soak's environments are among them, and all of them by default. Null when the
+ * kind is unknown: nothing else can be said about such a gate.
+ */
+export function readGate(map: MapReader, promotesFrom: readonly string[]): GateDefinition | null {
+  const kind = map.choice('kind', GATE_KINDS);
+  if (kind === null) return null;
+  map.allow([...COMMON_KEYS, ...KEYS_BY_KIND[kind]], (key) => {
+    const owner = GATE_KINDS.find((other) => KEYS_BY_KIND[other].includes(key));
+    return owner === undefined ? null : `gates of kind ${owner} have it, this one is of kind ${kind}`;
+  });
+  const common = { name: map.text('name', checkName), validForMs: map.duration('validFor', VALID_FOR) };
+  switch (kind) {
+    case 'http':
+      return { kind, ...common, ...readHttp(map) };
+    case 'approval':
+      return { kind, ...common, ...readApproval(map) };
+    case 'soak':
+      return { kind, ...common, ...readSoak(map, promotesFrom) };
+  }
+}
+
+type Own<Definition> = Omit<Definition, 'kind' | 'name' | 'validForMs'>;
+
+function readHttp(map: MapReader): Own<HttpGateDefinition> {
+  const headers = map.pairs('headers', checkHeader, HEADER_COUNT_MAX);
+  const names = Object.keys(headers).map((name) => name.toLowerCase());
+  const repeated = names.find((name, index) => names.indexOf(name) !== index);
+  if (repeated !== undefined) map.refuse('headers', `headers: "${repeated}" is given twice`);
+  return {
+    url: map.text('url', checkUrl),
+    headers,
+    timeoutMs: map.duration('timeout', TIMEOUT),
+    retryCount: map.count('retries', RETRIES),
+    backoffMs: map.duration('backoff', BACKOFF),
+  };
+}
+
+function readApproval(map: MapReader): Own<ApprovalGateDefinition> {
+  const count = map.count('count', APPROVAL_COUNT);
+  const group = map.texts('group', checkSubject, { countMax: GROUP_COUNT_MAX });
+  if (group && group.length < count) {
+    map.refuse('group', `group: ${group.length} persons can never give ${count} approvals`);
+  }
+  return { count, group, deadlineMs: map.duration('deadline', DEADLINE) };
+}
+
+function readSoak(map: MapReader, promotesFrom: readonly string[]): Own<SoakGateDefinition> {
+  const durationMs = map.duration('duration', SOAK);
+  const environments = map.texts('environments', checkName, { countMax: PREDECESSOR_COUNT_MAX }) ?? promotesFrom;
+  const stranger = environments.find((name) => !promotesFrom.includes(name));
+  if (stranger !== undefined) {
+    map.refuse('environments', `environments: "${stranger}" is not among promotesFrom`);
+  }
+  if (environments.length === 0) map.refuse('environments', 'a soak needs an environment in promotesFrom to soak in');
+  const deadlineMs = map.duration('deadline', { ...DEADLINE, standard: durationMs + DAY_MS });
+  if (deadlineMs < durationMs) map.refuse('deadline', 'deadline: the soak lasts longer, so it could never pass');
+  return { durationMs, environments, deadlineMs };
+}
