@@ -1,0 +1,61 @@
+/** Every command; the order is that of the help. */
+import type { CommandSpec } from '../command.ts';
+import { apply } from './apply.ts';
+import { authLogin } from './auth/login.ts';
+import { authPersonCreate } from './auth/person-create.ts';
+import { authRecover } from './auth/recover.ts';
+import { authTokenList } from './auth/token-list.ts';
+import { authTokenMint } from './auth/token-mint.ts';
+import { authTokenRevoke } from './auth/token-revoke.ts';
+import { authWhoami } from './auth/whoami.ts';
+import { environmentList } from './environment/list.ts';
+import { environmentShow } from './environment/show.ts';
+import { helpExitCodes } from './help/exit-codes.ts';
+import { orchArtifactsList } from './orch/artifacts-list.ts';
+import { orchLocksList } from './orch/locks-list.ts';
+import { orchLocksRelease } from './orch/locks-release.ts';
+import { orchServe } from './orch/serve.ts';
+import { orchStatus } from './orch/status.ts';
+import { promotionApprove } from './promotion/approve.ts';
+import { promotionCancel } from './promotion/cancel.ts';
+import { promotionCreate } from './promotion/create.ts';
+import { promotionGates } from './promotion/gates.ts';
+import { promotionList } from './promotion/list.ts';
+import { promotionReject } from './promotion/reject.ts';
+import { promotionRetry } from './promotion/retry.ts';
+import { promotionStatus } from './promotion/status.ts';
+import { promotionTrace } from './promotion/trace.ts';
+import { releaseCreate } from './release/create.ts';
+import { releaseList } from './release/list.ts';
+import { releaseShow } from './release/show.ts';
+
+export const COMMANDS: readonly CommandSpec[] = [
+  promotionCreate,
+  promotionStatus,
+  promotionTrace,
+  promotionGates,
+  promotionList,
+  promotionApprove,
+  promotionReject,
+  promotionCancel,
+  promotionRetry,
+  releaseCreate,
+  releaseList,
+  releaseShow,
+  environmentList,
+  environmentShow,
+  apply,
+  orchServe,
+  orchStatus,
+  orchLocksList,
+  orchLocksRelease,
+  orchArtifactsList,
+  authLogin,
+  authWhoami,
+  authPersonCreate,
+  authTokenMint,
+  authTokenList,
+  authTokenRevoke,
+  authRecover,
+  helpExitCodes,
+];

@@ -1,0 +1,32 @@
+/** `stella environment show <environment>` */
+import type { CommandSpec } from '../../command.ts';
+import { positional } from '../../input.ts';
+import { textView } from '../../view.ts';
+import { relativeTo } from '../show-age.ts';
+
+export const environmentShow: CommandSpec = {
+  path: ['environment', 'show'],
+  summary: 'One environment with its whole definition',
+  kind: 'read',
+  positionals: [{ name: 'environment', summary: 'its name' }],
+  async run({ connect, show }, { positionals }) {
+    const { client } = await connect();
+    const environment = positional(positionals, 0);
+    const answer = await client.call('getEnvironment', { parameters: { environment } });
+    const { yaml, ...facts } = answer;
+    show(
+      textView({
+        name: answer.name,
+        data: answer,
+        text: (nowMs) =>
+          [
+            `Environment  ${facts.name}  version ${facts.version}, applied ${relativeTo(nowMs, facts.appliedAt)}`,
+            `Release      ${facts.release?.name ?? 'none yet'}  ${facts.state}, ${relativeTo(nowMs, facts.releasedAt)}`,
+            '',
+            yaml.trimEnd(),
+          ].join('\n'),
+      }),
+    );
+    return undefined;
+  },
+};

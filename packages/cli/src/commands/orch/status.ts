@@ -1,0 +1,43 @@
+/** `stella orch status` */
+import type { Answer } from '@stella/contract/client';
+import type { CommandSpec } from '../../command.ts';
+import { textView } from '../../view.ts';
+import { ageOf } from '../show-age.ts';
+
+type Orchestrator = Answer<'getOrchestrator'>;
+
+export const orchStatus: CommandSpec = {
+  path: ['orch', 'status'],
+  summary: 'State of the orchestrator: workers, queue, audit chain',
+  kind: 'read',
+  async run({ connect, show }) {
+    const { client, server } = await connect();
+    const answer = await client.call('getOrchestrator');
+    show(textView({ name: server, data: answer, text: () => describe(answer, server) }));
+    return undefined;
+  },
+};
+
+function describe(orchestrator: Orchestrator, server: string): string {
+  const { version, now, database, promotions, workers, chain } = orchestrator;
+  const nowMs = Date.parse(now);
+  const live = workers.filter((worker) => worker.state === 'live');
+  const counts = Object.entries(promotions).map(([status, count]) => `${count} ${status}`);
+  const due =
+    orchestrator.oldestDueAt === null
+      ? 'nothing waits for a worker'
+      : `oldest due for ${ageOf(nowMs, orchestrator.oldestDueAt)}`;
+  return [
+    `Server      ${server}, version ${version}`,
+    `Database    PostgreSQL ${database.version}${database.isEmbedded ? ', embedded' : ''}, schema ${database.schemaVersion}`,
+    `Promotions  ${counts.join(', ') || 'none live'}${orchestrator.stalledCount > 0 ? `, ${orchestrator.stalledCount} STALLED` : ''}`,
+    `Queue       ${due}`,
+    `Locks       ${orchestrator.liveLockCount} live`,
+    `Audit       ${chain.lastSeq} events chained, ${chain.unsequencedCount} not yet`,
+    `Workers     ${live.length} live`,
+    ...workers.map(
+      (worker) =>
+        `            ${worker.id} ${worker.state} on ${worker.hostname}, ${worker.claimCount} claims, heartbeat ${ageOf(nowMs, worker.heartbeatAt)} ago`,
+    ),
+  ].join('\n');
+}

@@ -1,0 +1,27 @@
+/** `stella promotion approve <promotion>` */
+import type { CommandSpec } from '../../command.ts';
+import { positional, textOption } from '../../input.ts';
+import { promotionView } from './promotion-view.ts';
+
+export const promotionApprove: CommandSpec = {
+  path: ['promotion', 'approve'],
+  summary: 'Approve a promotion at an approval gate',
+  kind: 'write',
+  positionals: [{ name: 'promotion', summary: 'its id, or the unique start of it' }],
+  options: [
+    { flags: '--gate <gate>', summary: 'which one, when several wait' },
+    { flags: '--reason <text>', summary: 'recorded with it' },
+  ],
+  async run({ connect, show, globals }, { positionals, options }) {
+    const { client, idempotencyKey } = await connect();
+    const gate = textOption(options, 'gate');
+    const body = {
+      ...(gate === undefined ? {} : { gate }),
+      reason: textOption(options, 'reason') ?? '',
+      dryRun: globals.isDryRun,
+    };
+    const parameters = { promotion: positional(positionals, 0) };
+    show(promotionView(await client.call('approvePromotion', { parameters, body, idempotencyKey })));
+    return undefined;
+  },
+};

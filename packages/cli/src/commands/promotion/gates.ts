@@ -1,0 +1,68 @@
+/** `stella promotion gates <promotion>` */
+import type { Answer } from '@stella/contract/client';
+import { AppError, GATE_RUN_STATES, nearestOf } from '@stella/domain';
+import type { CommandSpec } from '../../command.ts';
+import { positional, textOption } from '../../input.ts';
+import { tableView } from '../../view.ts';
+import { relativeTo } from '../show-age.ts';
+
+type Row = Answer<'listGateRuns'>['items'][number];
+type State = Row['state'];
+
+export const promotionGates: CommandSpec = {
+  path: ['promotion', 'gates'],
+  summary: 'Gates of a promotion with their attempts and verdicts',
+  kind: 'read',
+  positionals: [{ name: 'promotion', summary: 'its id, or the unique start of it' }],
+  options: [{ flags: '--status <state>', summary: `only runs that are ${GATE_RUN_STATES.join(', ')}` }],
+  examples: ['stella promotion gates prm_01jd --status timeout'],
+  async run({ connect, show }, { positionals, options }) {
+    const status = parseState(textOption(options, 'status'));
+    const { client } = await connect();
+    const parameters = { promotion: positional(positionals, 0) };
+    const answer = await client.call('listGateRuns', { parameters, query: status ? { status } : {} });
+    show(
+      tableView<Row>({
+        rows: answer.items,
+        columns: [
+          { title: 'GATE', value: (row) => (row.round > 1 ? `${row.gate} #${row.round}` : row.gate) },
+          { title: 'KIND', value: (row) => row.kind },
+          { title: 'STATE', value: (row) => (row.heldUntil === null ? row.state : `${row.state}, held`) },
+          {
+            title: 'ATTEMPTS',
+            value: (row) => (row.kind === 'http' ? `${row.attemptCount} of ${row.attemptLimit}` : '-'),
+          },
+          { title: 'UNTIL', value: untilOf },
+          { title: 'MESSAGE', value: messageOf },
+          { title: 'ID', value: (row) => row.id, isWide: true },
+        ],
+        nameOf: (row) => row.id,
+        data: answer,
+        whenEmpty: status ? `no gate is ${status}` : 'it has no gates yet',
+      }),
+    );
+    return undefined;
+  },
+};
+
+function untilOf(row: Row, nowMs: number): string {
+  if (row.verdict !== null) return row.validUntil === null ? '-' : `valid ${relativeTo(nowMs, row.validUntil)}`;
+  return relativeTo(nowMs, row.heldUntil ?? row.dueAt ?? row.nextAttemptAt ?? row.deadlineAt);
+}
+
+function messageOf({ message, approvals }: Row): string {
+  const who = approvals.map((one) => `${one.decision} by ${one.subject}`).join(', ');
+  return [message, who].filter((text) => text !== '').join('; ');
+}
+
+function parseState(text: string | undefined): State | undefined {
+  if (text === undefined) return undefined;
+  const known = GATE_RUN_STATES.find((state) => state === text);
+  if (known) return known;
+  const nearest = nearestOf(text, GATE_RUN_STATES);
+  const message = `"${text}" is not a state of a gate run; known are ${GATE_RUN_STATES.join(', ')}`;
+  throw new AppError('cli.usage', {
+    details: { message },
+    ...(nearest === null ? {} : { hint: `did you mean "${nearest}"?` }),
+  });
+}

@@ -1,0 +1,78 @@
+/** One promotion as `status` prints it: what it is, where it stands, what it waits for, what may be done. */
+import type { Answer } from '@stella/contract/client';
+import { textView, type View } from '../../view.ts';
+import { ageOf, relativeTo, shortDuration } from '../show-age.ts';
+
+type Promotion = Answer<'getPromotion'>;
+type GateRun = Promotion['gates'][number];
+
+const LABEL_WIDTH = 11;
+
+export function promotionView(promotion: Promotion): View {
+  return textView({ name: promotion.id, data: promotion, text: () => describePromotion(promotion) });
+}
+
+/** Ages are told by the server's clock, which is the one that counts. */
+export function describePromotion(promotion: Promotion): string {
+  const nowMs = Date.parse(promotion.now);
+  const { release, environment, ending } = promotion;
+  const lines = [
+    line('Promotion', promotion.id),
+    line('', `${release.name} → ${environment}${promotion.base ? `, over ${promotion.base.name}` : ''}`),
+    line('Status', `${promotion.status}${stallOf(promotion, nowMs)}`),
+    line('Step', stepOf(promotion)),
+    ...waitsOf(promotion, nowMs),
+    ...(ending ? [line('Ended', `${ending.code}: ${ending.message}`)] : []),
+    ...promotion.components.map(({ name, digest }) => line('Artifact', `${name} ${digest}`)),
+    line('Asked', `by ${promotion.requestedBy.name} ${relativeTo(nowMs, promotion.createdAt)}`),
+    line('Progress', `last ${relativeTo(nowMs, promotion.lastProgressAt)} (${promotion.lastProgressAt})`),
+    ...(promotion.retryOf === null ? [] : [line('Retry of', promotion.retryOf)]),
+    ...promotion.possible.map((command, index) => line(index === 0 ? 'Possible' : '', command)),
+  ];
+  return lines.join('\n');
+}
+
+function line(label: string, text: string): string {
+  return `${label.padEnd(LABEL_WIDTH)}${text}`;
+}
+
+function stallOf({ isStalled, stallsAt, endedAt, createdAt }: Promotion, nowMs: number): string {
+  if (endedAt !== null) return ` after ${shortDuration(Date.parse(endedAt) - Date.parse(createdAt))}`;
+  if (stallsAt === null) return '';
+  return isStalled ? `, STALLED for ${ageOf(nowMs, stallsAt)}` : '';
+}
+
+function stepOf({ step, steps, gates, endedAt }: Promotion): string {
+  const run = steps.find((one) => one.step === step);
+  const current = latestRounds(gates);
+  const passed = current.filter((gate) => gate.verdict === 'passed').length;
+  const share = step === 'evaluate_gates' && current.length > 0 ? `  ${passed} of ${current.length} gates passed` : '';
+  const state = endedAt !== null || run?.state !== 'running' ? ` ${run?.state ?? ''}` : '';
+  return `${step}${state}${share}`;
+}
+
+/** The newest run of each gate. */
+export function latestRounds(gates: readonly GateRun[]): readonly GateRun[] {
+  return gates.filter((gate) => !gates.some((other) => other.gate === gate.gate && other.round > gate.round));
+}
+
+function waitsOf(promotion: Promotion, nowMs: number): string[] {
+  if (promotion.endedAt !== null) return [];
+  const open =
+    promotion.step === 'evaluate_gates' ? latestRounds(promotion.gates).filter((gate) => gate.verdict === null) : [];
+  if (open.length > 0) return open.map((gate) => line('Waiting', `gate '${gate.gate}' ${waitOfGate(gate, nowMs)}`));
+  const run = promotion.steps.find((one) => one.step === promotion.step);
+  return run?.state === 'waiting' ? [line('Waiting', run.message)] : [];
+}
+
+function waitOfGate(gate: GateRun, nowMs: number): string {
+  const tries = `attempt ${gate.attemptCount} of ${gate.attemptLimit}`;
+  const message = gate.message === '' ? '' : `: ${gate.message}`;
+  if (gate.heldUntil !== null) {
+    return `held after ${tries} until ${gate.heldUntil}, then the promotion fails${message}`;
+  }
+  if (gate.kind === 'soak') return `soaks, due ${relativeTo(nowMs, gate.dueAt)}${message}`;
+  if (gate.kind === 'approval') return `waits for a person, until ${gate.deadlineAt ?? ''}${message}`;
+  if (gate.nextAttemptAt !== null) return `${tries}; next ${relativeTo(nowMs, gate.nextAttemptAt)}${message}`;
+  return `${tries} runs${message}`;
+}

@@ -1,0 +1,27 @@
+/** `stella promotion status <promotion>` */
+import type { CommandSpec } from '../../command.ts';
+import { isSet, positional, waitOption } from '../../input.ts';
+import { followToEnd, watchStatus } from './follow.ts';
+import { promotionView } from './promotion-view.ts';
+
+export const promotionStatus: CommandSpec = {
+  path: ['promotion', 'status'],
+  summary: 'Where a promotion stands, what it waits for, what may be done',
+  kind: 'read',
+  positionals: [{ name: 'promotion', summary: 'its id, or the unique start of it' }],
+  options: [
+    { flags: '--watch', summary: 'stay and show each change' },
+    { flags: '--wait [timeout]', summary: 'until its end; exit 7 when it is not completed, 8 when time ran out' },
+  ],
+  examples: ['stella promotion status prm_01jd'],
+  async run(context, { positionals, options }) {
+    const id = positional(positionals, 0);
+    const wait = waitOption(options);
+    if (wait !== undefined) return followToEnd(context, id, wait);
+    if (isSet(options, 'watch')) return watchStatus(context, id);
+    const { client } = await context.connect();
+    const promotion = await client.call('getPromotion', { parameters: { promotion: id } });
+    context.show(promotionView(promotion));
+    return undefined;
+  },
+};

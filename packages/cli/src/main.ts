@@ -1,0 +1,34 @@
+/** The program `stella`. */
+import type { Terminal } from './command.ts';
+import { runCli } from './run-cli.ts';
+
+const COLUMNS_STANDARD = 80;
+
+const interrupt = new AbortController();
+const argv = process.argv.slice(2);
+const isServing = argv[0] === 'orch' && argv[1] === 'serve';
+// A server stops in its own way; everything else ends at once when it was told twice.
+if (!isServing) {
+  process.on('SIGINT', () => {
+    if (interrupt.signal.aborted) process.exit(130);
+    interrupt.abort();
+    setTimeout(() => process.exit(130), 250).unref();
+  });
+}
+// The reader went away (`stella … | head`): there is nobody left to tell.
+process.stdout.on('error', () => process.exit(0));
+
+const terminal: Terminal = {
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+  isOutTty: process.stdout.isTTY === true,
+  isErrTty: process.stderr.isTTY === true,
+  columns: process.stdout.columns ?? COLUMNS_STANDARD,
+  nowMs: () => Date.now(),
+  interrupted: interrupt.signal,
+};
+
+const code = await runCli(argv, process.env, terminal);
+process.exitCode = interrupt.signal.aborted ? 130 : code;
+// Streams and keep-alive connections may still be open; what was written is flushed first.
+process.stdout.write('', () => process.stderr.write('', () => process.exit()));

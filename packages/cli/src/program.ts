@@ -1,0 +1,101 @@
+/** The command registry → commander: help, options, suggestions; everything that commander says goes through our terminal. */
+import { Command, CommanderError, Option } from 'commander';
+import { type CommandInput, type CommandSpec, OUTPUT_FORMATS, type Terminal } from './command.ts';
+
+export interface ProgramOrder {
+  readonly commands: readonly CommandSpec[];
+  readonly terminal: Terminal;
+  /** Runs the command that was chosen; its answer is the exit code. */
+  readonly run: (spec: CommandSpec, input: CommandInput, globals: Readonly<Record<string, unknown>>) => Promise<void>;
+}
+
+const NOUN_SUMMARIES: Readonly<Record<string, string>> = {
+  auth: 'Persons, tokens, logging in',
+  'auth person': 'Persons who may act here',
+  'auth token': 'Tokens of persons and automation',
+  environment: 'Places that releases are promoted into',
+  help: 'Help and reference',
+  orch: 'The orchestrator itself',
+  'orch artifacts': 'What really runs',
+  'orch locks': 'Locks of promotions',
+  promotion: 'Promotions of releases into environments',
+  release: 'Immutable releases',
+};
+
+export function makeProgram({ commands, terminal, run }: ProgramOrder): Command {
+  const program = prepare(new Command('stella'), terminal)
+    .description('Promotes immutable releases of containers from environment to environment.')
+    .helpCommand(false)
+    .option('--version', 'show the versions of client and server');
+  addGlobals(program);
+  for (const spec of commands) addCommand(program, spec, { terminal, run });
+  return program;
+}
+
+function addCommand(program: Command, spec: CommandSpec, { terminal, run }: Omit<ProgramOrder, 'commands'>): void {
+  const verb = spec.path.at(-1) ?? '';
+  const command = prepare(new Command(verb), terminal).description(spec.summary);
+  for (const { name, summary, isOptional } of spec.positionals ?? []) {
+    command.argument(isOptional ? `[${name}]` : `<${name}>`, summary);
+  }
+  for (const { flags, summary, isRequired } of spec.options ?? []) {
+    if (isRequired) command.requiredOption(flags, summary);
+    else command.option(flags, summary);
+  }
+  if (spec.kind !== 'local') addGlobals(command);
+  if (spec.kind !== 'local')
+    command.addOption(new Option('-o, --output <format>', 'how to print').choices(OUTPUT_FORMATS));
+  if (spec.kind === 'write') command.option('--dry-run', 'check everything and change nothing');
+  if (spec.examples)
+    command.addHelpText('after', `\nExamples:\n${spec.examples.map((one) => `  $ ${one}`).join('\n')}`);
+  command.action(async (...given: unknown[]) => {
+    const positionals = given
+      .slice(0, (spec.positionals ?? []).length)
+      .filter((one) => one !== undefined)
+      .map(String);
+    await run(spec, { positionals, options: command.opts() }, command.optsWithGlobals());
+  });
+  parentOf(program, spec.path, terminal).addCommand(command);
+}
+
+/** `['orch', 'locks', 'list']` → the command `orch locks`, made when it is not there yet. */
+function parentOf(program: Command, path: readonly string[], terminal: Terminal): Command {
+  let parent = program;
+  for (const [index, noun] of path.slice(0, -1).entries()) {
+    const known = parent.commands.find((command) => command.name() === noun);
+    const summary = NOUN_SUMMARIES[path.slice(0, index + 1).join(' ')] ?? '';
+    const next = known ?? prepare(new Command(noun), terminal).description(summary).helpCommand(false);
+    if (!known) parent.addCommand(next);
+    parent = next;
+  }
+  return parent;
+}
+
+/** Accepted before and after the noun and verb. */
+function addGlobals(command: Command): void {
+  command
+    .option('--server <url>', 'the server to talk to')
+    .option('--context <name>', 'a server from the configuration file')
+    .option('--token-file <path>', 'a file with the token, 0600')
+    .option('--timeout <duration>', 'how long to wait for an answer (30s)')
+    .option('-q, --quiet', 'only data and errors')
+    .option('-v, --verbose', 'more on stderr')
+    .option('--yes', 'answer yes to every question')
+    .option('--no-color', 'no colours');
+}
+
+function prepare(command: Command, terminal: Terminal): Command {
+  return command
+    .exitOverride()
+    .showSuggestionAfterError(true)
+    .allowExcessArguments(false)
+    .configureHelp({ helpWidth: Math.min(terminal.columns, 100) })
+    .configureOutput({
+      writeOut: (text) => terminal.out(text),
+      // Errors are printed once, by us.
+      writeErr: () => undefined,
+      outputError: () => undefined,
+    });
+}
+
+export { CommanderError };

@@ -1,0 +1,123 @@
+/** One call of the command line: parse, run, print, exit code. Touches nothing but what it is given. */
+import { randomUUID } from 'node:crypto';
+import { makeClient } from '@stella/contract/client';
+import { AppError, parseDuration } from '@stella/domain';
+import {
+  type CommandContext,
+  type CommandInput,
+  type CommandSpec,
+  EXIT_CODES,
+  type GlobalOptions,
+  OUTPUT_FORMATS,
+  type OutputFormat,
+  type Terminal,
+} from './command.ts';
+import { COMMANDS } from './commands/all.ts';
+import { findServer } from './connect/find-server.ts';
+import { showView } from './output/show-view.ts';
+import { exitCodeOf, printError, toAppError } from './print-error.ts';
+import { CommanderError, makeProgram } from './program.ts';
+import { VERSION } from './version.ts';
+
+const TIMEOUT_STANDARD = '30s';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** `argv` without node and script. Never throws. */
+export async function runCli(argv: readonly string[], env: Env, terminal: Terminal): Promise<number> {
+  let code: number = EXIT_CODES.ok;
+  let isVerbose = argv.includes('-v') || argv.includes('--verbose');
+  const program = makeProgram({
+    commands: COMMANDS,
+    terminal,
+    async run(spec, input, given) {
+      const globals = readGlobals(given, env, terminal);
+      isVerbose = globals.isVerbose;
+      code = await runCommand(spec, input, { terminal, env, globals });
+    },
+  });
+  try {
+    if (argv.length === 1 && argv[0] === '--version') return await printVersions(env, terminal);
+    await program.parseAsync(argv.length === 0 ? ['--help'] : [...argv], { from: 'user' });
+    return code;
+  } catch (error) {
+    if (terminal.interrupted.aborted) return EXIT_CODES.interrupted;
+    if (error instanceof CommanderError) return afterCommander(error, terminal);
+    const known = toAppError(error);
+    printError(terminal, known, isVerbose);
+    return exitCodeOf(known);
+  }
+}
+
+async function runCommand(
+  spec: CommandSpec,
+  input: CommandInput,
+  { terminal, env, globals }: Pick<CommandContext, 'terminal' | 'env' | 'globals'>,
+): Promise<number> {
+  const context: CommandContext = {
+    terminal,
+    env,
+    globals,
+    connect: () => {
+      const { server, token } = findServer(globals, env);
+      const client = makeClient({ server, token, timeoutMs: globals.timeoutMs });
+      return Promise.resolve({ client, server, idempotencyKey: randomUUID() });
+    },
+    show: (view) => showView(terminal, globals, view),
+  };
+  return (await spec.run(context, input)) ?? EXIT_CODES.ok;
+}
+
+function readGlobals(given: Readonly<Record<string, unknown>>, env: Env, terminal: Terminal): GlobalOptions {
+  const text = (name: string): string | undefined => (typeof given[name] === 'string' ? given[name] : undefined);
+  const output = text('output') ?? 'table';
+  return {
+    server: text('server'),
+    context: text('context'),
+    tokenFile: text('tokenFile'),
+    output: parseOutput(output),
+    isQuiet: given['quiet'] === true,
+    isVerbose: given['verbose'] === true,
+    isColored: given['color'] !== false && !env['NO_COLOR'] && !env['CI'] && terminal.isOutTty,
+    timeoutMs: parseDuration(text('timeout') ?? env['STELLA_TIMEOUT'] ?? TIMEOUT_STANDARD),
+    isConfirmed: given['yes'] === true,
+    isDryRun: given['dryRun'] === true,
+  };
+}
+
+function parseOutput(text: string): OutputFormat {
+  const known = OUTPUT_FORMATS.find((format) => format === text);
+  if (known) return known;
+  throw new AppError('cli.usage', {
+    details: { message: `"${text}" is not a format; known: ${OUTPUT_FORMATS.join(', ')}` },
+  });
+}
+
+/** Help was shown, or the usage is wrong: commander has said it to us, we say it in our form. */
+function afterCommander(error: CommanderError, terminal: Terminal): number {
+  if (error.exitCode === 0) return EXIT_CODES.ok;
+  if (error.code === 'commander.help') return EXIT_CODES.usage;
+  const message = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
+  printError(terminal, new AppError('cli.usage', { details: { message } }), false);
+  return EXIT_CODES.usage;
+}
+
+async function printVersions(env: Env, terminal: Terminal): Promise<number> {
+  terminal.out(`client ${VERSION}\n`);
+  try {
+    const globals = readGlobals({ timeout: '2s' }, env, terminal);
+    const { server, token } = findServer(globals, env);
+    const answer = await makeClient({ server, token, timeoutMs: globals.timeoutMs }).call('getVersion');
+    if (answer.api !== 'v1') throw new AppError('server.version', { details: { found: answer.api, known: 'v1' } });
+    terminal.out(`server ${answer.version}, api ${answer.api}, ${server}\n`);
+    return EXIT_CODES.ok;
+  } catch (error) {
+    const known = toAppError(error);
+    if (known.code !== 'server.unreachable') {
+      printError(terminal, known, false);
+      return exitCodeOf(known);
+    }
+    terminal.out('server none found\n');
+    return EXIT_CODES.ok;
+  }
+}

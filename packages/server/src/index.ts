@@ -1,0 +1,9 @@
+export {
+  readServerConfig,
+  type ServeFlags,
+  type ServerConfig,
+  SERVER_ROLES,
+  LISTEN_STANDARD,
+} from './config/server-config.ts';
+export { makePinoLogger } from './main/pino-logger.ts';
+export { type RunningServer, SERVER_FILE, startServer } from './main/start-server.ts';

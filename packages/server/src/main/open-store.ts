@@ -1,0 +1,79 @@
+/** The database behind everything: embedded or given, brought to this program's schema, opened as the application role. */
+import type { ServerConfig } from '../config/server-config.ts';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../postgres/embedded-postgres.ts';
+import type { Logger } from '../ports/logger.ts';
+import { type Database, type DatabaseAddress, openDatabase, query } from '../store/connection.ts';
+import { migrate, type MigrationReport } from '../store/migrate.ts';
+import { nodeClock } from '../system/node-clock.ts';
+import { nodeFileSystem } from '../system/node-file-system.ts';
+import { nodeProcesses } from '../system/node-processes.ts';
+import { findNativeDirectory, PLATFORM } from './native-postgres.ts';
+
+/** The owner's connections are used at the start only. */
+const OWNER_POOL_SIZE = 1;
+
+export interface OpenStore {
+  readonly database: Database;
+  /** Of the application role. */
+  readonly address: DatabaseAddress;
+  readonly report: MigrationReport;
+  readonly isEmbedded: boolean;
+  /** Closes the connections, and stops PostgreSQL when it is ours. */
+  close(): Promise<void>;
+}
+
+/** Errors: those of `startEmbeddedPostgres` and of `migrate`. */
+export async function openStore(config: ServerConfig, logger: Logger): Promise<OpenStore> {
+  const embedded = config.database === null ? await startEmbedded(config, logger) : null;
+  try {
+    const { owner, app } = addressesOf(config, embedded);
+    const database = openDatabase(app, logger);
+    const appRole = await roleOf(database);
+    const ownerDatabase = openDatabase(owner, logger, OWNER_POOL_SIZE);
+    const report = await migrate(ownerDatabase, appRole).finally(() => ownerDatabase.close());
+    logger.info({ ...report }, 'database is ready');
+    return {
+      database,
+      address: app,
+      report,
+      isEmbedded: embedded !== null,
+      async close() {
+        await database.close();
+        await embedded?.stop();
+      },
+    };
+  } catch (error) {
+    await embedded?.stop();
+    throw error;
+  }
+}
+
+function startEmbedded({ dataDir }: ServerConfig, logger: Logger): Promise<EmbeddedPostgres> {
+  return startEmbeddedPostgres(
+    {
+      fileSystem: nodeFileSystem,
+      processes: nodeProcesses,
+      clock: nodeClock,
+      logger,
+      platform: PLATFORM,
+      nativeDirectory: findNativeDirectory(),
+      uid: process.getuid?.() ?? -1,
+    },
+    dataDir,
+  );
+}
+
+function addressesOf(
+  { database }: ServerConfig,
+  embedded: EmbeddedPostgres | null,
+): { owner: DatabaseAddress; app: DatabaseAddress } {
+  if (database) return { owner: { kind: 'url', url: database.ownerUrl }, app: { kind: 'url', url: database.url } };
+  if (!embedded) throw new Error('there is neither a URL nor an embedded database');
+  const place = { kind: 'socket', directory: embedded.socketDirectory, database: embedded.databaseName } as const;
+  return { owner: { ...place, user: embedded.ownerRole }, app: { ...place, user: embedded.appRole } };
+}
+
+async function roleOf(database: Database): Promise<string> {
+  const [row] = await query(database, { name: '', text: 'select current_user as role' });
+  return String(row?.['role']);
+}

@@ -1,0 +1,275 @@
+/**
+ * The composition root of `stella orch serve`: the only place that knows every part. Starts them in order, each on what is
+ * ready, and stops them in the opposite one.
+ */
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { findCycle, type IdSource, makeIds } from '@stella/domain';
+import { makeAttemptLimit } from '../auth/attempt-limit.ts';
+import { formatEnvironmentYaml } from '../config/format-environment.ts';
+import { parseEnvironmentDocuments } from '../config/parse-environments.ts';
+import type { ServerConfig } from '../config/server-config.ts';
+import { type DataDirOwner, ownDataDir } from '../data-dir/data-dir-owner.ts';
+import { prepareDataDir } from '../data-dir/prepare-data-dir.ts';
+import { makeEffectRunner } from '../engine/effects.ts';
+import { makeAskGate } from '../gates/ask-gate.ts';
+import { type HttpServer, makeHttpServer } from '../http/http-server.ts';
+import type { HttpDeps, ProgressReport } from '../http/route-handler.ts';
+import { makeMetrics, type Metrics } from '../metrics/prometheus-metrics.ts';
+import type { CommandStore } from '../ports/command-store.ts';
+import { type Faults, NO_FAULTS } from '../ports/faults.ts';
+import type { Logger } from '../ports/logger.ts';
+import type { ReadStore } from '../ports/read-store.ts';
+import type { Registry } from '../ports/registry.ts';
+import { makeRegistry } from '../registry/open-registry.ts';
+import { linuxPlatform, pickManifest } from '../registry/pick-manifest.ts';
+import { type Sequencer, startSequencer } from '../sequencer/sequencer.ts';
+import { openLivenessSession } from '../store/liveness-session.ts';
+import { makeCommandStore } from '../store/postgres-command-store.ts';
+import { makeEngineStore, type StoreOptions } from '../store/postgres-engine-store.ts';
+import { makeReadStore } from '../store/postgres-read-store.ts';
+import { makeSequencerStore } from '../store/postgres-sequencer-store.ts';
+import { makeImmutableRows } from '../store/snapshot.ts';
+import { type ClosableHttpClient, makeHttpClient } from '../system/http-client.ts';
+import { nodeClock } from '../system/node-clock.ts';
+import { nodeFileSystem } from '../system/node-file-system.ts';
+import { nodeProcesses } from '../system/node-processes.ts';
+import { nodeRandom } from '../system/node-random.ts';
+import { makeOpenTarget } from '../targets/open-target.ts';
+import {
+  ADMIN_TOKEN_FILE,
+  ensureFirstAdmin,
+  readRecoveryKey,
+  RECOVERY_KEY_FILE,
+  writeRecoveryKey,
+} from './first-admin.ts';
+import { type OpenStore, openStore } from './open-store.ts';
+import { superviseWorker, type WorkerSupervisor } from './worker-supervisor.ts';
+
+/** What the command line on this machine reads to find the server. */
+export const SERVER_FILE = 'server.json';
+
+/** Effects under way may end by themselves for so long when the server stops. */
+const DRAIN_PATIENCE_MS = 10_000;
+/** A worker whose loop did not reach the database for so long makes the server not ready (safety L5). */
+const WORKER_IDLE_MS_MAX = 30_000;
+/** `/readyz` waits so long for the database. */
+const READY_TIMEOUT_MS = 2_000;
+
+export interface RunningServer {
+  /** Null for a worker of its own. */
+  readonly url: string | null;
+  readonly dataDir: string;
+  /** Written at this start; null when there was an admin already. */
+  readonly adminTokenFile: string | null;
+  /** Drains and stops everything. Idempotent. */
+  stop(): Promise<void>;
+}
+
+export interface StartOptions {
+  readonly config: ServerConfig;
+  readonly logger: Logger;
+  readonly version: string;
+  readonly faults?: Faults;
+}
+
+/** Errors: those of the parts, by code; what was started is stopped again. */
+export async function startServer(options: StartOptions): Promise<RunningServer> {
+  const stops: (() => Promise<unknown>)[] = [];
+  const stopAll = async (): Promise<void> => {
+    for (const stop of stops.splice(0).reverse()) {
+      await stop().catch((error: unknown) => options.logger.error({ error }, 'a part did not stop cleanly'));
+    }
+  };
+  try {
+    return { ...(await startParts(options, stops)), stop: stopAll };
+  } catch (error) {
+    await stopAll();
+    throw error;
+  }
+}
+
+interface Parts {
+  readonly store: OpenStore;
+  readonly ids: IdSource;
+  readonly commands: CommandStore;
+  readonly reads: ReadStore;
+  readonly registry: Registry;
+  readonly http: ClosableHttpClient;
+  readonly metrics: Metrics;
+  readonly openTarget: HttpDeps['openTarget'];
+  readonly storeOptions: StoreOptions;
+}
+
+type Stops = (() => Promise<unknown>)[];
+
+async function startParts(options: StartOptions, stops: Stops): Promise<Omit<RunningServer, 'stop'>> {
+  const { config, logger } = options;
+  const needsDataDir = config.role !== 'worker';
+  if (needsDataDir) {
+    await prepareDataDir(nodeFileSystem, config.dataDir, process.getuid?.() === 0);
+    const owner: DataDirOwner = await ownDataDir(
+      { fileSystem: nodeFileSystem, processes: nodeProcesses, random: nodeRandom, pid: process.pid },
+      config.dataDir,
+    );
+    stops.push(() => owner.release());
+  }
+  const store = await openStore(config, logger);
+  stops.push(() => store.close());
+  const parts = makeParts(options, store);
+  stops.push(() => parts.http.close());
+  const adminTokenFile = needsDataDir ? await ensureAccess(parts, config) : null;
+  const worker = config.role === 'api' ? null : await startWorking(options, parts, stops);
+  const url = config.role === 'worker' ? null : await startListening(options, parts, { worker, stops });
+  return { url, dataDir: config.dataDir, adminTokenFile };
+}
+
+function makeParts({ config, logger, faults = NO_FAULTS }: StartOptions, store: OpenStore): Parts {
+  const ids = makeIds(nodeClock.nowMs, (count) => nodeRandom.bytes(count));
+  const storeOptions: StoreOptions = { ids, settings: config.settings, cache: makeImmutableRows() };
+  const http = makeHttpClient({ allowedRanges: config.outgoingAllow });
+  const registry = makeRegistry({
+    http,
+    fileSystem: nodeFileSystem,
+    clock: nodeClock,
+    layoutRoots: config.layoutDirectories,
+  });
+  return {
+    store,
+    ids,
+    storeOptions,
+    http,
+    registry,
+    metrics: makeMetrics(),
+    commands: makeCommandStore(store.database, storeOptions),
+    reads: makeReadStore(store.database, storeOptions),
+    openTarget: makeOpenTarget({
+      fileSystem: nodeFileSystem,
+      http,
+      registry,
+      clock: nodeClock,
+      random: nodeRandom,
+      logger,
+      faults,
+      pickManifest: (index, repository) => pickManifest(index, linuxPlatform(process.arch), repository),
+      allowedDirectories: config.targetDirectories,
+    }),
+  };
+}
+
+async function ensureAccess({ ids, commands, reads }: Parts, { dataDir }: ServerConfig): Promise<string | null> {
+  const deps = { fileSystem: nodeFileSystem, random: nodeRandom, ids, commands, reads };
+  await writeRecoveryKey(deps, dataDir);
+  return ensureFirstAdmin(deps, dataDir);
+}
+
+async function startWorking(options: StartOptions, parts: Parts, stops: Stops): Promise<WorkerSupervisor> {
+  const { config, logger, version, faults = NO_FAULTS } = options;
+  const { store, storeOptions, ids, registry, metrics, openTarget } = parts;
+  const runEffect = makeEffectRunner({
+    clock: nodeClock,
+    logger,
+    metrics,
+    registry,
+    openTarget,
+    askGate: makeAskGate({ http: parts.http }),
+  });
+  const sequencer: Sequencer = startSequencer({
+    store: makeSequencerStore(store.database),
+    clock: nodeClock,
+    logger,
+  });
+  stops.push(() => sequencer.stop());
+  const worker = await superviseWorker({
+    run: { store: makeEngineStore(store.database, storeOptions), runEffect, clock: nodeClock, logger, metrics, faults },
+    ids,
+    openSession: () => openLivenessSession(store.address, logger),
+    options: { hostname: hostname(), version, settings: config.settings },
+  });
+  stops.push(() => worker.drain(DRAIN_PATIENCE_MS));
+  return worker;
+}
+
+interface Listening {
+  readonly worker: WorkerSupervisor | null;
+  readonly stops: Stops;
+}
+
+async function startListening(options: StartOptions, parts: Parts, { worker, stops }: Listening): Promise<string> {
+  const { config, version, logger } = options;
+  const server: HttpServer = makeHttpServer({
+    ...parts,
+    random: nodeRandom,
+    clock: nodeClock,
+    logger,
+    settings: config.settings,
+    attemptLimit: makeAttemptLimit(nodeClock),
+    configuration: {
+      parseEnvironments: parseEnvironmentDocuments,
+      formatEnvironment: formatEnvironmentYaml,
+      findCycle,
+    },
+    readRecoveryKey: () => readRecoveryKey(nodeFileSystem, config.dataDir),
+    wake: () => worker?.wake(),
+    about: {
+      version,
+      isEmbedded: parts.store.isEmbedded,
+      installationEpoch: parts.store.report.installationEpoch,
+    },
+    readProgress: () => readProgress(parts, worker),
+    renderMetrics: async () => parts.metrics.render(await readFactsOrNull(parts)),
+    countRequest: parts.metrics.countRequest,
+  });
+  const url = await server.listen(config.listen);
+  stops.push(() => server.close());
+  await announce(config.dataDir, { url, pid: process.pid, version });
+  stops.push(() => nodeFileSystem.rm(join(config.dataDir, SERVER_FILE), { force: true }));
+  logger.info({ url }, 'listening');
+  return url;
+}
+
+/** Readable by everybody: it holds no secret, and says where the server is. */
+async function announce(dataDir: string, about: { url: string; pid: number; version: string }): Promise<void> {
+  const path = join(dataDir, SERVER_FILE);
+  const text = JSON.stringify({ ...about, adminTokenFile: ADMIN_TOKEN_FILE, recoveryKeyFile: RECOVERY_KEY_FILE });
+  await nodeFileSystem.writeFile(`${path}.new`, `${text}\n`, { mode: 0o644 });
+  await nodeFileSystem.rename(`${path}.new`, path);
+}
+
+async function readProgress(parts: Parts, worker: WorkerSupervisor | null): Promise<readonly ProgressReport[]> {
+  const facts = await readFactsOrNull(parts);
+  const database: ProgressReport = {
+    part: 'database',
+    isReady: facts !== null,
+    message: facts ? `PostgreSQL ${facts.databaseVersion} answers` : 'the database does not answer',
+  };
+  if (!worker) return [database];
+  const idleMs = worker.idleMs();
+  const isReady = idleMs !== null && idleMs < WORKER_IDLE_MS_MAX;
+  const message = idleMs === null ? 'no worker runs' : `its loop turned ${Math.round(idleMs)} ms ago`;
+  return [database, { part: 'worker', isReady, message }];
+}
+
+async function readFactsOrNull({ reads, storeOptions }: Parts): ReturnType<typeof readFactsSoon> {
+  return readFactsSoon(reads, storeOptions.settings['stuck.after']);
+}
+
+/** Null when the database does not answer in time. */
+function readFactsSoon(
+  reads: ReadStore,
+  stuckAfterMs: number,
+): Promise<Awaited<ReturnType<ReadStore['readFacts']>> | null> {
+  return new Promise((resolve) => {
+    const giveUp = nodeClock.schedule(READY_TIMEOUT_MS, () => resolve(null));
+    reads.readFacts(stuckAfterMs).then(
+      (facts) => {
+        giveUp();
+        resolve(facts);
+      },
+      () => {
+        giveUp();
+        resolve(null);
+      },
+    );
+  });
+}
