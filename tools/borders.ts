@@ -30,6 +30,8 @@ const CONTRACT = 'packages/contract/src';
 const CLIENT = [`${CONTRACT}/client.ts`, `${CONTRACT}/client-entry.ts`, `${CONTRACT}/routes.ts`];
 const SERVER = 'packages/server/src';
 const CLI = 'packages/cli/src';
+/** The one command that runs a server in its own process. */
+const SERVE = `${CLI}/commands/orch/serve.ts`;
 const TESTKIT = 'packages/testkit/src';
 const PORTS = `${SERVER}/ports`;
 
@@ -67,7 +69,8 @@ export const ZONES: readonly Zone[] = [
   serverZone('auth'),
   serverZone('sequencer'),
   serverZone('metrics', { packages: ['prom-client'] }),
-  serverZone('postgres', { zones: [`${SERVER}/config`] }),
+  // SQL of its own, once: it makes the roles and the database of a new cluster, before there is a store.
+  serverZone('postgres', { zones: [`${SERVER}/config`, `${SERVER}/data-dir`], packages: ['pg'] }),
   serverZone('data-dir'),
   serverZone('http', {
     zones: [CONTRACT, `${SERVER}/auth`, `${SERVER}/engine/commands`],
@@ -78,9 +81,15 @@ export const ZONES: readonly Zone[] = [
   // The public face of the package: what the command line and the testkit may use of the server.
   { folder: `${SERVER}/index.ts`, world: 'all', zones: ['*'], packages: [] },
 
-  { folder: CLI, world: 'all', zones: [DOMAIN, ...CLIENT], typesOf: [CONTRACT], packages: ['commander', 'yaml'] },
   {
-    folder: `${CLI}/commands/orch/serve.ts`,
+    folder: CLI,
+    world: 'all',
+    zones: [DOMAIN, ...CLIENT, SERVE],
+    typesOf: [CONTRACT],
+    packages: ['commander', 'yaml'],
+  },
+  {
+    folder: SERVE,
     world: 'all',
     zones: [DOMAIN, CLI, ...CLIENT],
     typesOf: [CONTRACT],

@@ -56,6 +56,7 @@ const PLANTS: readonly (readonly [string, string, string])[] = [
   [`${S}/auth/planted.ts`, "import { Pool } from 'pg';", 'border/npm'],
   [`${S}/sequencer/planted.ts`, "import { appendChain } from '../store/chain-rows.ts';", 'border/zone'],
   [`${S}/metrics/planted.ts`, "import { openStore } from '../store/connection.ts';", 'border/zone'],
+  [`${S}/data-dir/planted.ts`, "import { writeFile } from 'node:fs/promises';", 'border/node'],
   [`${S}/postgres/planted.ts`, "import { openStore } from '../store/connection.ts';", 'border/zone'],
   [`${S}/http/planted.ts`, "import { openStore } from '../store/connection.ts';", 'border/zone'],
   [`${S}/http/planted.ts`, "import { startWorker } from '../engine/worker.ts';", 'border/zone'],
@@ -94,6 +95,7 @@ const ALLOWED: readonly (readonly [string, string])[] = [
   [`${S}/main/planted.ts`, "import { openStore } from '../store/connection.ts';"],
   ['packages/cli/src/planted.ts', "import type { Problem } from '@stella/contract';"],
   ['packages/cli/src/planted.ts', "import { callApi } from '@stella/contract/client';"],
+  ['packages/cli/src/planted.ts', "import { orchServe } from './commands/orch/serve.ts';"],
   ['packages/cli/src/commands/orch/serve.ts', "export const server = () => import('@stella/server');"],
   ['packages/server/test/integration/planted.test.ts', "import { openStore } from '../../src/store/connection.ts';"],
 ];

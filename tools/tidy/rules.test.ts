@@ -323,6 +323,20 @@ const CASES: readonly RuleCase[] = [
     },
   },
   {
+    rule: 'lockfile',
+    breach: 'a platform package that npm left out',
+    files: {
+      'package-lock.json':
+        '{ "packages": { "node_modules/a": { "version": "1.0.0", "optionalDependencies": { "@a/linux": "1.0.0" } } } }',
+    },
+    at: ['package-lock.json:1'],
+    mended: {
+      'package-lock.json':
+        '{ "packages": { "node_modules/a": { "version": "1.0.0", "optionalDependencies": { "@a/linux": "1.0.0" } }, ' +
+        '"node_modules/@a/linux": { "version": "1.0.0" } } }',
+    },
+  },
+  {
     rule: 'scripts',
     breach: 'a script without its file',
     files: { 'package.json': '{ "scripts": {\n  "gen": "tsx tools/gen.ts"\n} }\n' },

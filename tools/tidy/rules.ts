@@ -10,6 +10,7 @@ import { fileComments } from './rules/file-comments.ts';
 import { fileNames } from './rules/file-names.ts';
 import { generated } from './rules/generated.ts';
 import { kinds } from './rules/kinds.ts';
+import { lockfile } from './rules/lockfile.ts';
 import { machinePaths } from './rules/machine-paths.ts';
 import { publicFaces } from './rules/public-faces.ts';
 import { scripts } from './rules/scripts.ts';
@@ -36,6 +37,7 @@ export const RULES: readonly Rule[] = [
   kinds,
   generated,
   dependencies,
+  lockfile,
   scripts,
   machinePaths,
 ];
