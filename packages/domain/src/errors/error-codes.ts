@@ -368,6 +368,11 @@ export const ERROR_CODES = {
     'the directory {directory} of target {target} is outside of the allowed ones',
     'allow it in STELLA_TARGET_DIRECTORIES',
   ),
+  'target.interrupted': entry(
+    'Unavailable',
+    'the work at target {target} was ended before it changed anything: {message}',
+    'try again; if it repeats, look at the disk and the network of the target',
+  ),
   'target.disk': entry(
     'Unavailable',
     'target {target} cannot write: {message}',

@@ -44,7 +44,8 @@ function inOrder(requests: readonly RequestPlan[]): RequestPlan[] {
 }
 
 const scenario: fc.Arbitrary<Scenario> = fc.record({
-  seed: fc.nat(0xffff_ffff),
+  // A smaller seed is another schedule, not a simpler one.
+  seed: fc.noShrink(fc.nat(0xffff_ffff)),
   environments: fc.array(environment, { minLength: 1, maxLength: 3 }),
   workerCount: fc.integer({ min: 1, max: 3 }),
   badLuckPercent: fc.constantFrom(0, 3, 10, 30),

@@ -64,7 +64,8 @@ export function reopenGates(draft: Draft): boolean {
   }
   noteBase(draft);
   for (const obstacle of obstacles) if ('run' in obstacle) openNextRound(draft, obstacle.run, obstacle.kind);
-  if (draft.locks.length > 0) releaseLocks(draft, 'gates opened again');
+  // Whoever comes after it in the queue is woken even when it held no lock yet: its turn may be now (safety L4).
+  if (draft.promotion.ticket !== null) releaseLocks(draft, 'gates opened again');
   updatePromotion(draft, { ticket: null, deployDeadlineAtMs: null });
   moveToStep(draft, 'evaluate_gates', {
     state: 'waiting',
