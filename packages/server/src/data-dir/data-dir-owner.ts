@@ -86,9 +86,10 @@ async function removeStale(deps: OwnerDeps, dataDir: string, path: string): Prom
 
 async function refuseLive(deps: OwnerDeps, dataDir: string, text: string): Promise<void> {
   const owner = parseOwner(text);
-  if (!owner || owner.pid === deps.pid) return;
+  if (!owner) return;
   const now = await deps.processes.inspect(owner.pid);
   const me = await identityOf(deps, deps.pid);
+  // Our own pid as well: this process may have started a second server, and a pid of another boot tells nothing.
   const isLive = now !== null && now.startedAt === owner.startedAt && owner.bootId === me.bootId;
   if (isLive) throw new AppError('data_dir.owned', { details: { directory: dataDir, pid: owner.pid } });
 }

@@ -10,6 +10,8 @@ export interface RunOptions extends ProcessIdentity {
   readonly env: Readonly<Record<string, string>>;
   /** SIGKILL after this long. */
   readonly timeoutMs: number;
+  /** What it reads from stdin; nothing when absent. */
+  readonly input?: string;
   /** Of stdout and stderr each; more is cut. */
   readonly outputBytesMax: number;
 }
@@ -51,7 +53,7 @@ export interface Processes {
   startDetached(argv: readonly [string, ...string[]], options: StartOptions): Promise<StartedProcess>;
   /** False when there is no such process. */
   signal(pid: number, signal: NodeJS.Signals | 0): boolean;
-  /** Null when there is no such process. */
+  /** Null when there is no such process, or when it has ended and only waits for its parent to notice. */
   inspect(pid: number): Promise<ProcessFacts | null>;
   /** Every process whose facts this user may see. */
   list(): Promise<readonly ProcessFacts[]>;

@@ -1,233 +1,185 @@
 /**
- * The embedded PostgreSQL's life: set up once, started or adopted, kept running, stopped. It runs in a session of its own,
- * so that it outlives a killed server and the next one goes on with it.
+ * The embedded PostgreSQL's life: installed into the data directory, set up once, started or adopted, kept running,
+ * stopped. It runs in a session of its own, so that it outlives a killed server, and the next server goes on with it.
  */
 import { join } from 'node:path';
-import pg from 'pg';
 import { AppError } from '@stella/domain';
-import { unusable } from '../data-dir/prepare-data-dir.ts';
 import { pause } from '../ports/clock.ts';
-import type { Logger } from '../ports/logger.ts';
-import { type BinariesDeps, ensureBinaries } from './binaries.ts';
-import {
-  APP_ROLE,
-  clusterSettings,
-  DATABASE_NAME,
-  HOST_RULES,
-  OWNER_ROLE,
-  SUPERUSER,
-  userMap,
-} from './cluster-files.ts';
-import {
-  type Cluster,
-  endOrphans,
-  findPostmaster,
-  type PostmasterDeps,
-  startFailure,
-  startPostmaster,
-  stopPostmaster,
-} from './postmaster.ts';
-import { findPostgresUser, type PostgresUser } from './postgres-user.ts';
+import { ensureBinaries, removeOtherVersions } from './binaries.ts';
+import { APP_ROLE, DATABASE_NAME, OWNER_ROLE, writeSettings } from './cluster-files.ts';
+import { codeOf, type EmbeddedDeps, messageOf, readIfThere } from './embedded-deps.ts';
+import { type Layout, layOut } from './layout.ts';
+import { boundLog } from './log-file.ts';
+import { ensureCluster } from './make-cluster.ts';
+import { choosePostgresUser, type PostgresUser } from './postgres-user.ts';
+import { clearRemains, findPostmaster, isRunning, type Postmaster, stopPostmaster } from './postmaster.ts';
+import { adoptPostmaster, type Installation, startPostmaster } from './run-postmaster.ts';
 
-/** `sun_path` of unix(7), less its ending zero. */
-const SOCKET_PATH_BYTES_MAX = 107;
-const SOCKET_NAME = '.s.PGSQL.5432';
-const INITDB_TIMEOUT_MS = 60_000;
-/** A longer log is put aside at the next start; one old log is kept. */
-const LOG_BYTES_MAX = 10 * 1_048_576;
 /** The postmaster is looked after this often. */
 const WATCH_MS = 500;
 const RESTART_PAUSE_MS = 1_000;
+/** Of rounds of the watch, until the size of the log is looked at: 30 s, in which a storm of errors writes 10 MB. */
+const LOG_CHECK_ROUNDS = 60;
 
-export interface EmbeddedDeps extends BinariesDeps, PostmasterDeps {
-  readonly logger: Logger;
-  /** Of this process. */
-  readonly uid: number;
-}
+export type { EmbeddedDeps } from './embedded-deps.ts';
 
 export interface EmbeddedPostgres {
+  /** For `pg`: the `host`. */
   readonly socketDirectory: string;
+  /** For migrations, and for making databases. */
   readonly ownerRole: string;
   readonly appRole: string;
   readonly databaseName: string;
+  readonly logFile: string;
   /** Went on with one that an earlier server had left running. */
   readonly wasAdopted: boolean;
+  /** Of the postmaster; another one after it was started again. */
   readonly pid: () => number;
-  /** Stops it for good. */
+  /** Stops it for good: ends all sessions, within 35 s. Idempotent. */
   stop(): Promise<void>;
 }
 
-/** Errors: `database.platform`, `database.uid`, `database.socket_path`, `data_dir.unusable`, `database.start`. */
+/**
+ * Answers when connections are accepted. The caller owns the data directory (`data-dir/`): two of these at a time would
+ * end each other's processes. Errors: `database.platform`, `database.uid`, `database.socket_path`, `data_dir.unusable`,
+ * `database.start` (also when it is not ready within 60 s; it is then left to recover, and the next start adopts it).
+ */
 export async function startEmbeddedPostgres(deps: EmbeddedDeps, dataDir: string): Promise<EmbeddedPostgres> {
-  const socketDirectory = join(dataDir, 'run');
-  refuseLongPath(join(socketDirectory, SOCKET_NAME));
-  const user = await findPostgresUser(deps.fileSystem, deps.uid);
-  const { postgres, initdb } = await ensureBinaries(deps, dataDir);
-  const cluster: Cluster = {
-    directory: join(dataDir, 'postgres'),
-    postgres,
-    socketDirectory,
-    logFile: join(dataDir, 'postgres.log'),
-    switchTo: user.switchTo,
-  };
-  await setAsideLog(deps, cluster.logFile);
-  await ensureDirectory(deps, cluster, cluster.socketDirectory);
-  const isNew = await ensureCluster(deps, { cluster, initdb, user });
-  const adopted = isNew ? null : await findPostmaster(deps, cluster);
-  let pid = adopted ?? (await start(deps, cluster));
-  if (isNew) await makeRoles(deps, { cluster, user, pid });
-  deps.logger.info({ pid, wasAdopted: adopted !== null }, 'embedded PostgreSQL runs');
+  try {
+    return await start(deps, dataDir);
+  } catch (error) {
+    throw translate(dataDir, error);
+  }
+}
+
+async function start(deps: EmbeddedDeps, dataDir: string): Promise<EmbeddedPostgres> {
+  const realPath = await deps.fileSystem.realpath(dataDir);
+  const layout = layOut(realPath, { shortPath: dataDir, platform: deps.platform });
+  const user = await choosePostgresUser(deps, layout);
+  await makeDirectories(deps, layout, user);
+  const binaries = await ensureBinaries(deps, layout, user);
+  const installation: Installation = { layout, user, binaries };
+  const settings = await writeAccessRules(deps, layout);
   const halt = new AbortController();
-  const watch = keepRunning(deps, cluster, { halt: halt.signal, getPid: () => pid, setPid: (next) => (pid = next) });
+  const adopted = await adoptPostmaster(deps, installation, { needsRestart: settings.areNew, halt: halt.signal });
+  const postmaster = adopted ?? (await startAnew(deps, installation, { settings, halt: halt.signal }));
+  await removeOtherVersions(deps, layout, binaries.version);
+  deps.logger.info({ pid: postmaster.pid, wasAdopted: adopted !== null }, 'embedded PostgreSQL runs');
+  return supervise(deps, installation, { postmaster, wasAdopted: adopted !== null, halt });
+}
+
+async function startAnew(
+  deps: EmbeddedDeps,
+  installation: Installation,
+  { settings, halt }: { settings: Settings; halt: AbortSignal },
+): Promise<Postmaster> {
+  const { layout } = installation;
+  // Written when nothing runs any more: a server that is killed before this finds them new again.
+  if (settings.areNew) await replaceFile(deps, settings.path, settings.text);
+  await boundLog(deps, layout.logFile);
+  await clearRemains(deps, layout);
+  await ensureCluster(deps, installation);
+  return startPostmaster(deps, installation, halt);
+}
+
+async function makeDirectories(deps: EmbeddedDeps, layout: Layout, { switchTo }: PostgresUser): Promise<void> {
+  const { fileSystem } = deps;
+  await fileSystem.mkdir(layout.binaries, { recursive: true });
+  await fileSystem.mkdir(layout.config, { recursive: true });
+  await fileSystem.mkdir(layout.socketDirectory, { recursive: true, mode: 0o700 });
+  await fileSystem.chmod(layout.socketDirectory, 0o700);
+  if (switchTo === null) return;
+  const { mode } = await fileSystem.stat(layout.dataDirectory);
+  await fileSystem.chmod(layout.dataDirectory, (mode & 0o7777) | 0o111);
+  await fileSystem.chmod(layout.config, 0o755);
+  await fileSystem.chown(layout.socketDirectory, switchTo.uid, switchTo.gid);
+}
+
+interface Settings {
+  readonly path: string;
+  readonly text: string;
+  /** Others than at the last start, or the first. */
+  readonly areNew: boolean;
+}
+
+/** Writes who may connect, which takes effect without a restart; answers the settings, which do not. */
+async function writeAccessRules(deps: EmbeddedDeps, layout: Layout): Promise<Settings> {
+  const files = writeSettings(layout, ['root', deps.userName ?? 'root']);
+  await replaceFile(deps, join(layout.config, 'pg_hba.conf'), files.hba);
+  await replaceFile(deps, join(layout.config, 'pg_ident.conf'), files.ident);
+  const path = join(layout.config, 'postgresql.conf');
+  const areNew = (await readIfThere(deps.fileSystem, path)) !== files.settings;
+  return { path, text: files.settings, areNew };
+}
+
+async function replaceFile({ fileSystem }: EmbeddedDeps, path: string, text: string): Promise<void> {
+  const draft = `${path}.draft`;
+  await fileSystem.writeFile(draft, text);
+  // The umask does not decide here: the user that PostgreSQL runs as reads it.
+  await fileSystem.chmod(draft, 0o644);
+  await fileSystem.rename(draft, path);
+}
+
+interface Supervised {
+  readonly postmaster: Postmaster;
+  readonly wasAdopted: boolean;
+  readonly halt: AbortController;
+}
+
+function supervise(deps: EmbeddedDeps, installation: Installation, supervised: Supervised): EmbeddedPostgres {
+  const { layout } = installation;
+  const { halt, wasAdopted } = supervised;
+  const current = { postmaster: supervised.postmaster };
+  const watch = keepRunning(deps, installation, { current, halt: halt.signal });
+  let stopped: Promise<void> | null = null;
+  const stop = async (): Promise<void> => {
+    halt.abort();
+    await watch;
+    // One that is started again at this moment is not in `current` yet.
+    const last = (await findPostmaster(deps, layout)) ?? current.postmaster;
+    const wasFast = await stopPostmaster(deps, layout, last);
+    deps.logger.info({ pid: last.pid, wasFast }, 'embedded PostgreSQL stopped');
+  };
   return {
-    socketDirectory,
+    socketDirectory: layout.socketDirectory,
     ownerRole: OWNER_ROLE,
     appRole: APP_ROLE,
     databaseName: DATABASE_NAME,
-    wasAdopted: adopted !== null,
-    pid: () => pid,
-    async stop() {
-      halt.abort();
-      await watch;
-      await stopPostmaster(deps, pid);
+    logFile: layout.logFile,
+    wasAdopted,
+    pid: () => current.postmaster.pid,
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
     },
   };
 }
 
-function refuseLongPath(path: string): void {
-  const bytes = Buffer.byteLength(path);
-  if (bytes > SOCKET_PATH_BYTES_MAX) throw new AppError('database.socket_path', { details: { path, bytes } });
-}
-
-async function start(deps: EmbeddedDeps, cluster: Cluster): Promise<number> {
-  const orphans = await endOrphans(deps, cluster);
-  if (orphans > 0) deps.logger.warn({ orphans }, 'orphaned backends of PostgreSQL were ended');
-  return startPostmaster(deps, cluster);
-}
-
-/** A postmaster that dies is started again; its connections come back by themselves. */
+/** A postmaster that dies is started again; the pools' connections come back by themselves. Never rejects. */
 async function keepRunning(
   deps: EmbeddedDeps,
-  cluster: Cluster,
-  watch: { readonly halt: AbortSignal; readonly getPid: () => number; readonly setPid: (pid: number) => void },
+  installation: Installation,
+  { current, halt }: { current: { postmaster: Postmaster }; halt: AbortSignal },
 ): Promise<void> {
-  while (!watch.halt.aborted) {
-    await pause(deps.clock, WATCH_MS, watch.halt);
-    if (watch.halt.aborted || (await deps.processes.inspect(watch.getPid())) !== null) continue;
-    deps.logger.error({ pid: watch.getPid() }, 'embedded PostgreSQL ended; it is started again');
+  for (let round = 1; !halt.aborted; round += 1) {
+    await pause(deps.clock, WATCH_MS, halt);
     try {
-      watch.setPid(await start(deps, cluster));
+      if (round % LOG_CHECK_ROUNDS === 0) await boundLog(deps, installation.layout.logFile);
+      if (halt.aborted || (await isRunning(deps, current.postmaster))) continue;
+      deps.logger.error({ pid: current.postmaster.pid }, 'embedded PostgreSQL ended; it is started again');
+      const adopted = await adoptPostmaster(deps, installation, { needsRestart: false, halt });
+      if (halt.aborted) return;
+      current.postmaster = adopted ?? (await startPostmaster(deps, installation, halt));
     } catch (error) {
-      deps.logger.error({ error }, 'embedded PostgreSQL could not be started again');
-      await pause(deps.clock, RESTART_PAUSE_MS, watch.halt);
+      deps.logger.error({ error }, 'embedded PostgreSQL cannot be looked after');
+      await pause(deps.clock, RESTART_PAUSE_MS, halt);
     }
   }
 }
 
-/** True when it was made by this call. A set-up that was interrupted is begun again. */
-async function ensureCluster(
-  deps: EmbeddedDeps,
-  { cluster, initdb, user }: { cluster: Cluster; initdb: string; user: PostgresUser },
-): Promise<boolean> {
-  const { fileSystem, processes } = deps;
-  const isWhole = await fileSystem.access(join(cluster.directory, 'stella-ready')).then(
-    () => true,
-    () => false,
-  );
-  if (!isWhole) {
-    const leftover = await findPostmaster(deps, cluster);
-    if (leftover !== null) await stopPostmaster(deps, leftover);
-    await fileSystem.rm(cluster.directory, { recursive: true, force: true });
-    await ensureDirectory(deps, cluster, cluster.directory);
-    const run = await processes.run(
-      [
-        initdb,
-        `--pgdata=${cluster.directory}`,
-        `--username=${SUPERUSER}`,
-        '--auth=peer',
-        '--encoding=UTF8',
-        '--locale=C',
-        '--data-checksums',
-        '--no-instructions',
-      ],
-      {
-        env: { LC_ALL: 'C', TZ: 'UTC', PATH: '/usr/bin:/bin' },
-        cwd: cluster.directory,
-        timeoutMs: INITDB_TIMEOUT_MS,
-        outputBytesMax: 1_048_576,
-        ...cluster.switchTo,
-      },
-    );
-    if (run.exitCode !== 0) {
-      throw await startFailure(
-        fileSystem,
-        cluster,
-        `initdb failed: ${(run.stderr || run.stdout).trim().slice(-1_000)}`,
-      );
-    }
-    await fileSystem.appendFile(join(cluster.directory, 'postgresql.conf'), "\ninclude 'stella.conf'\n");
-  }
-  await writeClusterFile(deps, cluster, 'stella.conf', clusterSettings(cluster.socketDirectory));
-  await writeClusterFile(deps, cluster, 'pg_hba.conf', HOST_RULES);
-  await writeClusterFile(deps, cluster, 'pg_ident.conf', userMap(user.clientName, !isWhole));
-  return !isWhole;
-}
-
-/** As the superuser, whom the map then no longer gives to anybody. */
-async function makeRoles(
-  deps: EmbeddedDeps,
-  { cluster, user, pid }: { cluster: Cluster; user: PostgresUser; pid: number },
-): Promise<void> {
-  const client = new pg.Client({ host: cluster.socketDirectory, user: SUPERUSER, database: 'postgres' });
-  client.on('error', (error) => deps.logger.warn({ error }, 'the set-up connection broke'));
-  await client.connect();
-  try {
-    await client.query(`create role ${OWNER_ROLE} login`);
-    await client.query(`create role ${APP_ROLE} login`);
-    await client.query(`create database ${DATABASE_NAME} owner ${OWNER_ROLE}`);
-  } finally {
-    await client.end();
-  }
-  await writeClusterFile(deps, cluster, 'pg_ident.conf', userMap(user.clientName, false));
-  deps.processes.signal(pid, 'SIGHUP');
-  await writeClusterFile(deps, cluster, 'stella-ready', '');
-}
-
-async function writeClusterFile(
-  { fileSystem }: EmbeddedDeps,
-  { directory, switchTo }: Cluster,
-  name: string,
-  text: string,
-): Promise<void> {
-  const path = join(directory, name);
-  await fileSystem.writeFile(path, text, { mode: 0o600, flush: true });
-  if (switchTo) await fileSystem.chown(path, switchTo.uid, switchTo.gid);
-}
-
-async function ensureDirectory({ fileSystem }: EmbeddedDeps, { switchTo }: Cluster, path: string): Promise<void> {
-  await fileSystem.mkdir(path, { recursive: true, mode: 0o700 });
-  await fileSystem.chmod(path, 0o700);
-  if (!switchTo) return;
-  await fileSystem.chown(path, switchTo.uid, switchTo.gid);
-  await refuseClosedParents(fileSystem, path);
-}
-
-/** Another user must be able to pass through every directory above: 0711 is enough. */
-async function refuseClosedParents(fileSystem: EmbeddedDeps['fileSystem'], path: string): Promise<void> {
-  const OTHERS_PASS = 0o001;
-  for (let parent = join(path, '..'); ; parent = join(parent, '..')) {
-    const { mode } = await fileSystem.stat(parent);
-    if ((mode & OTHERS_PASS) === 0) {
-      throw unusable(path, `its parent ${parent} is closed to the user that runs PostgreSQL; run: chmod o+x ${parent}`);
-    }
-    if (parent === join(parent, '..')) return;
-  }
-}
-
-async function setAsideLog({ fileSystem }: EmbeddedDeps, logFile: string): Promise<void> {
-  const size = await fileSystem.stat(logFile).then(
-    (found) => found.size,
-    () => 0,
-  );
-  if (size > LOG_BYTES_MAX) await fileSystem.rename(logFile, `${logFile}.1`);
+/** Errors of the file system: the data directory does not let us work. */
+function translate(dataDir: string, error: unknown): unknown {
+  if (error instanceof AppError || !/^E[A-Z]+$/.test(codeOf(error))) return error;
+  const details = { directory: dataDir, message: messageOf(error) };
+  return new AppError('data_dir.unusable', { details, cause: error });
 }

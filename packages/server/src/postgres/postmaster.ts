@@ -1,124 +1,128 @@
-/** The postmaster as a process: finding a running one, starting, waiting until it is ready, ending it. */
+/**
+ * The running PostgreSQL: finding the one that a killed server left, ending what is left of a killed one, waiting for it
+ * to be ready, stopping it. A process is ours when its program lies in our data directory; nothing else is ever sent a
+ * signal, however the pid came to us.
+ */
 import { join } from 'node:path';
-import { AppError } from '@stella/domain';
-import { type Clock, pause } from '../ports/clock.ts';
-import type { FileSystem } from '../ports/file-system.ts';
-import type { Processes } from '../ports/processes.ts';
+import { pause } from '../ports/clock.ts';
+import type { ProcessFacts } from '../ports/processes.ts';
+import { type EmbeddedDeps, readIfThere } from './embedded-deps.ts';
+import type { Layout } from './layout.ts';
+import { parsePostmasterFile, type PostmasterStatus } from './postmaster-file.ts';
 
-/** Recovery after a crash may take long; longer than this is reported. */
-const READY_TIMEOUT_MS = 60_000;
-const FAST_STOP_MS = 15_000;
-const KILL_MS = 5_000;
 const POLL_MS = 20;
-/** Of the log, shown when it does not start. */
-const LOG_TAIL_BYTES = 2_000;
+/** A fast shutdown ends sessions and writes a checkpoint; then it is told to leave at once, which costs a recovery. */
+const FAST_STOP_TIMEOUT_MS = 20_000;
+/** PostgreSQL itself kills what is left after 5 s. */
+const IMMEDIATE_STOP_TIMEOUT_MS = 8_000;
+const KILL_TIMEOUT_MS = 5_000;
 
-export interface PostmasterDeps {
-  readonly fileSystem: FileSystem;
-  readonly processes: Processes;
-  readonly clock: Clock;
+export interface Postmaster {
+  readonly pid: number;
+  /** Tells it from a later process with the same pid; null where the machine does not tell. */
+  readonly startedAt: string | null;
 }
 
-export interface Cluster {
-  readonly directory: string;
-  readonly postgres: string;
-  readonly socketDirectory: string;
-  readonly logFile: string;
-  readonly switchTo: { readonly uid: number; readonly gid: number } | null;
+/** What `postmaster.pid` names, when that process is a PostgreSQL of this cluster; else null. */
+export async function findPostmaster(
+  deps: EmbeddedDeps,
+  layout: Layout,
+): Promise<(Postmaster & { readonly executable: string | null }) | null> {
+  const file = await readPostmasterFile(deps, layout);
+  if (file === null) return null;
+  const facts = await deps.processes.inspect(file.pid);
+  if (facts === null || !isOurs(facts, layout)) return null;
+  if (facts.cwd !== null && facts.cwd !== layout.cluster) return null;
+  return { pid: facts.pid, startedAt: facts.startedAt, executable: facts.executable };
 }
 
-/** The pid of a postmaster that runs on this cluster and is our program; null when there is none. */
-export async function findPostmaster(deps: PostmasterDeps, cluster: Cluster): Promise<number | null> {
-  const lines = await readPidFile(deps.fileSystem, cluster);
-  const pid = Number(lines[0] ?? '');
-  if (!Number.isInteger(pid) || pid <= 0) return null;
-  const facts = await deps.processes.inspect(pid);
-  if (!facts) return null;
-  const [executable, directory] = await Promise.all([
-    realPath(deps.fileSystem, cluster.postgres),
-    realPath(deps.fileSystem, cluster.directory),
-  ]);
-  const isOurs =
-    (facts.executable === null || facts.executable === executable) && (facts.cwd === null || facts.cwd === directory);
-  return isOurs ? pid : null;
+/** Null while there is no such file. */
+export async function readStatus(deps: EmbeddedDeps, layout: Layout, pid: number): Promise<PostmasterStatus | null> {
+  const file = await readPostmasterFile(deps, layout);
+  return file?.pid === pid ? file.status : null;
+}
+
+async function readPostmasterFile(deps: EmbeddedDeps, layout: Layout): Promise<ReturnType<typeof parsePostmasterFile>> {
+  return parsePostmasterFile((await readIfThere(deps.fileSystem, join(layout.cluster, 'postmaster.pid'))) ?? '');
+}
+
+export async function isRunning(deps: EmbeddedDeps, postmaster: Postmaster): Promise<boolean> {
+  const facts = await deps.processes.inspect(postmaster.pid);
+  return facts !== null && (postmaster.startedAt === null || facts.startedAt === postmaster.startedAt);
 }
 
 /**
- * Backends that outlived their postmaster keep the cluster's memory and would hold up a start for as long as their
- * statements run: they are told to end at once.
+ * Ends what a killed server or a killed PostgreSQL left: backends, which would block the next start for as long as their
+ * statements run, and programs that were making the cluster. Then the files that name a dead process are removed. Only
+ * when nothing is to be adopted, and only by the data directory's owner.
  */
-export async function endOrphans({ fileSystem, processes, clock }: PostmasterDeps, cluster: Cluster): Promise<number> {
-  const [executable, directory] = await Promise.all([
-    realPath(fileSystem, cluster.postgres),
-    realPath(fileSystem, cluster.directory),
-  ]);
-  const orphans = (await processes.list()).filter((one) => one.executable === executable && one.cwd === directory);
-  for (const { pid } of orphans) processes.signal(pid, 'SIGQUIT');
-  const areGone = (): boolean => orphans.every(({ pid }) => !processes.signal(pid, 0));
-  if (!(await waitUntil(clock, KILL_MS, areGone))) for (const { pid } of orphans) processes.signal(pid, 'SIGKILL');
-  return orphans.length;
-}
-
-/** Resolves when it takes connections. Errors: `database.start` with the end of its log. */
-export async function startPostmaster(deps: PostmasterDeps, cluster: Cluster): Promise<number> {
-  const { processes, fileSystem, clock } = deps;
-  const started = await processes.startDetached([cluster.postgres, '-D', cluster.directory], {
-    env: { LC_ALL: 'C', TZ: 'UTC' },
-    cwd: cluster.directory,
-    logFile: cluster.logFile,
-    ...cluster.switchTo,
-  });
-  let hasEnded = false;
-  void started.ended.then(() => {
-    hasEnded = true;
-  });
-  const isReady = async (): Promise<boolean> => {
-    const lines = await readPidFile(fileSystem, cluster);
-    return lines[0] === String(started.pid) && lines[7]?.trim() === 'ready';
-  };
-  const isUp = await waitUntil(clock, READY_TIMEOUT_MS, async () => hasEnded || (await isReady()));
-  if (isUp && !hasEnded) return started.pid;
-  const message = hasEnded ? 'it ended' : `it was not ready within ${READY_TIMEOUT_MS} ms`;
-  throw await startFailure(fileSystem, cluster, message);
-}
-
-/** Ends sessions and writes everything down; when that takes too long, at once (recovery follows at the next start). */
-export async function stopPostmaster({ processes, clock }: PostmasterDeps, pid: number): Promise<void> {
-  const isGone = (): boolean => !processes.signal(pid, 0);
-  processes.signal(pid, 'SIGINT');
-  if (await waitUntil(clock, FAST_STOP_MS, isGone)) return;
-  processes.signal(pid, 'SIGQUIT');
-  await waitUntil(clock, KILL_MS, isGone);
-}
-
-export async function startFailure(fileSystem: FileSystem, cluster: Cluster, message: string): Promise<AppError> {
-  const log = await fileSystem.readFile(cluster.logFile, 'utf8').catch(() => '');
-  const tail = log.slice(-LOG_TAIL_BYTES).trim();
-  return new AppError('database.start', {
-    details: { message: tail === '' ? message : `${message}: ${tail}`, logFile: cluster.logFile },
-  });
-}
-
-/** True as soon as `check` holds, false when it did not in time. */
-export async function waitUntil(
-  clock: Clock,
-  timeoutMs: number,
-  check: () => boolean | Promise<boolean>,
-): Promise<boolean> {
-  const endsAtMs = clock.monotonicMs() + timeoutMs;
-  while (clock.monotonicMs() < endsAtMs) {
-    if (await check()) return true;
-    await pause(clock, POLL_MS);
+export async function clearRemains(deps: EmbeddedDeps, layout: Layout): Promise<void> {
+  const remains = await listOurs(deps, layout);
+  if (remains.length > 0) {
+    deps.logger.warn({ pids: remains.map((one) => one.pid) }, 'ending processes that a killed PostgreSQL left');
+    await endAll(deps, remains);
   }
-  return check();
+  await deps.fileSystem.rm(join(layout.cluster, 'postmaster.pid'), { force: true });
+  await deps.fileSystem.rm(layout.socketPath, { force: true });
+  await deps.fileSystem.rm(`${layout.socketPath}.lock`, { force: true });
 }
 
-/** Lines of `postmaster.pid`: pid, data directory, start, port, socket directory, address, memory key, status. */
-async function readPidFile(fileSystem: FileSystem, cluster: Cluster): Promise<readonly string[]> {
-  const text = await fileSystem.readFile(join(cluster.directory, 'postmaster.pid'), 'utf8').catch(() => '');
-  return text.split('\n');
+async function endAll(deps: EmbeddedDeps, remains: readonly Postmaster[]): Promise<void> {
+  for (const [signal, timeoutMs] of [
+    ['SIGQUIT', IMMEDIATE_STOP_TIMEOUT_MS],
+    ['SIGKILL', KILL_TIMEOUT_MS],
+  ] as const) {
+    for (const one of remains) {
+      if (await isRunning(deps, one)) deps.processes.signal(one.pid, signal);
+    }
+    if (await waitUntil(deps, timeoutMs, () => areAllGone(deps, remains))) return;
+  }
 }
 
-async function realPath(fileSystem: FileSystem, path: string): Promise<string> {
-  return fileSystem.realpath(path).catch(() => path);
+/** Fast, then immediate, then kill; true when it went by itself after the first. Idempotent. */
+export async function stopPostmaster(deps: EmbeddedDeps, layout: Layout, postmaster: Postmaster): Promise<boolean> {
+  const steps = [
+    ['SIGINT', FAST_STOP_TIMEOUT_MS],
+    ['SIGQUIT', IMMEDIATE_STOP_TIMEOUT_MS],
+    ['SIGKILL', KILL_TIMEOUT_MS],
+  ] as const;
+  for (const [index, [signal, timeoutMs]] of steps.entries()) {
+    if (!(await isRunning(deps, postmaster))) return true;
+    if (index > 0) deps.logger.warn({ pid: postmaster.pid, signal }, 'PostgreSQL does not stop; telling it harder');
+    deps.processes.signal(postmaster.pid, signal);
+    if (await waitUntil(deps, timeoutMs, async () => !(await isRunning(deps, postmaster)))) {
+      if (index > 0) await clearRemains(deps, layout);
+      return index === 0;
+    }
+  }
+  return false;
+}
+
+/** False when the time ran out. */
+export async function waitUntil(
+  deps: EmbeddedDeps,
+  timeoutMs: number,
+  condition: () => Promise<boolean>,
+): Promise<boolean> {
+  const endMs = deps.clock.monotonicMs() + timeoutMs;
+  while (!(await condition())) {
+    if (deps.clock.monotonicMs() >= endMs) return false;
+    await pause(deps.clock, POLL_MS);
+  }
+  return true;
+}
+
+async function areAllGone(deps: EmbeddedDeps, processes: readonly Postmaster[]): Promise<boolean> {
+  const running = await Promise.all(processes.map((one) => isRunning(deps, one)));
+  return !running.includes(true);
+}
+
+async function listOurs(deps: EmbeddedDeps, layout: Layout): Promise<readonly Postmaster[]> {
+  const all = await deps.processes.list();
+  return all.filter((one) => one.executable !== null && isOurs(one, layout));
+}
+
+/** Where the machine tells no programs of processes, the file's word is taken. */
+function isOurs(facts: ProcessFacts, layout: Layout): boolean {
+  return facts.executable === null || facts.executable.startsWith(`${layout.binaries}/`);
 }

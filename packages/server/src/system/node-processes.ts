@@ -8,7 +8,7 @@ export const nodeProcesses: Processes = {
   run(argv, options) {
     const [program, ...parameters] = argv;
     return new Promise((resolve, reject) => {
-      execFile(
+      const child = execFile(
         program,
         parameters,
         {
@@ -36,6 +36,9 @@ export const nodeProcesses: Processes = {
           resolve(result);
         },
       );
+      // A program that ends before it has read everything is no error of ours.
+      child.stdin?.on('error', () => undefined);
+      child.stdin?.end(options.input ?? '');
     });
   },
 
@@ -84,14 +87,19 @@ export const nodeProcesses: Processes = {
 async function inspect(pid: number): Promise<ProcessFacts | null> {
   if (!nodeProcesses.signal(pid, 0)) return null;
   const read = (name: string): Promise<string | null> => readlink(`/proc/${pid}/${name}`).catch(() => null);
-  const [executable, cwd, startTicks] = await Promise.all([read('exe'), read('cwd'), startTimeOf(pid)]);
-  return { pid, executable: executable?.replace(/ \(deleted\)$/, '') ?? null, cwd, startedAt: startTicks };
+  const [executable, cwd, stat] = await Promise.all([read('exe'), read('cwd'), readStat(pid)]);
+  if (stat !== null && ENDED_STATES.includes(stat.state)) return null;
+  const startedAt = stat?.startTicks ?? null;
+  return { pid, executable: executable?.replace(/ \(deleted\)$/, '') ?? null, cwd, startedAt };
 }
 
-/** Field 22 of `/proc/<pid>/stat`: tells a process from a later one with the same pid (proc(5)). */
-async function startTimeOf(pid: number): Promise<string | null> {
+/** Zombie and dead: the process has ended, its number is not free yet (proc(5)). */
+const ENDED_STATES = ['Z', 'X', 'x'];
+
+/** Fields 3 and 22 of `/proc/<pid>/stat`; the start tells a process from a later one with the same pid (proc(5)). */
+async function readStat(pid: number): Promise<{ state: string; startTicks: string | null } | null> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
   if (stat === null) return null;
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return fields[19] ?? null;
+  return { state: fields[0] ?? '', startTicks: fields[19] ?? null };
 }
