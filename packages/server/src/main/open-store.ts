@@ -7,7 +7,7 @@ import { migrate, type MigrationReport } from '../store/migrate.ts';
 import { nodeClock } from '../system/node-clock.ts';
 import { nodeFileSystem } from '../system/node-file-system.ts';
 import { nodeProcesses } from '../system/node-processes.ts';
-import { findNativeDirectory, PLATFORM } from './native-postgres.ts';
+import { findNativeDirectory, findUserName, PLATFORM } from './native-postgres.ts';
 
 /** The owner's connections are used at the start only. */
 const OWNER_POOL_SIZE = 1;
@@ -58,6 +58,7 @@ function startEmbedded({ dataDir }: ServerConfig, logger: Logger): Promise<Embed
       platform: PLATFORM,
       nativeDirectory: findNativeDirectory(),
       uid: process.getuid?.() ?? -1,
+      userName: findUserName(),
     },
     dataDir,
   );
