@@ -23,7 +23,7 @@ export const nodeProcesses: Processes = {
         (error, stdout, stderr) => {
           const code = error === null ? 0 : error.code;
           if (typeof code === 'string' && code !== 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER') {
-            reject(error);
+            reject(error ?? new Error(`cannot start: ${code}`));
             return;
           }
           const result: RunResult = {
@@ -88,13 +88,13 @@ async function inspect(pid: number): Promise<ProcessFacts | null> {
   if (!nodeProcesses.signal(pid, 0)) return null;
   const read = (name: string): Promise<string | null> => readlink(`/proc/${pid}/${name}`).catch(() => null);
   const [executable, cwd, stat] = await Promise.all([read('exe'), read('cwd'), readStat(pid)]);
-  if (stat !== null && ENDED_STATES.includes(stat.state)) return null;
+  if (stat !== null && ENDED_STATES.has(stat.state)) return null;
   const startedAt = stat?.startTicks ?? null;
   return { pid, executable: executable?.replace(/ \(deleted\)$/, '') ?? null, cwd, startedAt };
 }
 
 /** Zombie and dead: the process has ended, its number is not free yet (proc(5)). */
-const ENDED_STATES = ['Z', 'X', 'x'];
+const ENDED_STATES: ReadonlySet<string> = new Set(['Z', 'X', 'x']);
 
 /** Fields 3 and 22 of `/proc/<pid>/stat`; the start tells a process from a later one with the same pid (proc(5)). */
 async function readStat(pid: number): Promise<{ state: string; startTicks: string | null } | null> {
