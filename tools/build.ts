@@ -12,6 +12,8 @@ const folder = join(root, 'packages', 'cli', 'dist');
 const ENTRIES: Readonly<Record<string, string>> = {
   main: 'packages/cli/src/main.ts',
   demo: 'examples/shop/demo.ts',
+  'gate-service': 'examples/shop/gate-service.ts',
+  'web-server': 'examples/shop/web-server.ts',
 };
 
 /** Packages written as CommonJS call `require` for modules of Node; a bundle of ES modules has none by itself. */

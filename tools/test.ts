@@ -6,7 +6,7 @@
 import { join } from 'node:path';
 import { CHECKS, TEST_PHASES } from './testing/phases.ts';
 import { runCheck, runVitest } from './testing/run-phase.ts';
-import { makeSandbox } from './testing/sandbox.ts';
+import { withSandbox } from './testing/sandbox.ts';
 import { addTallies, formatTally, type Tally } from './testing/tally.ts';
 
 const wanted = process.argv.slice(2);
@@ -15,19 +15,16 @@ const unknown = wanted.find((name) => !names.includes(name));
 if (unknown !== undefined) throw new Error(`no phase "${unknown}"; there are ${names.join(', ')}`);
 const isWanted = (phase: { name: string }): boolean => wanted.length === 0 || wanted.includes(phase.name);
 
-const print = (text: string): void => void process.stdout.write(text);
-const sandbox = makeSandbox(process.env);
-const context = { root: join(import.meta.dirname, '..'), env: sandbox.env, reportFolder: sandbox.reportFolder, print };
-const tallies: Tally[] = [];
-try {
+const tally = await withSandbox(process.env, async ({ env, reportFolder, findLeftovers }) => {
+  const print = (text: string): void => void process.stdout.write(text);
+  const context = { root: join(import.meta.dirname, '..'), env, reportFolder, print };
+  const tallies: Tally[] = [];
   for (const check of CHECKS.filter(isWanted)) tallies.push(await runCheck(check, context));
   for (const phase of TEST_PHASES.filter(isWanted)) {
     tallies.push(await runVitest(phase, context));
-    tallies.push({ passed: 0, failed: sandbox.findLeftovers(), skipped: [] });
+    tallies.push({ passed: 0, failed: findLeftovers(), skipped: [] });
   }
-} finally {
-  sandbox.remove();
-}
-const tally = addTallies(tallies);
+  return addTallies(tallies);
+});
 console.log(formatTally(tally));
 process.exitCode = tally.failed.length > 0 ? 1 : 0;

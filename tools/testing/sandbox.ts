@@ -9,12 +9,15 @@ import { join } from 'node:path';
 /** Kept by tools that the tests run with, not by the tests. */
 const TOOL_LEFTOVERS = /^(tsx-|node-compile-cache|v8-compile-cache|vitest-|\.?node-)/;
 
+/** As shells report it. */
+const EXIT_CODE_INTERRUPTED = 130;
+
 export interface Sandbox {
   readonly env: NodeJS.ProcessEnv;
   readonly reportFolder: string;
   /** What is left, by name; ends left processes. */
-  findLeftovers(): readonly string[];
-  remove(): void;
+  readonly findLeftovers: () => readonly string[];
+  readonly remove: () => void;
 }
 
 export function makeSandbox(env: NodeJS.ProcessEnv): Sandbox {
@@ -33,6 +36,26 @@ export function makeSandbox(env: NodeJS.ProcessEnv): Sandbox {
     findLeftovers: () => [...endProcessesIn(temporary), ...findFiles(temporary)],
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
+}
+
+/** Runs with a sandbox that is removed however the run ends, also by a signal. */
+export async function withSandbox<T>(env: NodeJS.ProcessEnv, run: (sandbox: Sandbox) => Promise<T>): Promise<T> {
+  const sandbox = makeSandbox(env);
+  const clear = (): void => {
+    sandbox.findLeftovers();
+    sandbox.remove();
+  };
+  const stop = (): void => {
+    clear();
+    process.exit(EXIT_CODE_INTERRUPTED);
+  };
+  process.once('SIGINT', stop).once('SIGTERM', stop);
+  try {
+    return await run(sandbox);
+  } finally {
+    process.off('SIGINT', stop).off('SIGTERM', stop);
+    clear();
+  }
 }
 
 function findFiles(folder: string): readonly string[] {
