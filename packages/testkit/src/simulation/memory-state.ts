@@ -62,6 +62,8 @@ export interface MemoryState {
   readonly persons: Map<PersonId, StoredPerson>;
   readonly locks: Map<LockId, StoredLock>;
   readonly workers: Map<WorkerId, StoredWorker>;
+  /** Completions from before the first promotion here: moment by `<environment>/<release id>`. */
+  readonly earlierCompletions: Map<string, number>;
   readonly lateOutcomes: { readonly operationId: string; readonly outcome: string }[];
   /** Sequences: numbers drawn by a transaction that is rolled back stay drawn. */
   lastTicket: number;
@@ -79,6 +81,7 @@ export function makeMemoryState(settings: Settings): MemoryState {
     persons: new Map(),
     locks: new Map(),
     workers: new Map(),
+    earlierCompletions: new Map(),
     lateOutcomes: [],
     lastTicket: 0,
     lastFence: 0,
@@ -134,6 +137,8 @@ export function readPredecessors(
       .map((row) => row.promotion)
       .filter((one) => one.releaseId === releaseId && one.environment === name && one.status === 'completed')
       .map((one) => one.endedAtMs ?? 0);
+    const earlierAtMs = state.earlierCompletions.get(`${name}/${releaseId}`);
+    if (earlierAtMs !== undefined) completions.push(earlierAtMs);
     const completedAtMs = completions.length > 0 ? Math.max(...completions) : null;
     return { ...environmentOf(state, name), completedAtMs };
   });

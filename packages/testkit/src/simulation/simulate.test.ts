@@ -89,3 +89,132 @@ describe('simulate', () => {
     TIMEOUT_MS,
   );
 });
+
+/** Scenarios in which a wrong rule has to show: many promotions in few environments. */
+const CROWD = fc.sample(scenario, { numRuns: 400, seed: 7 });
+
+/** The first promise that is seen broken when `decide` is replaced; null when none is. */
+function brokenBy(wrong: DecideFunction): string | null {
+  for (const one of CROWD) {
+    try {
+      simulate(one, wrong);
+    } catch (error) {
+      if (error instanceof SafetyViolation) return error.property;
+      throw error;
+    }
+  }
+  return null;
+}
+
+describe('simulate with a wrong rule', () => {
+  const wrongRules: [string, string[], DecideFunction][] = [
+    ['wakes nobody when a lock is released', ['L4'], (...input) => ({ ...decide(...input), wakesEnvironment: false })],
+    [
+      'looks again too late',
+      ['L1', 'L3'],
+      (...input) => {
+        const decision = decide(...input);
+        const { promotion } = decision;
+        const lateMs = promotion.nextActionAtMs === null ? null : promotion.nextActionAtMs + 50_000;
+        return { ...decision, promotion: { ...promotion, nextActionAtMs: lateMs } };
+      },
+    ],
+    [
+      'does not see a takeover',
+      ['S6'],
+      (snapshot, context, actor, ended) => decide(snapshot, { ...context, isTakeover: false }, actor, ended),
+    ],
+    [
+      'uses the fence of the lock for operations',
+      ['S2'],
+      (snapshot, context, actor, ended) => {
+        const fence = snapshot.locks[0]?.fence;
+        const guard = context.guard && fence ? { ...context.guard, fence } : context.guard;
+        return decide(snapshot, { ...context, guard }, actor, ended);
+      },
+    ],
+    [
+      'takes a lock although another promotion holds it',
+      ['S1'],
+      (snapshot, context, actor, ended) => {
+        const guard = context.guard && { ...context.guard, holder: null };
+        return decide(snapshot, { ...context, guard }, actor, ended);
+      },
+    ],
+    [
+      'forgets that rights were lost',
+      ['S9'],
+      (snapshot, context, actor, ended) => {
+        const bindingsNow = [{ role: 'admin', pattern: '*' }] as const;
+        const approvals = snapshot.approvals.map((approval) => ({ ...approval, bindingsNow }));
+        return decide({ ...snapshot, approvals }, context, actor, ended);
+      },
+    ],
+    [
+      'does not look at the clock of a verdict',
+      ['S8'],
+      (snapshot, context, actor, ended) => {
+        const gateRuns = snapshot.gateRuns.map((run) => ({
+          ...run,
+          validUntilMs: run.validUntilMs === null ? null : Number.MAX_SAFE_INTEGER,
+        }));
+        return decide({ ...snapshot, gateRuns }, context, actor, ended);
+      },
+    ],
+    [
+      'lets an older release overwrite a newer one',
+      ['S11'],
+      (snapshot, context, actor, ended) => {
+        const environment = { ...snapshot.environment, releaseNumber: 0 };
+        return decide({ ...snapshot, environment }, context, actor, ended);
+      },
+    ],
+    [
+      'believes a target that it did not look at',
+      ['S10'],
+      (snapshot, context, actor, ended) => {
+        const { digest } = snapshot.release.components[0] ?? {};
+        const attempts = snapshot.attempts.map((attempt) =>
+          attempt.purpose === 'verify' && attempt.result && digest
+            ? { ...attempt, result: { ...attempt.result, outcome: 'succeeded' as const, digest } }
+            : attempt.purpose === 'deploy' && attempt.result
+              ? { ...attempt, result: { ...attempt.result, outcome: 'succeeded' as const } }
+              : attempt,
+        );
+        return decide({ ...snapshot, attempts }, context, actor, ended);
+      },
+    ],
+    [
+      'writes no event for a change of status',
+      ['S6', 'S13'],
+      (...input) => {
+        const decision = decide(...input);
+        const events = decision.events.filter((event) => event.type !== 'promotion.status_changed');
+        return { ...decision, events };
+      },
+    ],
+    ['keeps its locks when it ends', ['S6', 'L4'], (...input) => ({ ...decide(...input), releasedLocks: [] })],
+  ];
+
+  it.each(wrongRules)('%s: it is seen', (_, properties, wrong) => {
+    expect(properties).toContain(brokenBy(wrong));
+  });
+
+  it('is not pure: it is seen', () => {
+    let count = 0;
+    const wrong: DecideFunction = (...input) => {
+      const decision = decide(...input);
+      count += 1;
+      return { ...decision, promotion: { ...decision.promotion, lastProgressAtMs: count } };
+    };
+    expect(brokenBy(wrong)).toBe('purity');
+  });
+
+  it('changes its input: it throws', () => {
+    const wrong: DecideFunction = (snapshot, ...rest) => {
+      Object.assign(snapshot.promotion, { ticket: 1 });
+      return decide(snapshot, ...rest);
+    };
+    expect(() => brokenBy(wrong)).toThrow(TypeError);
+  });
+});

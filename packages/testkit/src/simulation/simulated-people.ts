@@ -96,6 +96,12 @@ function approve(world: PeopleWorld, id: PromotionId, name: string, gate: string
       if (isOwn) return code === 'auth.own_request' || code === 'auth.forbidden';
       return code === null || WHEN_CLOSED.includes(code);
     },
+    then: () => {
+      // Now and then somebody loses the right just after using it, and gets it back later.
+      if (!world.random.chance(8)) return;
+      world.agenda.after(world.random.between(1, 1_500), () => changeRights(world, name));
+      world.agenda.after(world.random.between(10_000, 40_000), () => changeRights(world, name));
+    },
   });
 }
 
@@ -149,7 +155,7 @@ function tryRule(run: () => void): AppError | null {
 export function carryOut(world: PeopleWorld, plan: CommandPlan): void {
   const { state } = world.store;
   if (plan.word === 'change_rights') {
-    changeRights(world, plan.pick);
+    changeRights(world, ['alice', 'bob', 'carol'][plan.pick % 3] ?? 'carol');
     return;
   }
   if (plan.word === 'release_lock' || plan.word === 'force_release') {
@@ -197,9 +203,8 @@ function reject(world: PeopleWorld, id: PromotionId): void {
 }
 
 /** An approver loses the right, or gets it back: approvals count by the rights held when the intent is written. */
-function changeRights(world: PeopleWorld, pick: number): void {
+function changeRights(world: PeopleWorld, subject: string): void {
   const { state } = world.store;
-  const subject = ['alice', 'bob', 'carol'][pick % 3] ?? 'carol';
   const id = personIdOf(subject);
   const full = PEOPLE[subject] ?? [];
   const hasAll = state.persons.get(id)?.bindings.length === full.length;
