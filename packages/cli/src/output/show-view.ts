@@ -1,63 +1,71 @@
 /** A view → stdout, in the format that was asked for. Tables fit the terminal; data formats hold everything. */
-import { stringify } from 'yaml';
 import type { GlobalOptions, Terminal } from '../command.ts';
 import { makeHarmless } from '../harmless.ts';
 import type { TableView, View } from '../view.ts';
+import { toJsonText, toYamlText } from './data-text.ts';
+import { COLOR_PAINT, PLAIN_PAINT } from './paint.ts';
 import { renderTable } from './table.ts';
 
-export function showView(terminal: Terminal, globals: GlobalOptions, view: View): void {
-  const { output } = globals;
+type Shown = Pick<Terminal, 'out' | 'err' | 'isOutTty' | 'columns' | 'nowMs'>;
+type Wanted = Pick<GlobalOptions, 'output' | 'isQuiet' | 'isColored'>;
+
+/** Nothing to show is an empty list for programs, and a word on stderr for people. */
+export function showView(terminal: Shown, wanted: Wanted, view: View): void {
+  const { output } = wanted;
   switch (output) {
     case 'json':
-      terminal.out(`${JSON.stringify(dataOf(view), null, 2)}\n`);
+      terminal.out(`${toJsonText(dataOf(view), true)}\n`);
       break;
     case 'yaml':
-      terminal.out(stringify(dataOf(view)));
+      terminal.out(toYamlText(dataOf(view)));
       break;
     case 'jsonl':
-      terminal.out(
-        rowsOf(view)
-          .map((row) => `${JSON.stringify(row)}\n`)
-          .join(''),
-      );
+      terminal.out(asLines(rowsOf(view).map((row) => toJsonText(row, false))));
       break;
     case 'name':
-      terminal.out(
-        namesOf(view)
-          .map((name) => `${makeHarmless(name)}\n`)
-          .join(''),
-      );
+      terminal.out(asLines(namesOf(view).map(oneLine)));
       break;
     case 'table':
     case 'wide':
-      showForPeople(terminal, globals, view);
+      showForPeople(terminal, wanted, view);
       break;
   }
 }
 
-function showForPeople(terminal: Terminal, { output, isQuiet }: GlobalOptions, view: View): void {
+function showForPeople(terminal: Shown, { output, isQuiet, isColored }: Wanted, view: View): void {
   const isWide = output === 'wide';
+  const paint = isColored ? COLOR_PAINT : PLAIN_PAINT;
   if (view.kind === 'text') {
-    const text = view.text(terminal.nowMs(), isWide);
-    if (text !== '') terminal.out(`${makeHarmless(text)}\n`);
+    const text = makeHarmless(view.text(terminal.nowMs(), isWide));
+    if (text !== '') terminal.out(`${paint.text(text)}\n`);
     return;
   }
-  const table: TableView<unknown> = view as TableView<unknown>;
+  const table = anyRows(view);
   if (table.rows.length === 0) {
-    if (!isQuiet) terminal.err(`${table.whenEmpty}\n`);
+    if (!isQuiet) terminal.err(`${makeHarmless(table.whenEmpty)}\n`);
     return;
   }
   const columns = table.columns.filter((column) => isWide || column.isWide !== true);
   const nowMs = terminal.nowMs();
-  const cells = table.rows.map((row) => columns.map((column) => makeHarmless(column.value(row, nowMs))));
+  const titles = columns.map((column) => column.title);
+  const rows = table.rows.map((row) => columns.map((column) => oneLine(column.value(row, nowMs))));
+  // One line per row where a program may read it, and where all of it was asked for.
   const width = terminal.isOutTty && !isWide ? terminal.columns : null;
-  terminal.out(
-    renderTable(
-      columns.map((column) => column.title),
-      cells,
-      width,
-    ),
-  );
+  terminal.out(renderTable(titles, rows, { width, paint }));
+}
+
+/** A line break in a name must not begin a row that is not there. */
+function oneLine(text: string): string {
+  return makeHarmless(text.replace(/\s*[\r\n\t\u2028\u2029]\s*/g, ' '));
+}
+
+function asLines(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+/** The rows and what reads them are of one type, made so by `tableView`. */
+function anyRows(view: TableView<never>): TableView {
+  return view;
 }
 
 function dataOf(view: View): unknown {
@@ -70,6 +78,6 @@ function rowsOf(view: View): readonly unknown[] {
 
 function namesOf(view: View): readonly string[] {
   if (view.kind === 'text') return [view.name];
-  const table: TableView<unknown> = view as TableView<unknown>;
+  const table = anyRows(view);
   return table.rows.map((row) => table.nameOf(row));
 }
