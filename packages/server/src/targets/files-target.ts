@@ -1,0 +1,183 @@
+/**
+ * The `files` target: the layers of one component's artifact unpacked into a directory, switched by an atomic symlink.
+ * Everything that it knows is in the directory (`files/files-place.ts`), so that any process may go on where another one
+ * died. Safety rests on `files/fence-log.ts`.
+ */
+import { join } from 'node:path';
+import { AppError, type FilesTargetDefinition } from '@stella/domain';
+import type {
+  Observation,
+  ObserveAnswer,
+  OperationAnswer,
+  ProbeAnswer,
+  SealAnswer,
+  Target,
+  TargetCall,
+} from '../ports/target.ts';
+import { type CallScope, withinCall } from './call-scope.ts';
+import { waitForFreeLock } from './files/apply-lock.ts';
+import { type Current, readCurrent } from './files/current-link.ts';
+import { type UnpackLimits, UNPACK_LIMITS } from './files/entry-path.ts';
+import { readLastOperation, readStoredPair, storePair } from './files/fence-log.ts';
+import { readIndex } from './files/file-index.ts';
+import { type FilesPlace, isOperationId, type ReleaseName } from './files/files-place.ts';
+import { lookUpResult } from './files/look-up.ts';
+import { checkDirectory, ensurePlace, findPlace, nearestExisting } from './files/open-place.ts';
+import { operate, type OperationWish } from './files/operate.ts';
+import { findDifference } from './files/verify-tree.ts';
+import { checkHealth } from './health-check.ts';
+import { hitFault, type TargetDeps } from './target-deps.ts';
+import { isClearNo, toErroredAnswer, toOperationAnswer, toTargetError } from './target-errors.ts';
+
+/** How long a seal waits for the operation that it ended to notice and to record its result. */
+const SEAL_WAIT_MS = 2_000;
+/** Looks at a tree that is switched away and removed meanwhile. */
+const LOOKS_MAX = 3;
+
+/** `limits` are for tests that must not fill a disk. */
+export function openFilesTarget(
+  definition: FilesTargetDefinition,
+  deps: TargetDeps,
+  limits: UnpackLimits = UNPACK_LIMITS,
+): Target {
+  const target = definition.name;
+  const { clock } = deps;
+  const apply = (call: TargetCall, wish: Omit<OperationWish, 'definition' | 'limits'>): Promise<OperationAnswer> =>
+    withinCall<OperationAnswer>(
+      { call, clock, target },
+      (error) => toOperationAnswer(error, target),
+      async (scope, note) => {
+        if (!isOperationId(wish.operationId)) throw badOperationId(wish.operationId);
+        const place = await openPlace(deps, definition);
+        return operate(deps, place, { ...wish, definition, limits }, { scope, note });
+      },
+    );
+  return {
+    probe: (call) =>
+      withinCall<ProbeAnswer>(
+        { call, clock, target },
+        (error) => {
+          const known = toTargetError(error, target);
+          return { outcome: isClearNo(known) ? 'failed' : 'errored', code: known.code, message: known.message };
+        },
+        () => probe(deps, definition),
+      ),
+    observe: (call) =>
+      withinCall<ObserveAnswer>(
+        { call, clock, target },
+        (error) => toErroredAnswer(error, target),
+        async (scope) => ({ outcome: 'ok', observation: await observe(deps, definition, scope) }),
+      ),
+    seal: (call, fence) =>
+      withinCall<SealAnswer>(
+        { call, clock, target },
+        (error) => toErroredAnswer(error, target),
+        async (scope) => seal(deps, await openPlace(deps, definition), fence, scope),
+      ),
+    deploy: (call, fence, operationId, component) => apply(call, { verb: 'deploy', fence, operationId, component }),
+    rollback: (call, fence, operationId, component) => apply(call, { verb: 'rollback', fence, operationId, component }),
+  };
+}
+
+async function openPlace(deps: TargetDeps, definition: FilesTargetDefinition): Promise<FilesPlace> {
+  const place = await findPlace(deps, definition);
+  await ensurePlace(deps, place, definition.name);
+  return place;
+}
+
+/** Changes nothing: looks at rights, room, and what is in the way. */
+async function probe(deps: TargetDeps, definition: FilesTargetDefinition): Promise<ProbeAnswer> {
+  const { fileSystem } = deps;
+  const place = await findPlace(deps, definition);
+  const { W_OK, X_OK } = fileSystem.constants;
+  for (const path of [place.root, place.state, place.releases]) {
+    const existing = await nearestExisting(deps, path);
+    await checkDirectory(deps, existing, definition.name);
+    await fileSystem.access(existing, W_OK | X_OK);
+  }
+  const current = await readCurrent(deps, place);
+  const isInTheWay = current.kind === 'foreign' && (await isNoLink(deps, place));
+  if (isInTheWay) throw disk(definition, current.message);
+  const { bavail, bsize } = await fileSystem.statfs(await nearestExisting(deps, place.root));
+  if (bavail === 0) throw disk(definition, 'the disk is full');
+  return { outcome: 'ok', message: `${place.root} can be written, ${formatBytes(bavail * bsize)} are free` };
+}
+
+/** A link to elsewhere is replaced by the first switch; a directory or a file cannot be. */
+async function isNoLink({ fileSystem }: TargetDeps, place: FilesPlace): Promise<boolean> {
+  return !(await fileSystem.lstat(place.current)).isSymbolicLink();
+}
+
+async function observe(deps: TargetDeps, definition: FilesTargetDefinition, scope: CallScope): Promise<Observation> {
+  const place = await findPlace(deps, definition);
+  const found = await lookAtCurrent(deps, place, scope);
+  const stored = await readStoredPair(deps, place);
+  const accepted = stored ? { fence: stored.fence, operationId: stored.operationId } : null;
+  if (!found.name) return { digest: null, isHealthy: false, message: found.message, accepted };
+  const health = definition.health ? await checkHealth(deps, definition.health, scope) : ALWAYS_HEALTHY;
+  return { digest: found.name.digest, ...health, accepted };
+}
+
+const ALWAYS_HEALTHY = { isHealthy: true, message: '' } as const;
+
+/** The release that `current` points to when it is whole; else why there is none. */
+async function lookAtCurrent(
+  deps: TargetDeps,
+  place: FilesPlace,
+  scope: CallScope,
+): Promise<{ readonly name: ReleaseName } | { readonly name: null; readonly message: string }> {
+  let message = '';
+  for (let look = 0; look < LOOKS_MAX; look += 1) {
+    const current = await readCurrent(deps, place);
+    if (current.kind === 'nothing') return { name: null, message: 'nothing was deployed yet' };
+    if (current.kind === 'foreign') return { name: null, message: `what runs is not a release: ${current.message}` };
+    const { name } = current;
+    const index = await readIndex(deps, place, name);
+    const difference = index
+      ? await findDifference(deps, join(place.releases, name.text), index, scope)
+      : 'its file index is missing';
+    if (difference === null) return { name };
+    message = `what runs is not whole: ${difference}`;
+    if (isSame(await readCurrent(deps, place), name)) break;
+  }
+  return { name: null, message };
+}
+
+function isSame(current: Current, name: ReleaseName): boolean {
+  return current.kind === 'release' && current.name.text === name.text;
+}
+
+/** From the stored pair on nothing older can switch; then the operation before is given time to say what it did. */
+async function seal(
+  deps: TargetDeps,
+  place: FilesPlace,
+  fence: Parameters<Target['seal']>[1],
+  scope: CallScope,
+): Promise<SealAnswer> {
+  const stored = await storePair(deps, place, fence, null);
+  if (stored.kind === 'refused') return { outcome: 'refused', held: stored.held };
+  const last = await readLastOperation(deps, place, stored.pair);
+  if (!last) return { outcome: 'sealed', last: null };
+  let result = await lookUpResult(deps, place, last);
+  if (!result) {
+    await waitForFreeLock(deps, place, scope, Math.min(SEAL_WAIT_MS, scope.timeoutMs / 2));
+    result = await lookUpResult(deps, place, last);
+  }
+  await hitFault(deps, 'target.files.looked_up');
+  return { outcome: 'sealed', last: { ...last, result } };
+}
+
+function badOperationId(operationId: string): AppError {
+  const message = `"${operationId.slice(0, 100)}" is not an operation id; expected 1 to 128 letters, digits, "_", ".", "-"`;
+  return new AppError('input.invalid', { details: { message } });
+}
+
+function disk({ name }: FilesTargetDefinition, message: string): AppError {
+  return new AppError('target.disk', { details: { target: name, message } });
+}
+
+const BYTES_PER_MIB = 1_048_576;
+
+function formatBytes(bytes: number): string {
+  return `${Math.floor(bytes / BYTES_PER_MIB)} MiB`;
+}

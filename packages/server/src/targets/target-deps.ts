@@ -1,0 +1,38 @@
+/** What the targets are given from outside. */
+import type { Clock } from '../ports/clock.ts';
+import type { Faults } from '../ports/faults.ts';
+import type { FileSystem } from '../ports/file-system.ts';
+import type { HttpClient } from '../ports/http-client.ts';
+import type { Logger } from '../ports/logger.ts';
+import type { Random } from '../ports/random.ts';
+import type { ArtifactDocument, Descriptor, Registry } from '../ports/registry.ts';
+import type { TargetFaultPoint } from './fault-points.ts';
+
+/**
+ * The manifest of an index that fits the machine that the targets run on. `repository` is named in errors. Throws
+ * `registry.bad_manifest`.
+ */
+export type PickManifest = (index: Extract<ArtifactDocument, { kind: 'index' }>, repository: string) => Descriptor;
+
+export interface TargetDeps {
+  readonly fileSystem: FileSystem;
+  readonly http: HttpClient;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly faults: Faults;
+  readonly pickManifest: PickManifest;
+  /** Absolute; a target's directory must be one of them or below one, also after all symlinks. Empty: none may be used. */
+  readonly allowedDirectories: readonly string[];
+}
+
+/** As `faults.hit`, for names that are listed in `fault-points.ts` only. */
+export async function hitFault({ faults }: Pick<TargetDeps, 'faults'>, point: TargetFaultPoint): Promise<void> {
+  await faults.hit(point);
+}
+
+/** A short random name part, lower-case hex; 32 bits keep the few names of one directory apart. */
+export function randomSuffix({ random }: Pick<TargetDeps, 'random'>): string {
+  return Buffer.from(random.bytes(4)).toString('hex');
+}

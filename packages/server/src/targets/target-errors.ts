@@ -1,0 +1,56 @@
+/** Errors of a target's work → the answers of its verbs. */
+import { AppError, type ErrorKind, type Fence, formatFence, isAppError } from '@stella/domain';
+import type { OperationAnswer } from '../ports/target.ts';
+
+/** An accepted operation lost its right: a newer operation or a seal was accepted. `held` is the newer fence. */
+export class FencedOut extends Error {
+  readonly held: Fence;
+  constructor(held: Fence, cause?: unknown) {
+    super(`the target holds fence ${formatFence(held)}`, cause === undefined ? undefined : { cause });
+    this.name = 'FencedOut';
+    this.held = held;
+  }
+}
+
+/** True for an error of the file system with that code, such as `ENOENT`. */
+export function hasErrno(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof Error && 'code' in error && codes.some((code) => error.code === code);
+}
+
+/** Whatever was thrown → an `AppError`: an error of the file system is `target.disk`, one without a code `internal`. */
+export function toTargetError(error: unknown, target: string): AppError {
+  if (isAppError(error)) return error;
+  if (error instanceof Error && 'syscall' in error) {
+    return new AppError('target.disk', { details: { target, message: error.message }, cause: error });
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new AppError('internal', { details: { message }, cause: error });
+}
+
+/** These say no: trying again changes nothing until a person mends what they name. */
+const NO_KINDS: readonly ErrorKind[] = ['NotFound', 'Unprocessable', 'Forbidden', 'LimitExceeded', 'InvalidInput'];
+
+/** Is it a clear no, rather than that we could not tell? A disk that cannot take the files is a no. */
+export function isClearNo(error: AppError): boolean {
+  return NO_KINDS.includes(error.kind) || error.code === 'target.disk';
+}
+
+/** The answer of an operation that changed nothing. */
+export function toOperationAnswer(error: unknown, target: string): OperationAnswer {
+  if (error instanceof FencedOut) return refusedAnswer(error.held);
+  const known = toTargetError(error, target);
+  return { outcome: isClearNo(known) ? 'failed' : 'errored', code: known.code, message: known.message };
+}
+
+export function refusedAnswer(held: Fence): OperationAnswer {
+  return { outcome: 'refused', held, message: `a newer fence ${formatFence(held)} is there` };
+}
+
+/** The answer of a verb that only looks or seals. */
+export function toErroredAnswer(
+  error: unknown,
+  target: string,
+): { readonly outcome: 'errored'; readonly code: string; readonly message: string } {
+  const { code, message } = toTargetError(error, target);
+  return { outcome: 'errored', code, message };
+}
