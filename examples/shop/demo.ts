@@ -166,7 +166,8 @@ async function untilStatus(demo: Demo, id: string, wanted: string): Promise<void
   }
 }
 
-const QUIET_COMMANDS: readonly string[] = ['promotion status', 'promotion list'];
+/** Asked again and again, or shown with their output. */
+const QUIET_COMMANDS: readonly string[] = ['promotion status', 'promotion list', 'orch artifacts'];
 
 /** Runs the command line as a person would; fails when it does. */
 async function stella(env: NodeJS.ProcessEnv, ...words: readonly string[]): Promise<string> {

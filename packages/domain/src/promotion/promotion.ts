@@ -195,5 +195,5 @@ export function operationIdOf(
   subject: string,
   ordinal: string,
 ): string {
-  return `${promotionId}/${purpose}/${subject}/${ordinal}`;
+  return `${promotionId}.${purpose}.${subject}.${ordinal}`;
 }

@@ -108,7 +108,7 @@ export function parseSetting(key: SettingKey, text: string): number {
     new AppError('config.invalid', { details: { name: key, message }, cause });
   let value: number;
   try {
-    value = entry.unit === 'duration' ? parseDuration(text) : Number(text);
+    value = entry.unit === 'duration' ? parseDuration(text) : parseCount(text);
   } catch (error) {
     throw refuse(error instanceof Error ? error.message : 'not a duration', error);
   }
@@ -116,4 +116,9 @@ export function parseSetting(key: SettingKey, text: string): number {
     throw refuse(`"${text}" is outside of ${show(entry.min)} to ${show(entry.max)}`);
   }
   return value;
+}
+
+/** Digits only: `0x10`, `1e3`, ` 5` and the empty text are slips. NaN for those. */
+function parseCount(text: string): number {
+  return /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
 }

@@ -1,25 +1,28 @@
 /** The known name nearest to a mistyped one, for "did you mean". */
 
-/** At most a third of the letters may differ, else a suggestion would mislead. */
+/** At most a third of the letters may differ, and one of a short name, else a suggestion would mislead. */
 const DISTANCE_SHARE_MAX = 1 / 3;
+/** A longer text is no mistyped name, and comparing it would take long. */
 const NAME_LENGTH_MAX = 100;
 
 /** `nearestOf('prdo', ['dev', 'prod'])` → `'prod'`; null when nothing is near. */
 export function nearestOf(name: string, known: readonly string[]): string | null {
+  if (name.length > NAME_LENGTH_MAX) return null;
   let best: string | null = null;
   let bestDistance = Number.POSITIVE_INFINITY;
   for (const candidate of known) {
-    const distance = editDistance(
-      name.slice(0, NAME_LENGTH_MAX).toLowerCase(),
-      candidate.slice(0, NAME_LENGTH_MAX).toLowerCase(),
-    );
-    if (distance < bestDistance) {
+    if (candidate.length > NAME_LENGTH_MAX) continue;
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    if (distance < bestDistance && distance <= allowedDistance(name, candidate)) {
       best = candidate;
       bestDistance = distance;
     }
   }
-  const allowed = Math.max(1, Math.floor(Math.max(name.length, best?.length ?? 0) * DISTANCE_SHARE_MAX));
-  return bestDistance <= allowed ? best : null;
+  return best;
+}
+
+function allowedDistance(a: string, b: string): number {
+  return Math.max(1, Math.floor(Math.max(a.length, b.length) * DISTANCE_SHARE_MAX));
 }
 
 /** Optimal string alignment: insertions, deletions, replacements and swaps of neighbours each count one. */

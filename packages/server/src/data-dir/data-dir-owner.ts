@@ -3,19 +3,24 @@
  * that of several starters one wins and nobody sees it half written. A file that nobody stands behind is taken over: at
  * once when its process is gone, and when that cannot be known from here, after its owner gave no sign for a while.
  */
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { AppError } from '@stella/domain';
 import { type Clock, pause } from '../ports/clock.ts';
 import type { FileSystem } from '../ports/file-system.ts';
 import type { Processes } from '../ports/processes.ts';
 import type { Random } from '../ports/random.ts';
-import { formatOwner, identifySelf, judgeOwner, parseOwner } from './owner-identity.ts';
+import { formatOwner, identifySelf, judgeOwner, type OwnerIdentity, parseOwner } from './owner-identity.ts';
 import { unusable } from './prepare-data-dir.ts';
 
 export const OWNER_FILE = 'server.pid';
 
-/** Each try meets another process that was faster; more would mean that something is wrong. */
-const CLAIM_TRIES_MAX = 5;
+/** Each try meets another process that was faster and is about to be the owner; half a second in all. */
+const CLAIM_TRIES_MAX = 50;
+const CLAIM_PAUSE_MS = 10;
+/** As many starters died in the middle of taking over from each other; so many at one place do not exist. */
+const RIGHTS_MAX = 100;
+const RIGHT_SUFFIX = '.after-';
 /** The owner's sign: it sets the file's time of change. */
 const SIGN_INTERVAL_MS = 1_000;
 /** Ten signs that did not come; a shorter silence may be a busy machine. */
@@ -44,11 +49,12 @@ export interface DataDirOwner {
 export async function ownDataDir(deps: OwnerDeps, dataDir: string): Promise<DataDirOwner> {
   const { fileSystem } = deps;
   const path = join(dataDir, OWNER_FILE);
-  const mine = formatOwner(await identifySelf(deps));
+  const mine = formatOwner(await identifySelf(deps), randomName(deps));
   const draft = `${path}.${randomName(deps)}`;
   try {
     await fileSystem.writeFile(draft, mine, { mode: 0o644 });
     await claim(deps, dataDir, { draft, path });
+    await removeRights(deps, dataDir);
   } catch (error) {
     throw error instanceof AppError ? error : unusable(dataDir, messageOf(error), error);
   } finally {
@@ -69,10 +75,15 @@ interface Files {
   readonly path: string;
 }
 
-async function claim(deps: OwnerDeps, dataDir: string, { draft, path }: Files): Promise<void> {
+async function claim(deps: OwnerDeps, dataDir: string, files: Files): Promise<void> {
   for (let tries = 0; tries < CLAIM_TRIES_MAX; tries += 1) {
-    if (await isLinked(deps.fileSystem, draft, path)) return;
-    await removeStale(deps, dataDir, path);
+    if (await isLinked(deps.fileSystem, files.draft, files.path)) return;
+    const seen = await readText(deps.fileSystem, files.path);
+    if (seen === null) continue;
+    const owner = await findLive(deps, { path: files.path, text: seen });
+    if (owner !== null) throw owned(dataDir, owner.pid);
+    if (await isTakenOver(deps, files, seen)) return;
+    await pause(deps.clock, CLAIM_PAUSE_MS);
   }
   throw owned(dataDir, 'another that starts at this moment');
 }
@@ -88,34 +99,50 @@ async function isLinked(fileSystem: FileSystem, draft: string, path: string): Pr
   }
 }
 
-async function removeStale(deps: OwnerDeps, dataDir: string, path: string): Promise<void> {
+/**
+ * Replaces the stale text `seen`. The right to do so is one more file, named after that text, which again only one can
+ * make; if that one died on its way, the right to follow is named after what it wrote, and so on. Removing the stale
+ * file instead would let two win: one removes it and takes the place, and a slower one then removes the newcomer.
+ */
+async function isTakenOver(deps: OwnerDeps, { draft, path }: Files, seen: string): Promise<boolean> {
   const { fileSystem } = deps;
-  const seen = await readText(fileSystem, path);
-  if (seen === null) return;
-  await refuseLive(deps, dataDir, { path, seen });
-  // Moved, not removed: in between somebody else may have taken the place, and his file must come back.
-  const aside = `${path}.${randomName(deps)}`;
-  try {
-    await fileSystem.rename(path, aside);
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return;
-    throw error;
+  let followed = seen;
+  for (let depth = 0; depth < RIGHTS_MAX; depth += 1) {
+    const right = `${path}${RIGHT_SUFFIX}${nameOf(followed)}`;
+    if (await isLinked(fileSystem, draft, right)) {
+      const isMine = (await readText(fileSystem, path)) === seen;
+      if (isMine) await fileSystem.rename(draft, path);
+      await fileSystem.rm(right, { force: true });
+      return isMine;
+    }
+    const holder = await readText(fileSystem, right);
+    if (holder === null || (await findLive(deps, { path: right, text: holder })) !== null) return false;
+    followed = holder;
   }
-  const moved = await readText(fileSystem, aside);
-  if (moved !== null && moved !== seen) await isLinked(fileSystem, aside, path);
-  await fileSystem.rm(aside, { force: true });
+  return false;
 }
 
-async function refuseLive(
+/** Rights of starters that died, or that lost: whoever reads on sees that the place is taken. */
+async function removeRights({ fileSystem }: OwnerDeps, dataDir: string): Promise<void> {
+  for (const name of await fileSystem.readdir(dataDir)) {
+    if (name.startsWith(`${OWNER_FILE}${RIGHT_SUFFIX}`)) await fileSystem.rm(join(dataDir, name), { force: true });
+  }
+}
+
+/** Who stands behind the file; null when nobody does. */
+async function findLive(
   deps: OwnerDeps,
-  dataDir: string,
-  { path, seen }: { path: string; seen: string },
-): Promise<void> {
-  const owner = parseOwner(seen);
-  if (!owner) return;
+  { path, text }: { path: string; text: string },
+): Promise<OwnerIdentity | null> {
+  const owner = parseOwner(text);
+  if (owner === null) return null;
   const verdict = await judgeOwner(deps, owner);
-  if (verdict === 'gone') return;
-  if (verdict === 'live' || (await givesSign(deps, path))) throw owned(dataDir, owner.pid);
+  if (verdict === 'unknown') return (await givesSign(deps, path)) ? owner : null;
+  return verdict === 'live' ? owner : null;
+}
+
+function nameOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }
 
 /** Compares the file's times with each other only: the clocks of two machines may differ. */

@@ -43,9 +43,9 @@ export async function judgeOwner(deps: IdentityDeps, owner: OwnerIdentity): Prom
   return facts !== null && facts.startedAt === owner.startedAt ? 'live' : 'gone';
 }
 
-/** One line of JSON, such as `{"pid":4711,"startedAt":"90210",…}`. */
-export function formatOwner(owner: OwnerIdentity): string {
-  return `${JSON.stringify(owner)}\n`;
+/** One line of JSON, such as `{"pid":4711,"startedAt":"90210",…}`. `claim` makes each text another one. */
+export function formatOwner(owner: OwnerIdentity, claim: string): string {
+  return `${JSON.stringify({ ...owner, claim })}\n`;
 }
 
 /** Null when the text is something else, such as a file that a power loss left empty: nobody's. */

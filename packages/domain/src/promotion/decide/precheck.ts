@@ -62,12 +62,14 @@ function holdPrecheck(draft: Draft, broken: readonly Attempt[], words: string): 
   }
   const lastEndMs = Math.max(...broken.map((attempt) => attempt.result?.endedAtMs ?? 0));
   const againAtMs = lastEndMs + settings['precheck.interval'];
-  if (nowMs >= againAtMs || draft.promotion.retryRequestedAtMs !== null) {
+  // A precheck repeated every second for days would fill the audit log: then only a person's retry probes again.
+  const isFull = draft.promotion.chainLength >= settings['limits.promotionEvents'];
+  if ((nowMs >= againAtMs && !isFull) || draft.promotion.retryRequestedAtMs !== null) {
     for (const attempt of broken) openProbe(draft, attempt);
     return;
   }
   setStepWaiting(draft, words);
-  wakeAt(draft, Math.min(againAtMs, heldUntilMs));
+  wakeAt(draft, isFull ? heldUntilMs : Math.min(againAtMs, heldUntilMs));
 }
 
 function openProbe(draft: Draft, { purpose, subject }: Probe): void {

@@ -83,7 +83,8 @@ async function unpackLayer(bytes: AsyncIterable<Uint8Array>, context: LayerConte
   try {
     for await (const entry of archive) {
       context.scope.check();
-      await putEntry(entry, context);
+      // The reader's types leave its chunks open; an archive's are bytes.
+      await putEntry(entry as Entry, context);
     }
   } catch (error) {
     if (feedError !== null) throw feedError;

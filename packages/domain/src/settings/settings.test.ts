@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest';
+import { formatDuration } from '../values/duration.ts';
+import { parseSetting, SETTING_KEYS, SETTINGS, STANDARD_SETTINGS } from './settings.ts';
+
+describe('SETTINGS', () => {
+  it.each(SETTING_KEYS.map((key) => [key, SETTINGS[key]] as const))('%s has a sensible range', (key, entry) => {
+    expect(entry.min).toBeLessThanOrEqual(entry.standard);
+    expect(entry.standard).toBeLessThanOrEqual(entry.max);
+    expect(STANDARD_SETTINGS[key]).toBe(entry.standard);
+    const show = (value: number): string => (entry.unit === 'duration' ? formatDuration(value) : String(value));
+    for (const value of [entry.min, entry.standard, entry.max]) expect(parseSetting(key, show(value))).toBe(value);
+    for (const value of [entry.min - 1, entry.max + 1]) {
+      expect(() => parseSetting(key, show(value))).toThrow(expect.objectContaining({ code: 'config.invalid' }));
+    }
+  });
+});
+
+describe('parseSetting', () => {
+  it.each(['', ' 5000', '5_000', '0x1000', '5e3', '5000.5', '-5000', 'many', '5s', '9'.repeat(30)])(
+    'refuses %j as a count',
+    (text) => {
+      expect(() => parseSetting('limits.promotionEvents', text)).toThrow(
+        expect.objectContaining({ code: 'config.invalid' }),
+      );
+    },
+  );
+
+  it('says the range in the words in which the setting is written', () => {
+    expect(() => parseSetting('stuck.after', '1h')).toThrow('"1h" is outside of 1s to 20m');
+    expect(() => parseSetting('stuck.after', 'soon')).toThrow(/stuck\.after .*"soon" is not a duration/);
+  });
+});
