@@ -1,6 +1,7 @@
 /**
  * Canonical JSON (RFC 8785): one text for one value, so that hashes over it agree everywhere. Object keys are sorted
- * by UTF-16 code units; `undefined` members are left out.
+ * by UTF-16 code units; `undefined` members are left out. Half a surrogate pair, which the RFC leaves to the caller to
+ * refuse, is written as its escape.
  */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
 

@@ -226,7 +226,8 @@ function answer(
 function openAttempts({ attempts, locks }: PromotionSnapshot): Attempt[] {
   const held = locks[0]?.fence;
   return attempts.filter(
-    ({ result, fence }) => result === null && (fence === null || (held !== undefined && compareFences(fence, held) >= 0)),
+    ({ result, fence }) =>
+      result === null && (fence === null || (held !== undefined && compareFences(fence, held) >= 0)),
   );
 }
 
