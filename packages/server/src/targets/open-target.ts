@@ -8,5 +8,10 @@ export type { PickManifest, TargetDeps } from './target-deps.ts';
 
 /** Keeps no state but what is at the targets: one serves all callers at once. What is wrong shows in `probe`. */
 export function makeOpenTarget(deps: TargetDeps): (definition: TargetDefinition) => Target {
-  return (definition) => openFilesTarget(definition, deps);
+  return (definition) => {
+    switch (definition.kind) {
+      case 'files':
+        return openFilesTarget(definition, deps);
+    }
+  };
 }
