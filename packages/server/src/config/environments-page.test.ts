@@ -1,0 +1,90 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { GATE_KINDS, TARGET_KINDS } from '@stella/domain';
+import { describe, expect, it } from 'vitest';
+import { formatEnvironmentYaml } from './format-environment.ts';
+import { parseEnvironmentDocuments } from './parse-environments.ts';
+
+const PAGE = readFileSync(join(import.meta.dirname, '../../../../docs/environments.md'), 'utf8');
+
+/** One of each kind, with only the keys that are required: all else is a default. */
+const BARE = `
+kind: Environment
+name: prod
+promotesFrom: [staging]
+gates:
+  - { name: tests, kind: http, url: 'http://127.0.0.1:1/' }
+  - { name: board, kind: approval }
+  - { name: soak, kind: soak, duration: 1h }
+targets:
+  - { name: web, kind: files, component: web, directory: /srv, health: { url: 'http://127.0.0.1:1/' } }
+`;
+
+/** Parsed and written out with every value in force. */
+function inForce(yaml: string): string {
+  const [document] = parseEnvironmentDocuments(yaml, 'docs/environments.md');
+  return document ? formatEnvironmentYaml(document.definition) : '';
+}
+
+function exampleOf(name: string): string {
+  return new RegExp(`<!-- example: ${name} -->\n\`\`\`yaml\n([^\`]*)\`\`\``).exec(PAGE)?.[1] ?? '';
+}
+
+function keysOf(yaml: string): readonly string[] {
+  return [...yaml.matchAll(/^[ -]*([A-Za-z]+):/gm)].map(([, key = '']) => key);
+}
+
+/** Key, type and default of each row of each table. */
+const rows = [...PAGE.matchAll(/^\| `([A-Za-z]+)` \| ([^|]+) \| ([^|]+) \|/gm)].map(
+  ([, key = '', type = '', standard = '']) => ({ key, type, standard: standard.trim() }),
+);
+
+describe('docs/environments.md', () => {
+  it('shows one environment with every key, as it is written out', () => {
+    const whole = exampleOf('whole');
+    expect(inForce(whole)).toBe(whole);
+    const lines = whole.split('\n').map((line) => line.trim().replace('- ', ''));
+    expect(lines).toEqual(expect.arrayContaining([...GATE_KINDS, ...TARGET_KINDS].map((kind) => `kind: ${kind}`)));
+    // Keys of the bare one with all defaults are all keys but these, which stand for something only when given.
+    expect(new Set(keysOf(whole).filter((key) => key !== 'x'))).toEqual(
+      new Set([...keysOf(inForce(BARE)), 'headers', 'group']),
+    );
+  });
+
+  it('shows a shortest one that is accepted', () => {
+    expect(inForce(exampleOf('shortest'))).toContain('name: dev\n');
+  });
+
+  it('has a row for each key', () => {
+    const described = new Set(rows.map((row) => row.key));
+    expect(keysOf(exampleOf('whole')).filter((key) => key !== 'x' && !described.has(key))).toEqual([]);
+  });
+
+  it('gives the defaults that are in force', () => {
+    const lines = new Set(
+      inForce(BARE)
+        .split('\n')
+        .map((line) => line.trim()),
+    );
+    const scalars = rows.flatMap(({ key, standard }) => {
+      const value = /^`([^`]+)`$/.exec(standard)?.[1];
+      return value === undefined ? [] : [`${key}: ${value}`];
+    });
+    expect(scalars.length).toBeGreaterThan(12);
+    expect(scalars.filter((line) => !lines.has(line))).toEqual([]);
+  });
+
+  it.each([
+    ['validFor', '90d', '91d'],
+    ['timeout', '1h', '61m'],
+    ['timeout', '10ms', '9ms'],
+    ['retries', '10', '11'],
+    ['backoff', '1h', '61m'],
+  ])('gives limits of http gates that hold: %s takes %s and not %s', (key, last, beyond) => {
+    const gate = (value: string): string => BARE.replace('kind: http,', `kind: http, ${key}: ${value},`);
+    const limits = new RegExp(`^\\| \`${key}\` \\|.*$`, 'm').exec(PAGE)?.[0];
+    expect(limits).toContain(last);
+    expect(inForce(gate(last))).toContain(`${key}: ${last}\n`);
+    expect(() => inForce(gate(beyond))).toThrow(key);
+  });
+});
