@@ -4,8 +4,6 @@ import type { Target } from '../ports/target.ts';
 import { openFilesTarget } from './files-target.ts';
 import type { TargetDeps } from './target-deps.ts';
 
-export type { PickManifest, TargetDeps } from './target-deps.ts';
-
 /** Keeps no state but what is at the targets: one serves all callers at once. What is wrong shows in `probe`. */
 export function makeOpenTarget(deps: TargetDeps): (definition: TargetDefinition) => Target {
   return (definition) => {
