@@ -100,7 +100,7 @@ export const ZONES: readonly Zone[] = [
 
   { folder: 'tools', world: 'all', zones: [DOMAIN], packages: ['oxc-parser', 'esbuild', 'vitest'] },
   { folder: 'bench', world: 'all', zones: [DOMAIN, CONTRACT, SERVER, TESTKIT], packages: ['pg'] },
-  { folder: 'examples', world: 'all', zones: [DOMAIN, CONTRACT, TESTKIT], packages: [] },
+  { folder: 'examples', world: 'all', zones: [DOMAIN, CONTRACT, TESTKIT], packages: ['tar-stream'] },
   { folder: 'vitest.config.ts', world: 'all', zones: [], packages: ['vitest'] },
 ];
 
@@ -166,6 +166,7 @@ export const WORKSPACES: Readonly<Record<string, string>> = {
   '@stella/server': `${SERVER}/index.ts`,
   '@stella/cli': `${CLI}/index.ts`,
   '@stella/testkit': `${TESTKIT}/index.ts`,
+  '@stella/testkit/oci-layout': `${TESTKIT}/oci-layout.ts`,
 };
 
 /** The zone that owns a path, null when none does. */

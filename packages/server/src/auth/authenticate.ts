@@ -1,7 +1,6 @@
 /** Bearer token → who is calling, with the rights held now. */
 import { AppError, type PersonId, type Principal, type TokenId, toRfc3339 } from '@stella/domain';
-import type { TokenOwner } from '../ports/read-store.ts';
-import type { ReadStore } from '../ports/read-store.ts';
+import type { ReadStore, TokenOwner } from '../ports/read-store.ts';
 import { hashSecret } from './secrets.ts';
 
 /** A header that is longer is no token of ours. */

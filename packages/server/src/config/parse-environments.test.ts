@@ -45,9 +45,7 @@ const withTarget = (...lines: readonly string[]): string =>
     ...lines.map((line, index) => `${index === 0 ? '  - ' : '    '}${line}`),
   ].join('\n');
 
-describe('a whole document', () => {
-  it('maps every key', () => {
-    const text = `
+const WHOLE = `
 # who may enter production
 kind: Environment
 name: prod
@@ -89,7 +87,10 @@ targets:
       threshold: 3
       deadline: 30s
 `;
-    expect(parse(text)).toEqual([
+
+describe('a whole document', () => {
+  it('maps every key', () => {
+    expect(parse(WHOLE)).toEqual([
       {
         file: 'shop.yaml',
         line: 3,

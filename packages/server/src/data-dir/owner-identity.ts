@@ -70,6 +70,7 @@ function parseObject(text: string): Readonly<Record<string, unknown>> | null {
     const value: unknown = JSON.parse(text);
     return typeof value === 'object' && value !== null ? { ...value } : null;
   } catch {
+    // A file that is cut off or not ours names nobody.
     return null;
   }
 }

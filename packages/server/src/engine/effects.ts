@@ -167,8 +167,10 @@ async function operate(
   if (!component) return answer('failed', 'deploy.failed', 'the release has no component for this target');
   const target = targetOf(deps, call);
   const { attempt } = call;
-  const verb = attempt.purpose === 'rollback' ? target.rollback : target.deploy;
-  const given = await verb.call(target, targetCall, fenceOf(attempt), attempt.operationId, component);
+  const { operationId } = attempt;
+  const given = await (attempt.purpose === 'rollback'
+    ? target.rollback(targetCall, fenceOf(attempt), operationId, component)
+    : target.deploy(targetCall, fenceOf(attempt), operationId, component));
   if (given.outcome === 'succeeded') return { ...answer('succeeded', '', given.message), digest: given.digest };
   if (given.outcome === 'refused') return answer('refused', 'target.fence_stale', given.message);
   return answer(given.outcome === 'failed' ? 'failed' : 'error', given.code, given.message);

@@ -13,6 +13,7 @@ const MESSAGE_LENGTH_MAX = 500;
 export function makeHttpGate({ http }: { http: HttpClient }): GateEvaluator<HttpGateDefinition> {
   return {
     async evaluate(definition, question, signal) {
+      // A question is a plain JSON value.
       const body = canonicalJson(question as unknown as Json);
       try {
         const response = await http.request({
@@ -44,11 +45,13 @@ export function parseVerdict(bytes: Uint8Array): GateAnswer {
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
+    // What is wrong in it is for the service's own log.
     return error('gate.bad_response', 'the answer is not JSON');
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return error('gate.bad_response', 'the answer is not a JSON object');
   }
+  // An object of unknown members, as just checked.
   const { verdict, message } = value as { verdict?: unknown; message?: unknown };
   if (verdict !== 'passed' && verdict !== 'failed') {
     return error('gate.bad_response', 'the answer has no "verdict" of "passed" or "failed"');

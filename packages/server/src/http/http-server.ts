@@ -2,22 +2,22 @@
  * The API on Fastify: limits before anything else, then who calls, then the route. The route table is the policy table:
  * a route without policy, schema or handler keeps the server from starting (safety S15).
  */
-import { type RouteName, type Route, ROUTE_NAMES, ROUTE_SCHEMAS, ROUTES, toSchema } from '@stella/contract';
+import {
+  type RouteName,
+  type Route,
+  ROUTE_NAMES,
+  ROUTE_SCHEMAS,
+  ROUTES,
+  toSchema,
+  REQUEST_ID_HEADER,
+} from '@stella/contract';
 import { ACTIONS, AppError } from '@stella/domain';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { streamEvents } from './event-stream.ts';
 import { type AnsweringRoute, HANDLERS } from './handlers.ts';
 import { registerHealth } from './health.ts';
 import { BODY_BYTES_MAX, toProblem } from './problem.ts';
-import {
-  idempotencyKeyOf,
-  identify,
-  parseInput,
-  REQUEST_ID_HEADER,
-  REQUEST_TIMEOUT_MS,
-  requestIdOf,
-  seenVersionOf,
-} from './request.ts';
+import { idempotencyKeyOf, identify, parseInput, REQUEST_TIMEOUT_MS, requestIdOf, seenVersionOf } from './request.ts';
 import type { HttpDeps, RequestContext } from './route-handler.ts';
 import { writeOnce } from './write.ts';
 
@@ -65,6 +65,7 @@ async function listen(app: FastifyInstance, { host, port }: { host: string; port
   try {
     return await app.listen({ host, port });
   } catch (error) {
+    // Node's own errors have a code; another value has none.
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'EADDRINUSE') throw error;
     throw new AppError('server.address_in_use', { details: { address: `${host}:${port}` }, cause: error });
@@ -156,7 +157,7 @@ async function answer(deps: HttpDeps, { name, route, request, reply, hangUp }: A
     parameters: request.params,
     query,
     body,
-    signal: AbortSignal.any([hangUp, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]),
+    signal: AbortSignal.any([hangUp, deps.clock.timeoutSignal(REQUEST_TIMEOUT_MS)]),
     address: request.ip,
     seenVersion: seenVersionOf(request),
     setEtag: (etag: string) => void reply.header('etag', etag),

@@ -58,6 +58,7 @@ function commandIn(hint: string): string | null {
 
 function describe(error: unknown): { code: string; statusCode: number; message: string } {
   if (!(error instanceof Error)) return { code: '', statusCode: 500, message: String(error) };
+  // Fastify's and Node's errors have these; each is checked.
   const { code, statusCode } = error as { code?: unknown; statusCode?: unknown };
   return {
     code: typeof code === 'string' ? code : '',

@@ -1,5 +1,5 @@
 /** One request on its way: who calls, what was sent, parsed once, here. */
-import { REQUEST_ID_HEADER, IDEMPOTENCY_HEADER, type RouteSchema, type Route } from '@stella/contract';
+import { IDEMPOTENCY_HEADER, type RouteSchema, type Route } from '@stella/contract';
 import { AppError, authorize, nearestOf } from '@stella/domain';
 import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
@@ -77,5 +77,3 @@ export function seenVersionOf(request: FastifyRequest): number | null {
 export function requestIdOf(header: string | string[] | undefined, makeId: () => string): string {
   return typeof header === 'string' && /^[\w.-]{1,64}$/.test(header) ? header : makeId();
 }
-
-export { REQUEST_ID_HEADER };

@@ -57,15 +57,15 @@ export interface RequestContext<Name extends RouteName> {
   readonly address: string;
   /** From `If-Match: "v12"`; null when it was not sent. */
   readonly seenVersion: number | null;
-  setEtag(etag: string): void;
+  readonly setEtag: (etag: string) => void;
   /**
    * One transaction: the work's effect, its events and the answer kept under the Idempotency-Key. With `dryRun` in the
    * body everything is done and nothing is kept. `secretField`: that member of the answer is stored only encrypted.
    */
-  write<Written extends object>(
+  readonly write: <Written extends object>(
     work: (tx: CommandTransaction) => Promise<Written>,
     secretField?: string,
-  ): Promise<Written>;
+  ) => Promise<Written>;
 }
 
 /** Answers are checked and stripped by the route's schema when they are serialised. */

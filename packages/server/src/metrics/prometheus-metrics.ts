@@ -4,7 +4,7 @@ import type { EngineMetrics } from '../ports/metrics.ts';
 import type { OrchestratorFacts } from '../ports/read-store.ts';
 
 export interface Metrics extends EngineMetrics {
-  countRequest(route: string, status: number, durationMs: number): void;
+  readonly countRequest: (route: string, status: number, durationMs: number) => void;
   /** `facts` null: the database did not answer; what it would have said is left out. */
   render(facts: OrchestratorFacts | null): Promise<{ readonly contentType: string; readonly text: string }>;
 }

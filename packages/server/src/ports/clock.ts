@@ -6,6 +6,8 @@ export interface Clock {
   monotonicMs(): number;
   /** Calls `run` once after `delayMs`; the answer cancels it. */
   schedule(delayMs: number, run: () => void): () => void;
+  /** Aborts after `delayMs`. Keeps no process alive. */
+  timeoutSignal(delayMs: number): AbortSignal;
 }
 
 /** Resolves after `delayMs`, or at once when `signal` aborts (without error: look at the signal). */

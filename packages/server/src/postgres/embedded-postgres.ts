@@ -21,8 +21,6 @@ const RESTART_PAUSE_MS = 1_000;
 /** Of rounds of the watch, until the size of the log is looked at: 30 s, in which a storm of errors writes 10 MB. */
 const LOG_CHECK_ROUNDS = 60;
 
-export type { EmbeddedDeps } from './embedded-deps.ts';
-
 export interface EmbeddedPostgres {
   /** For `pg`: the `host`. */
   readonly socketDirectory: string;

@@ -94,12 +94,14 @@ function isWithin(path: string, root: string): boolean {
 }
 
 function isMissing(error: unknown): boolean {
+  // Node's own errors have a code; another value has none.
   const { code } = error as NodeJS.ErrnoException;
   return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
 /** The error of a file system call → ours; `missingMessage` says what is not there. */
 function translate(error: unknown, name: string, missingMessage: string): AppError {
+  // Likewise.
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === 'EACCES' || code === 'EPERM') {
     return new AppError('registry.denied', {

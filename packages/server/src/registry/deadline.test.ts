@@ -17,6 +17,7 @@ function manualClock(): ManualClock {
       open.add(run);
       return () => open.delete(run);
     },
+    timeoutSignal: () => new AbortController().signal,
     fire: () => {
       for (const run of open) run();
     },

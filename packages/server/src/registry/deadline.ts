@@ -41,6 +41,7 @@ export function raceDeadline<T>(
 }
 
 function closeLate(value: unknown): void {
+  // Any value may be asked for a member; it is checked before it is called.
   const { close } = (value ?? {}) as { close?: unknown };
   // Nobody waits any more: an error of the closing has no reader.
   if (typeof close === 'function') Promise.resolve(close.call(value)).catch(() => undefined);

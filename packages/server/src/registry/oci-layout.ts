@@ -60,6 +60,7 @@ export function openLayout(directory: string, deps: LayoutDeps): ByteSource {
       };
       const handle = await step(signal, open);
       try {
+        // Ends at the end of the file, whose size is bounded by its descriptor; each step has a deadline.
         for (;;) {
           const chunk = await step(signal, () => readChunk(handle));
           if (chunk.byteLength === 0) return;
@@ -105,12 +106,14 @@ async function findTag(layout: ConfinedDirectory, name: string, tag: string): Pr
 }
 
 function refName(entry: unknown): unknown {
+  // Unknown JSON, asked for members one by one.
   const annotations = (entry as { annotations?: unknown } | null)?.annotations;
   return (annotations as Readonly<Record<string, unknown>> | null | undefined)?.[REF_NAME];
 }
 
 async function checkVersion(layout: ConfinedDirectory, name: string): Promise<void> {
   const { value, refuse } = await readJson(layout, name, 'oci-layout');
+  // Unknown JSON, asked for one member.
   const version = (value as { imageLayoutVersion?: unknown } | null)?.imageLayoutVersion;
   if (version !== LAYOUT_VERSION) throw refuse(`its imageLayoutVersion is not ${LAYOUT_VERSION}`);
 }

@@ -25,6 +25,7 @@ function decode(bytes: Uint8Array): string | null {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
+    // Not UTF-8: the caller says so.
     return null;
   }
 }
@@ -34,6 +35,7 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
+    // Not JSON: the caller says so.
     return undefined;
   }
 }

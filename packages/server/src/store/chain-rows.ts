@@ -2,6 +2,7 @@
 import { chainHash, type Digest } from '@stella/domain';
 import type { RecordedEvent, SequencedEvent } from '../ports/read-store.ts';
 import type { Session, Statement } from './connection.ts';
+import { numberOrNull } from './row-values.ts';
 
 const LOCK_HEAD: Statement = { name: 'chain_head_lock', text: 'select seq, chain_hash from chain_head for update' };
 
@@ -90,10 +91,10 @@ export async function readPromotionChain(
 function toEvent(row: Readonly<Record<string, unknown>>): RecordedEvent {
   return {
     // Written by us from checked values.
-    seq: row['seq'] === null ? null : Number(row['seq']),
+    seq: numberOrNull(row['seq']),
     chainHash: row['chain_hash'] as RecordedEvent['chainHash'],
     promotionId: row['promotion_id'] as RecordedEvent['promotionId'],
-    promotionSeq: row['promotion_seq'] === null ? null : Number(row['promotion_seq']),
+    promotionSeq: numberOrNull(row['promotion_seq']),
     type: row['type'] as RecordedEvent['type'],
     actor: row['actor'] as RecordedEvent['actor'],
     subject: String(row['subject']),

@@ -1,4 +1,7 @@
-/** Environments and the versions of their definitions. */
+/**
+ * Environments and the versions of their definitions. Each type assertion is on a column that only our own statements
+ * write, from checked values.
+ */
 import {
   type Actor,
   type Digest,
@@ -12,6 +15,7 @@ import {
 import type { EnvironmentRecord } from '../ports/command-store.ts';
 import type { EnvironmentRow } from '../ports/read-store.ts';
 import type { Session, Statement } from './connection.ts';
+import { numberOrNull, textOrNull } from './row-values.ts';
 
 const COLUMNS = `e.name, e.version, e.hash, e.applied_at, d.definition, e.release_id, e.release_number, e.released_at,
   e.state, (select r.name from releases r where r.id = e.release_id) as release_name`;
@@ -93,7 +97,7 @@ export async function readPredecessors(
   const rows = await session.rows(PREDECESSORS, [names, releaseId]);
   return rows.map((row) => ({
     ...toStatus(row),
-    completedAtMs: row['completed_at'] === null ? null : Number(row['completed_at']),
+    completedAtMs: numberOrNull(row['completed_at']),
   }));
 }
 
@@ -133,7 +137,7 @@ function toEnvironmentRow(row: Readonly<Record<string, unknown>>): EnvironmentRo
     hash: row['hash'] as Digest,
     appliedAtMs: Number(row['applied_at']),
     status: toStatus(row),
-    releaseName: row['release_name'] === null ? null : String(row['release_name']),
+    releaseName: textOrNull(row['release_name']),
   };
 }
 
@@ -142,7 +146,7 @@ function toStatus(row: Readonly<Record<string, unknown>>): EnvironmentStatus {
     name: String(row['name']),
     releaseId: row['release_id'] as EnvironmentStatus['releaseId'],
     releaseNumber: Number(row['release_number']),
-    releasedAtMs: row['released_at'] === null ? null : Number(row['released_at']),
+    releasedAtMs: numberOrNull(row['released_at']),
     state: row['state'] as EnvironmentStatus['state'],
   };
 }

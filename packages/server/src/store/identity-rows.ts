@@ -1,4 +1,7 @@
-/** Persons, automation, their roles, enrolment codes and tokens. Codes and tokens are stored hashed only. */
+/**
+ * Persons, automation, their roles, enrolment codes and tokens. Codes and tokens are stored hashed only. Each
+ * type assertion is on a column that only our own statements write, from checked values.
+ */
 import {
   type Actor,
   type AutomationId,
@@ -11,6 +14,7 @@ import {
 import type { NewPerson, NewToken } from '../ports/command-store.ts';
 import type { TokenOwner, TokenRow } from '../ports/read-store.ts';
 import type { Session, Statement } from './connection.ts';
+import { numberOrNull, textOrNull } from './row-values.ts';
 
 const INSERT_PERSON: Statement = {
   name: 'person_insert',
@@ -178,7 +182,7 @@ export async function findTokenOwner(session: Session, tokenHash: Digest): Promi
     personId,
     bindings: row['bindings'] as readonly RoleBinding[],
     expiresAtMs: Number(row['expires_at']),
-    revokedAtMs: row['revoked_at'] === null ? null : Number(row['revoked_at']),
+    revokedAtMs: numberOrNull(row['revoked_at']),
   };
 }
 
@@ -195,7 +199,7 @@ export async function listTokenRows(
     ownerKind: row['is_automation'] === true ? 'automation' : 'person',
     createdAtMs: Number(row['created_at']),
     expiresAtMs: Number(row['expires_at']),
-    revokedAtMs: row['revoked_at'] === null ? null : Number(row['revoked_at']),
+    revokedAtMs: numberOrNull(row['revoked_at']),
   }));
 }
 
@@ -215,7 +219,7 @@ export async function findPersonRow(session: Session, subject: string): Promise<
     id: row['id'] as PersonId,
     subject: String(row['subject']),
     bindings: row['bindings'] as readonly RoleBinding[],
-    enrolledBy: row['enrolled_by'] === null ? null : String(row['enrolled_by']),
+    enrolledBy: textOrNull(row['enrolled_by']),
   };
 }
 

@@ -2,6 +2,7 @@
 import type { LockId, LockHolder, PromotionId } from '@stella/domain';
 import type { LockRow } from '../ports/read-store.ts';
 import type { Session, Statement } from './connection.ts';
+import { numberOrNull } from './row-values.ts';
 
 /**
  * Nobody works for the holder `p` with its worker `w` (domain, "stale"): it ended, or for longer than a takeover may last
@@ -75,7 +76,7 @@ export async function listLockRows(session: Session, environment: string | null)
     workerId: row['worker_id'] as LockRow['workerId'],
     fence: { epoch: Number(row['fence_epoch']), n: Number(row['fence_n']) },
     acquiredAtMs: Number(row['acquired_at']),
-    heartbeatAtMs: row['heartbeat_at'] === null ? null : Number(row['heartbeat_at']),
+    heartbeatAtMs: numberOrNull(row['heartbeat_at']),
     isStale: row['is_stale'] === true,
     waiters: row['waiters'] as LockRow['waiters'],
   }));

@@ -6,7 +6,7 @@
 import { type Actor, AppError, chainEvents, type EventDraft } from '@stella/domain';
 import { type Database, query, type Session, type Statement, transact } from './connection.ts';
 import { insertEvents } from './event-rows.ts';
-import { MIGRATIONS, grantsFor } from './migrations/index.ts';
+import { MIGRATIONS, grantsFor } from './migrations/migrations.ts';
 
 const VERSION_MIN = 15;
 const VERSION_MAX = 18;

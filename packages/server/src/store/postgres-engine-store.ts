@@ -1,17 +1,12 @@
 /** The engine's port on PostgreSQL. One transaction per method; the database's clock throughout. */
-import {
-  type DecideContext,
-  type Decision,
-  type IdSource,
-  type PromotionSnapshot,
-  type Settings,
-} from '@stella/domain';
+import type { DecideContext, Decision, IdSource, PromotionSnapshot, Settings } from '@stella/domain';
 import type { Claim, DecideCallback, EngineStore, OutcomeRecord, TickResult } from '../ports/engine-store.ts';
 import { insertLateOutcomes, insertOutcomes, pruneOutputs } from './attempt-rows.ts';
 import { type Database, pipelined, query, type Session, transact } from './connection.ts';
 import { lockEnvironment, readGuard } from './guard.ts';
 import { pruneEvents, pruneIdempotencyKeys } from './retention.ts';
-import { type ImmutableRows, lockPromotionRow, readSnapshot } from './snapshot.ts';
+import type { ImmutableRows } from './immutable-rows.ts';
+import { lockPromotionRow, readSnapshot } from './snapshot.ts';
 import {
   buryWorkers,
   claimPromotions,

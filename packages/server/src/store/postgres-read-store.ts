@@ -1,5 +1,5 @@
 /** The reads' port on PostgreSQL. Never a replica; a page's cursor is the last row's place, in base64url. */
-import { AppError, type IdPrefix, isIdStart, nearestOf, type PromotionStatus, type Settings } from '@stella/domain';
+import { AppError, type IdPrefix, isIdStart, nearestOf, type Settings } from '@stella/domain';
 import type { Cursor, OrchestratorFacts, Page, ReadStore } from '../ports/read-store.ts';
 import { readChain, readChainHead, readPromotionChain } from './chain-rows.ts';
 import { type Database, type Session, type Statement, transact } from './connection.ts';
@@ -8,8 +8,10 @@ import { findPersonRow, findTokenOwner, findTokensByStart, listSubjects, listTok
 import { findLocksByStart, listLiveLockIds, listLockRows } from './lock-rows.ts';
 import { countByStatus, countPromotionRows, findPromotionsByStart, listPromotionRows } from './promotion-rows.ts';
 import { findReleaseByName, findReleasesByStart, listReleaseNames, listReleaseRows } from './release-rows.ts';
-import { type ImmutableRows, readSnapshot } from './snapshot.ts';
+import type { ImmutableRows } from './immutable-rows.ts';
+import { readSnapshot } from './snapshot.ts';
 import { listWorkerRows } from './worker-rows.ts';
+import { numberOrNull } from './row-values.ts';
 
 const CURSOR_LENGTH_MAX = 200;
 
@@ -170,9 +172,9 @@ async function readFacts(session: Session, stuckAfterMs: number): Promise<Orches
     databaseNowMs: Number(row?.['now']),
     databaseVersion: String(row?.['version']),
     schemaVersion: Number(row?.['schema_version']),
-    promotionsByStatus: counts as Partial<Record<PromotionStatus, number>>,
+    promotionsByStatus: counts,
     stalledCount: Number(row?.['stalled']),
-    oldestDueAtMs: row?.['oldest_due'] == null ? null : Number(row['oldest_due']),
+    oldestDueAtMs: numberOrNull(row?.['oldest_due']),
     liveLockCount: Number(row?.['live_locks']),
     unsequencedEventCount: chain.unsequencedCount,
     lastSeq: chain.seq,

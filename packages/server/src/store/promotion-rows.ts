@@ -1,7 +1,8 @@
 /** Promotions in lists and by the start of their id. */
-import type { PromotionId } from '@stella/domain';
+import type { PromotionId, PromotionStatus } from '@stella/domain';
 import type { PromotionFilter, PromotionRow } from '../ports/read-store.ts';
 import type { Session, Statement } from './connection.ts';
+import { numberOrNull } from './row-values.ts';
 
 const FILTER = `($1::text[] is null or p.status = any ($1)) and ($2::text is null or p.environment = $2)
   and ($3::text is null or p.release_id = $3)
@@ -50,7 +51,7 @@ export async function listPromotionRows(
     createdAtMs: Number(row['created_at']),
     lastProgressAtMs: Number(row['last_progress_at']),
     inProgressSinceMs: Number(row['in_progress_since_at']),
-    endedAtMs: row['ended_at'] === null ? null : Number(row['ended_at']),
+    endedAtMs: numberOrNull(row['ended_at']),
   }));
 }
 
@@ -65,9 +66,11 @@ export async function findPromotionsByStart(session: Session, start: string): Pr
 }
 
 /** Of live promotions. */
-export async function countByStatus(session: Session): Promise<Readonly<Record<string, number>>> {
+export async function countByStatus(session: Session): Promise<Partial<Record<PromotionStatus, number>>> {
   const rows = await session.rows(COUNT_BY_STATUS);
-  return Object.fromEntries(rows.map((row) => [String(row['status']), Number(row['count'])]));
+  // The column's check allows only statuses.
+  const counts = rows.map((row): [PromotionStatus, number] => [row['status'] as PromotionStatus, Number(row['count'])]);
+  return Object.fromEntries<number>(counts);
 }
 
 function filterValues({ statuses, environment, releaseId, olderThanMs, lastMs, visible }: PromotionFilter): unknown[] {

@@ -1,7 +1,7 @@
 /** Releases: written once, with their components, and never changed. */
 import { type Actor, AppError, type Release, type ReleaseComponent, type ReleaseId, toRfc3339 } from '@stella/domain';
 import type { Session, Statement } from './connection.ts';
-import { type ImmutableRows, keep } from './snapshot.ts';
+import { type ImmutableRows, keep } from './immutable-rows.ts';
 
 const COLUMNS = `r.id, r.name, r.number, r.created_at,
   (select json_agg(json_build_object('name', c.name, 'source', c.source, 'digest', c.digest,

@@ -13,35 +13,14 @@ import {
   type PredecessorStatus,
   type Promotion,
   type PromotionSnapshot,
-  type Release,
   type RoleBinding,
   type Settings,
   type StepRun,
 } from '@stella/domain';
 import type { Session, Statement } from './connection.ts';
+import { type ImmutableRows, keep } from './immutable-rows.ts';
 import { readRelease } from './release-rows.ts';
-
-/** Kept definitions and releases; the oldest goes when there are more. */
-const CACHE_ENTRIES_MAX = 1_000;
-
-/** What never changes once written. One per process. */
-export interface ImmutableRows {
-  readonly definitions: Map<string, EnvironmentDefinition>;
-  readonly releases: Map<string, Release>;
-}
-
-export function makeImmutableRows(): ImmutableRows {
-  return { definitions: new Map(), releases: new Map() };
-}
-
-export function keep<V>(cache: Map<string, V>, key: string, value: V): V {
-  if (cache.size >= CACHE_ENTRIES_MAX) {
-    const oldest = cache.keys().next();
-    if (!oldest.done) cache.delete(oldest.value);
-  }
-  cache.set(key, value);
-  return value;
-}
+import { textOrNull } from './row-values.ts';
 
 /** Locks the promotion's row; every write to a promotion begins with it. */
 const LOCK_PROMOTION: Statement = {
@@ -93,7 +72,7 @@ export async function lockPromotionRow(session: Session, id: string): Promise<Lo
   return {
     nowMs: Number(row['now']),
     claimEpoch: Number(row['claim_epoch']),
-    workerId: typeof row['worker_id'] === 'string' ? row['worker_id'] : null,
+    workerId: textOrNull(row['worker_id']),
   };
 }
 

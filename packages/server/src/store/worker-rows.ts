@@ -1,4 +1,7 @@
-/** Workers and their claims: who lives, who has died, what is due (safety L1, L2). */
+/**
+ * Workers and their claims: who lives, who has died, what is due (safety L1, L2). Each type assertion is on a column that
+ * only our own statements write, from checked values.
+ */
 import type { PromotionId, WorkerId } from '@stella/domain';
 import type { Claim, WorkerSession } from '../ports/engine-store.ts';
 import type { WorkerRow } from '../ports/read-store.ts';

@@ -181,6 +181,7 @@ function toFailure(error: unknown, signals: { deadline: AbortSignal; asked: Abor
 
 function describe(error: unknown): { code: string; cause: unknown; message: string; errors?: readonly unknown[] } {
   if (!(error instanceof Error)) return { code: '', cause: null, message: String(error) };
+  // Errors of sockets have a code, and several may come as one; both are asked for, not trusted.
   const { code } = error as NodeJS.ErrnoException;
   const errors = error instanceof AggregateError ? { errors: error.errors as readonly unknown[] } : {};
   return { code: code ?? '', cause: error.cause, message: error.message || (code ?? error.name), ...errors };

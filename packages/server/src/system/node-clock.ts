@@ -12,4 +12,5 @@ export const nodeClock: Clock = {
     const timer = setTimeout(run, Math.min(Math.max(0, delayMs), DELAY_MS_MAX));
     return () => clearTimeout(timer);
   },
+  timeoutSignal: (delayMs) => AbortSignal.timeout(Math.min(Math.max(0, Math.ceil(delayMs)), DELAY_MS_MAX)),
 };

@@ -7,11 +7,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import pg from 'pg';
 import { findNativeDirectory, findUserName, PLATFORM } from '../../src/main/native-postgres.ts';
-import {
-  type EmbeddedDeps,
-  type EmbeddedPostgres,
-  startEmbeddedPostgres,
-} from '../../src/postgres/embedded-postgres.ts';
+import type { ownDataDir } from '../../src/data-dir/data-dir-owner.ts';
+import type { EmbeddedDeps } from '../../src/postgres/embedded-deps.ts';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/postgres/embedded-postgres.ts';
 import { nodeClock } from '../../src/system/node-clock.ts';
 import { nodeFileSystem } from '../../src/system/node-file-system.ts';
 import { nodeProcesses } from '../../src/system/node-processes.ts';
@@ -62,7 +60,7 @@ export function startPostgresIn(dataDir: string, over: Partial<EmbeddedDeps> = {
   return startEmbeddedPostgres(embeddedDeps(over), dataDir);
 }
 
-export function ownerDeps(): Parameters<typeof import('../../src/data-dir/data-dir-owner.ts').ownDataDir>[0] {
+export function ownerDeps(): Parameters<typeof ownDataDir>[0] {
   return {
     fileSystem: nodeFileSystem,
     processes: nodeProcesses,
@@ -161,6 +159,7 @@ function runs(program: string, parameters: readonly string[]): boolean {
     execFileSync(program, parameters, { stdio: 'ignore', timeout: HOLDER_TIMEOUT_MS });
     return true;
   } catch {
+    // Missing, or not allowed: the test that needs it is skipped by name.
     return false;
   }
 }

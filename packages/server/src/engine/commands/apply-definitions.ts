@@ -55,7 +55,7 @@ export async function applyDefinitions(
   for (const definition of definitions) changes.push(await applyOne(tx, principal, definition, known));
   for (const name of goneNames) {
     await tx.removeEnvironment(name);
-    await note(tx, principal, 'environment.removed', name, {});
+    await note(tx, principal, { type: 'environment.removed', subject: name, data: {} });
     changes.push({ environment: name, change: 'removed', version: null, differences: [] });
   }
   return changes;
@@ -74,7 +74,7 @@ async function applyOne(
     return { environment: name, change: 'unchanged', version: before.version, differences: [] };
   }
   const { version } = await tx.writeDefinition(definition, principal.actor);
-  await note(tx, principal, 'environment.applied', name, { version, hash });
+  await note(tx, principal, { type: 'environment.applied', subject: name, data: { version, hash } });
   const differences = before ? differencesBetween(before.definition, definition) : [];
   return { environment: name, change: before ? 'changed' : 'created', version, differences };
 }
@@ -99,14 +99,15 @@ function refuseBrokenGraph(after: readonly EnvironmentDefinition[], findCycle: A
   if (cycle) throw new AppError('apply.cycle', { details: { cycle: cycle.join(' → ') } });
 }
 
-async function note(
-  tx: CommandTransaction,
-  principal: Principal,
-  type: 'environment.applied' | 'environment.removed',
-  subject: string,
-  data: Json,
-): Promise<void> {
-  await tx.writeEvents([{ type, actor: principal.actor, atMs: tx.nowMs, promotionId: null, subject, data }]);
+interface Note {
+  readonly type: 'environment.applied' | 'environment.removed';
+  /** Name of the environment. */
+  readonly subject: string;
+  readonly data: Json;
+}
+
+async function note(tx: CommandTransaction, { actor }: Principal, about: Note): Promise<void> {
+  await tx.writeEvents([{ ...about, actor, atMs: tx.nowMs, promotionId: null }]);
 }
 
 /** `['gates.tests.timeoutMs: 120000 → 300000', 'targets.web: added']`; members of lists go by their name. */

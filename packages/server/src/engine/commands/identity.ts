@@ -2,6 +2,8 @@
 import {
   AppError,
   authorize,
+  type Digest,
+  type IdSource,
   isAllowed,
   matchesPattern,
   type PersonId,
@@ -9,9 +11,7 @@ import {
   type RoleBinding,
   type TokenId,
 } from '@stella/domain';
-import type { IdSource } from '@stella/domain';
 import type { CommandTransaction } from '../../ports/command-store.ts';
-import type { Digest } from '@stella/domain';
 
 /** Issuer of persons that are enrolled here. */
 export const LOCAL_ISSUER = 'local';

@@ -15,6 +15,7 @@ import {
   type TargetDefinition,
 } from '@stella/domain';
 import type { CommandTransaction } from '../../ports/command-store.ts';
+import type { Clock } from '../../ports/clock.ts';
 import type { Target } from '../../ports/target.ts';
 
 /** A target that does not answer its seal by then is reported as not sealed. */
@@ -59,13 +60,13 @@ export interface SealReport {
 
 /** After the transaction has committed; repeating it with the same fence changes nothing. */
 export function sealTargets(
-  openTarget: (definition: TargetDefinition) => Target,
+  { openTarget, clock }: { openTarget: (definition: TargetDefinition) => Target; clock: Clock },
   targets: readonly TargetDefinition[],
   fence: Fence,
 ): Promise<readonly SealReport[]> {
   return Promise.all(
     targets.map(async (definition) => {
-      const call = { signal: AbortSignal.timeout(SEAL_TIMEOUT_MS), timeoutMs: SEAL_TIMEOUT_MS };
+      const call = { signal: clock.timeoutSignal(SEAL_TIMEOUT_MS), timeoutMs: SEAL_TIMEOUT_MS };
       const answer = await openTarget(definition).seal(call, fence);
       if (answer.outcome === 'sealed') return { target: definition.name, isSealed: true, message: 'sealed' };
       const message = answer.outcome === 'refused' ? 'a newer fence is there already' : answer.message;

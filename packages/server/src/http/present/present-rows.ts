@@ -1,6 +1,6 @@
 /** Rows of environments, releases, locks, events and tokens as the API shows them. */
 import type { Answer } from '@stella/contract';
-import { formatFence, formatSource, type Json, type Release, toRfc3339 } from '@stella/domain';
+import { formatFence, formatSource, type Release, toRfc3339 } from '@stella/domain';
 import type { EnvironmentRow, LockRow, RecordedEvent, TokenRow } from '../../ports/read-store.ts';
 import { presentActor, presentInstant } from './values.ts';
 
@@ -62,7 +62,8 @@ export function presentEvent(event: RecordedEvent): Answer<'streamEvents'> {
     type: event.type,
     actor: presentActor(event.actor),
     subject: event.subject,
-    data: event.data as Json as Answer<'streamEvents'>['data'],
+    // The contract's type of JSON is mutable, ours is not; nobody changes an answer.
+    data: event.data as Answer<'streamEvents'>['data'],
     at: toRfc3339(event.atMs),
     hash: event.hash,
   };

@@ -7,7 +7,10 @@ import type { RouteHandler } from '../route-handler.ts';
 /** To resolve and check all artifacts of one release. */
 const RESOLVE_TIMEOUT_MS = 25_000;
 
-export const createRelease: RouteHandler<'createRelease'> = async ({ registry }, { caller, body, signal, write }) => {
+export const createRelease: RouteHandler<'createRelease'> = async (
+  { registry, clock },
+  { caller, body, signal, write },
+) => {
   authorize(caller, 'release.create', { environment: null, name: `release ${body.name}` });
   const names = body.components.map((one) => one.name);
   const repeated = names.find((name, index) => names.indexOf(name) !== index);
@@ -15,7 +18,7 @@ export const createRelease: RouteHandler<'createRelease'> = async ({ registry },
     throw new AppError('input.invalid', { details: { message: `the component "${repeated}" is given twice` } });
   }
   const wanted = body.components.map(({ name, artifact }) => ({ name, reference: parseArtifactReference(artifact) }));
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(RESOLVE_TIMEOUT_MS)]);
+  const deadline = AbortSignal.any([signal, clock.timeoutSignal(RESOLVE_TIMEOUT_MS)]);
   const components = await resolveComponents(registry, wanted, deadline);
   return write(async (tx) => presentRelease(await create(tx, caller, { name: body.name, components })));
 };

@@ -35,11 +35,11 @@ export const listArtifacts: RouteHandler<'listArtifacts'> = async (
 };
 
 async function observe(
-  { openTarget }: HttpDeps,
+  { openTarget, clock }: HttpDeps,
   target: TargetDefinition,
   signal: AbortSignal,
 ): Promise<{ observed: string | null; isHealthy: boolean; message: string }> {
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(OBSERVE_TIMEOUT_MS)]);
+  const deadline = AbortSignal.any([signal, clock.timeoutSignal(OBSERVE_TIMEOUT_MS)]);
   const answer = await openTarget(target).observe({ signal: deadline, timeoutMs: OBSERVE_TIMEOUT_MS });
   if (answer.outcome === 'errored') return { observed: null, isHealthy: false, message: answer.message };
   const { digest, isHealthy, message } = answer.observation;

@@ -86,6 +86,7 @@ create table tokens (
   created_at timestamptz not null,
   expires_at timestamptz not null,
   revoked_at timestamptz,
+  -- A token belongs to a person or to an automation.
   check ((person_id is null) <> (automation_id is null))
 );
 
@@ -178,7 +179,9 @@ create table promotions (
   chain_length bigint not null,
   -- An ended promotion has no next action; a live one always has (safety L1).
   check ((status in ${among(TERMINAL_STATUSES)}) = (ended_at is not null)),
+  -- Both ways: nothing is done for an ended one.
   check ((ended_at is null) = (next_action_at is not null)),
+  -- An ended promotion is nobody's, and waits for nothing.
   check (ended_at is null or (worker_id is null and ticket is null))
 ) with (fillfactor = 70);
 -- One live promotion per release and environment.
@@ -191,6 +194,7 @@ create index promotions_worker on promotions (worker_id) where worker_id is not 
 create index promotions_environment on promotions (environment) where ended_at is null;
 -- Lists, newest first; ids sort by time of making.
 create index promotions_environment_listed on promotions (environment, id);
+-- The same, of one status.
 create index promotions_status_listed on promotions (status, id);
 -- When a release completed in an environment; releases' own lists.
 create index promotions_release on promotions (release_id, environment, status);
@@ -225,6 +229,7 @@ create table gate_runs (
   started_at timestamptz,
   message text not null,
   unique (promotion_id, gate, round),
+  -- A verdict is set once, with its time.
   check ((verdict is null) = (verdict_at is null))
 ) with (fillfactor = 70);
 
@@ -241,6 +246,7 @@ create table attempts (
   started_at timestamptz not null,
   deadline_at timestamptz not null,
   unique (promotion_id, purpose, subject, number),
+  -- A fence is a pair.
   check ((fence_epoch is null) = (fence_n is null))
 );
 
@@ -256,6 +262,7 @@ create table attempt_outcomes (
   sealed jsonb,
   ended_at timestamptz not null
 );
+-- The first outcome counts, whoever reports first.
 create unique index attempt_outcomes_counting on attempt_outcomes (operation_id) where not is_late;
 
 -- Captured answers, apart from the outcomes because retention removes them sooner.
@@ -264,6 +271,7 @@ create table attempt_outputs (
   output text not null,
   ended_at timestamptz not null
 );
+-- Retention removes the oldest.
 create index attempt_outputs_ended on attempt_outputs (ended_at);
 
 create table approvals (
@@ -279,6 +287,7 @@ create table approvals (
   decided_at timestamptz not null,
   unique (gate_run_id, person_id)
 );
+-- A promotion is read with its approvals.
 create index approvals_promotion on approvals (promotion_id);
 
 create table locks (
@@ -293,6 +302,7 @@ create table locks (
 );
 -- At most one live lock of an exclusive resource (safety S1).
 create unique index locks_exclusive on locks (resource) where released_at is null and mode = 'exclusive';
+-- What a promotion holds.
 create index locks_live on locks (promotion_id) where released_at is null;
 
 create table events (
@@ -309,7 +319,9 @@ create table events (
   at timestamptz not null,
   hash text not null,
   unique (promotion_id, promotion_seq),
+  -- Place and hash in the global chain are set together.
   check ((seq is null) = (chain_hash is null)),
+  -- An event of a promotion has its place in that promotion's own chain.
   check ((promotion_id is null) = (promotion_seq is null))
 );
 -- What the sequencer has not chained yet.
@@ -333,6 +345,7 @@ create table idempotency_keys (
   created_at timestamptz not null,
   primary key (actor_id, route, key)
 );
+-- Retention removes the oldest.
 create index idempotency_keys_created on idempotency_keys (created_at);
 
 -- Safety S5: a terminal status never changes, only listed transitions happen, the version grows by one.
