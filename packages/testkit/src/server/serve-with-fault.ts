@@ -1,14 +1,23 @@
 /**
- * A real server in its own process, which dies by SIGKILL at the nth hit of a fault point. Its only argument is a JSON
- * object: `{"dataDir":"/tmp/x","fault":{"point":"engine.after_tick","hit":2}}`; all else comes from the environment.
+ * A real server in its own process, which dies by SIGKILL where it is told to. Its only argument is a JSON object,
+ * `{"dataDir":"/tmp/x"}`; a line on stdin, `{"point":"engine.after_tick","hit":2}`, says that from now on the second hit
+ * of that point ends it. All else comes from the environment.
  */
+import { createInterface } from 'node:readline';
 import { makePinoLogger, readServerConfig, startServer } from '@stella/server';
-import type { ServeOrder } from './server-process.ts';
+import type { Fault, ServeOrder } from './server-process.ts';
 
 // Written by `startServerProcess`, which has the same type.
-const { dataDir, role, fault } = JSON.parse(process.argv[2] ?? '{}') as ServeOrder;
+const { dataDir, role } = JSON.parse(process.argv[2] ?? '{}') as ServeOrder;
+let fault: Fault | null = null;
 let hitCount = 0;
 
+createInterface({ input: process.stdin }).on('line', (line) => {
+  // Written by `arm`, which has the same type.
+  fault = JSON.parse(line) as Fault;
+  hitCount = 0;
+  process.stdout.write(`armed ${line}\n`);
+});
 const config = readServerConfig(
   { dataDir, role, listen: '127.0.0.1:0' },
   { env: process.env, uid: process.getuid?.() ?? -1, home: dataDir, cwd: dataDir },

@@ -24,7 +24,6 @@ export interface Fault {
 export interface ServeOrder {
   readonly dataDir: string;
   readonly role?: 'all' | 'api' | 'worker';
-  readonly fault?: Fault;
 }
 
 /** Directories of one server, which several processes use one after another. */
@@ -34,7 +33,9 @@ export interface ServerPlace {
   readonly dataDir: string;
   readonly targets: string;
   readonly layouts: string;
-  /** Stops the PostgreSQL that a killed server left, and removes everything. */
+  /** Processes that were started here, so that a failed test leaves none. */
+  readonly children: Set<ChildProcess>;
+  /** Ends what still runs, also the PostgreSQL that a killed server left, and removes everything. */
   remove(): Promise<void>;
 }
 
@@ -48,6 +49,8 @@ export interface ServerProcess {
   readonly log: () => string;
   /** Settles when the process has ended, with the signal or `exit 0`. */
   readonly ended: Promise<string>;
+  /** From now on the process dies at `fault`; hits before are not counted. */
+  arm(fault: Fault): Promise<void>;
   /** SIGKILL. */
   kill(): Promise<void>;
   /** SIGTERM, and waits until it has drained. */
@@ -59,12 +62,15 @@ export async function makeServerPlace(): Promise<ServerPlace> {
   // PostgreSQL may run as another user, who must be able to pass.
   await chmod(directory, 0o711);
   const dataDir = join(directory, 'data');
+  const children = new Set<ChildProcess>();
   return {
     directory,
     dataDir,
     targets: join(directory, 'targets'),
     layouts: join(directory, 'layouts'),
+    children,
     async remove() {
+      for (const child of children) child.kill('SIGKILL');
       await endPostgres(dataDir);
       await rm(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
     },
@@ -87,9 +93,11 @@ export async function startServerProcess(
         STELLA_LAYOUT_DIRECTORIES: place.layouts,
         ...env,
       },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
     },
   );
+  place.children.add(child);
+  child.once('exit', () => place.children.delete(child));
   const log = collectLog(child);
   const ended = new Promise<string>((resolve) => {
     child.once('exit', (code, signal) => resolve(signal ?? `exit ${code}`));
@@ -103,6 +111,11 @@ export async function startServerProcess(
     pid: child.pid ?? 0,
     log,
     ended,
+    async arm(fault) {
+      const line = JSON.stringify(fault);
+      child.stdin.write(`${line}\n`);
+      await waitFor(() => log().includes(`armed ${line}`), { timeoutMs: CALL_TIMEOUT_MS, why: 'the fault is armed' });
+    },
     async kill() {
       child.kill('SIGKILL');
       await ended;
