@@ -85,6 +85,7 @@ async function startAll(place: Place): Promise<Demo> {
     startChild(script('web-server'), [join(place.targets, name)]),
   ]);
   const urls = await Promise.all(webs.map(async ([name, web]) => [name, await web.firstLine]));
+  // One for each name.
   const pages = Object.fromEntries(urls) as Record<EnvironmentName, string>;
   await writeEnvironments(EXAMPLE, place, { gate: await gate.firstLine, pages });
   await writeKept(place, { layout: place.layout, pages });
@@ -110,8 +111,10 @@ async function startAll(place: Place): Promise<Demo> {
 
 async function untilListening({ dataDir }: Place): Promise<{ url: string }> {
   const endsAtMs = performance.now() + 30_000;
+  // Until the file is there, or the time is over.
   for (;;) {
     try {
+      // Written by the orchestrator.
       return JSON.parse(await readFile(join(dataDir, 'server.json'), 'utf8')) as { url: string };
     } catch {
       if (performance.now() > endsAtMs) throw new Error('the orchestrator did not start within 30 s');
@@ -158,8 +161,10 @@ async function bringToProd(demo: Demo, version: string): Promise<void> {
 /** The approver looks until he is asked. */
 async function untilStatus(demo: Demo, id: string, wanted: string): Promise<void> {
   const endsAtMs = performance.now() + 30_000;
+  // Until that status, or the time is over.
   for (;;) {
     const text = await stella(demo.approver, 'promotion', 'status', id, '-o', 'json');
+    // Printed by `promotion status`.
     const { status } = JSON.parse(text) as { status: string };
     if (status === wanted) return;
     if (performance.now() > endsAtMs) throw new Error(`${id} is ${status} and not ${wanted}`);
@@ -167,11 +172,11 @@ async function untilStatus(demo: Demo, id: string, wanted: string): Promise<void
 }
 
 /** Asked again and again, or shown with their output. */
-const QUIET_COMMANDS: readonly string[] = ['promotion status', 'promotion list', 'orch artifacts'];
+const QUIET_COMMANDS = new Set(['promotion status', 'promotion list', 'orch artifacts']);
 
 /** Runs the command line as a person would; fails when it does. */
 async function stella(env: NodeJS.ProcessEnv, ...words: readonly string[]): Promise<string> {
-  if (!QUIET_COMMANDS.includes(words.slice(0, 2).join(' '))) say(`$ stella ${words.join(' ')}`);
+  if (!QUIET_COMMANDS.has(words.slice(0, 2).join(' '))) say(`$ stella ${words.join(' ')}`);
   const output = await runScript(STELLA, words, env);
   if (output.code === 0) return output.stdout;
   throw new Error(`stella ${words.join(' ')} exited ${output.code}\n${output.stderr}${output.stdout}`);
@@ -198,6 +203,7 @@ async function check(directory: string): Promise<number> {
 }
 
 async function tellWhatNext({ place, pages }: Demo, last: string): Promise<void> {
+  // Written by the orchestrator.
   const { url } = JSON.parse(await readFile(join(place.dataDir, 'server.json'), 'utf8')) as { url: string };
   const bin = `STELLA_DATA_DIR=${place.dataDir} npx stella`;
   say(`

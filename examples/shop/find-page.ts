@@ -36,8 +36,10 @@ interface Described {
 }
 
 async function findInLayout(layout: string, hash: string): Promise<FoundPage | null> {
+  // Shapes as the OCI image layout has them; the demo wrote it.
   const index = JSON.parse(await readFile(join(layout, 'index.json'), 'utf8')) as { manifests: Described[] };
   for (const { digest, annotations } of index.manifests) {
+    // Likewise.
     const manifest = JSON.parse((await readBlob(layout, digest)).toString('utf8')) as { layers: Described[] };
     for (const layer of manifest.layers) {
       const path = await findInLayer(gunzipSync(await readBlob(layout, layer.digest)), hash);
@@ -60,6 +62,7 @@ async function findInLayer(tar: Buffer, hash: string): Promise<string | null> {
   let path: string | null = null;
   for await (const entry of archive) {
     const chunks: Buffer[] = [];
+    // The reader's types leave its chunks open; an archive's are bytes.
     for await (const chunk of entry) chunks.push(chunk as Buffer);
     if (entry.header.type === 'file' && sha256(Buffer.concat(chunks)) === hash) path = entry.header.name;
   }

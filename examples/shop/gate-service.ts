@@ -28,11 +28,13 @@ process.once('SIGTERM', () => process.exit(0));
 
 function digestsIn(text: string): string[] {
   try {
+    // Asked member by member.
     const question = JSON.parse(text) as { release?: { components?: { digest?: string }[] } };
     return (question.release?.components ?? []).flatMap(({ digest }) =>
       digest?.startsWith('sha256:') ? [digest] : [],
     );
   } catch {
+    // No JSON names no artifact.
     return [];
   }
 }

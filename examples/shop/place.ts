@@ -44,7 +44,10 @@ export async function makePlace(example: string): Promise<Place> {
 
 async function readPages(folder: string): Promise<Record<string, Uint8Array>> {
   const names = await readdir(folder);
-  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await readFile(join(folder, name))])));
+  const files = await Promise.all(
+    names.map(async (name): Promise<[string, Uint8Array]> => [name, await readFile(join(folder, name))]),
+  );
+  return Object.fromEntries<Uint8Array>(files);
 }
 
 export interface Addresses {
@@ -70,6 +73,7 @@ export async function writeKept({ directory }: Place, kept: KeptDemo): Promise<v
 }
 
 export async function readKept(directory: string): Promise<KeptDemo> {
+  // Written by `writeKept`.
   return JSON.parse(await readFile(join(directory, 'demo.json'), 'utf8')) as KeptDemo;
 }
 

@@ -1,7 +1,7 @@
 /** What happens, as it happens, on stderr: a line for each event that tells something. */
-import { type Client, type StreamedEvent } from '@stella/contract/client';
+import type { Client, StreamedEvent } from '@stella/contract/client';
 
-const TOLD: readonly string[] = [
+const TOLD = new Set([
   'promotion.created',
   'promotion.step_changed',
   'promotion.status_changed',
@@ -9,7 +9,7 @@ const TOLD: readonly string[] = [
   'gate.verdict',
   'lock.acquired',
   'environment.released',
-];
+]);
 
 /** Until the signal aborts. Names of promotions become readable when their creation was seen. */
 export async function tellTimeline(client: Client, startedAtMs: number, signal: AbortSignal): Promise<void> {
@@ -27,7 +27,8 @@ export async function tellTimeline(client: Client, startedAtMs: number, signal: 
 }
 
 function wordsOf(event: StreamedEvent['data'], names: Map<string, string>): string | null {
-  if (event.promotionId === null || !TOLD.includes(event.type)) return null;
+  if (event.promotionId === null || !TOLD.has(event.type)) return null;
+  // The data of an event is an object.
   const data = event.data as Readonly<Record<string, unknown>>;
   if (event.type === 'promotion.created') names.set(event.promotionId, String(data['environment']));
   const where = (names.get(event.promotionId) ?? event.promotionId).padEnd(8);
@@ -39,7 +40,7 @@ function tell(type: string, subject: string, data: Readonly<Record<string, unkno
     case 'promotion.created':
       return 'promotion created';
     case 'promotion.step_changed':
-      return `${String(data['from'])} ${String(data['outcome'])}${data['to'] ? `, now ${String(data['to'])}` : ''}`;
+      return `${String(data['from'])} ${String(data['outcome'])}${typeof data['to'] === 'string' ? `, now ${data['to']}` : ''}`;
     case 'promotion.status_changed':
       return `status ${String(data['to'])}`;
     case 'promotion.approved':

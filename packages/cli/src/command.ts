@@ -26,7 +26,7 @@ export interface CommandSpec {
   /** Shown below the help. */
   readonly examples?: readonly string[];
   /** Answers the exit code; nothing means 0. Errors are thrown. */
-  run(context: CommandContext, input: CommandInput): Promise<number | undefined>;
+  readonly run: (context: CommandContext, input: CommandInput) => Promise<number | undefined>;
 }
 
 export interface CommandInput {
@@ -39,9 +39,9 @@ export interface CommandContext {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly globals: GlobalOptions;
   /** Found when first asked for. Errors: `server.unreachable` when none is configured, `cli.config_mode`. */
-  connect(): Promise<Connection>;
+  readonly connect: () => Promise<Connection>;
   /** Data on stdout in the format that was asked for. */
-  show(view: View): void;
+  readonly show: (view: View) => void;
 }
 
 export interface Connection {
@@ -69,13 +69,13 @@ export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 
 /** The streams and what they are. */
 export interface Terminal {
-  out(text: string): void;
+  readonly out: (text: string) => void;
   /** Everything that is not data. */
-  err(text: string): void;
+  readonly err: (text: string) => void;
   readonly isOutTty: boolean;
   readonly isErrTty: boolean;
   readonly columns: number;
-  nowMs(): number;
+  readonly nowMs: () => number;
   /** Aborts on Ctrl-C. */
   readonly interrupted: AbortSignal;
 }

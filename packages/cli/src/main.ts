@@ -21,8 +21,8 @@ process.stdout.on('error', () => process.exit(0));
 const terminal: Terminal = {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
-  isOutTty: process.stdout.isTTY === true,
-  isErrTty: process.stderr.isTTY === true,
+  isOutTty: process.stdout.isTTY,
+  isErrTty: process.stderr.isTTY,
   columns: process.stdout.columns ?? COLUMNS_STANDARD,
   nowMs: () => Date.now(),
   interrupted: interrupt.signal,

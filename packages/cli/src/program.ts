@@ -1,5 +1,5 @@
 /** The command registry → commander: help, options, suggestions; everything that commander says goes through our terminal. */
-import { Command, CommanderError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { type CommandInput, type CommandSpec, OUTPUT_FORMATS, type Terminal } from './command.ts';
 
 export interface ProgramOrder {
@@ -97,5 +97,3 @@ function prepare(command: Command, terminal: Terminal): Command {
       outputError: () => undefined,
     });
 }
-
-export { CommanderError };

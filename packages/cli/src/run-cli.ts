@@ -1,4 +1,5 @@
 /** One call of the command line: parse, run, print, exit code. Touches nothing but what it is given. */
+import { CommanderError } from 'commander';
 import { randomUUID } from 'node:crypto';
 import { makeClient } from '@stella/contract/client';
 import { AppError, parseDuration } from '@stella/domain';
@@ -16,7 +17,7 @@ import { COMMANDS } from './commands/all.ts';
 import { findServer } from './connect/find-server.ts';
 import { showView } from './output/show-view.ts';
 import { exitCodeOf, printError, toAppError } from './print-error.ts';
-import { CommanderError, makeProgram } from './program.ts';
+import { makeProgram } from './program.ts';
 import { VERSION } from './version.ts';
 
 const TIMEOUT_STANDARD = '30s';

@@ -62,7 +62,9 @@ function send<Name extends RouteName>(
 ): Promise<RawAnswer> {
   const route: Route = ROUTES[name];
   const url = new URL(routePath(route.path, call.parameters ?? {}), server);
-  for (const [key, value] of Object.entries((call.query ?? {}) as Record<string, unknown>)) {
+  // Members of a query are texts, numbers or booleans.
+  const query = Object.entries((call.query ?? {}) as Readonly<Record<string, string | number | boolean | undefined>>);
+  for (const [key, value] of query) {
     if (value !== undefined) url.searchParams.set(key, String(value));
   }
   const body = call.body === undefined ? null : JSON.stringify(call.body);
@@ -127,8 +129,10 @@ function toError(status: number, text: string, server: string): AppError {
     detail?: string;
   };
   try {
+    // Our own server's problem; each member may be missing.
     problem = JSON.parse(text) as typeof problem;
   } catch {
+    // Something else answered in its place.
     return new AppError('server.unreachable', {
       details: { server, message: `status ${status} without an explanation` },
     });
@@ -139,6 +143,7 @@ function toError(status: number, text: string, server: string): AppError {
   }
   const [first] = next;
   const hint = first === undefined ? {} : { hint: first.title };
+  // Looked up in the registry just above.
   return new AppError(code as ErrorCode, { details: { ...details, requestId }, ...hint });
 }
 
@@ -166,5 +171,6 @@ function parseBlock(block: string): StreamedEvent | null {
     if (line.startsWith('id: ')) id = line.slice(4);
     if (line.startsWith('data: ')) data += line.slice(6);
   }
+  // Our own server's event.
   return data === '' ? null : { id, data: JSON.parse(data) as StreamedEvent['data'] };
 }

@@ -12,8 +12,10 @@ export function describeApi(version: string): JsonObject {
   const paths: Record<string, JsonObject> = {};
   for (const name of ROUTE_NAMES) {
     const route: Route = ROUTES[name];
-    const item = (paths[route.path] ??= {});
-    item[route.method.toLowerCase()] = describeRoute(name, route, components);
+    paths[route.path] = {
+      ...paths[route.path],
+      [route.method.toLowerCase()]: describeRoute(name, route, components),
+    };
   }
   return {
     openapi: '3.1.0',
@@ -91,6 +93,7 @@ function problemResponse(description: string, components: Map<string, JsonObject
 }
 
 function describeQuery(query: z.ZodType, components: Map<string, JsonObject>): JsonObject[] {
+  // A query is a flat object schema.
   const schema = toSchema(query, 'input', components) as { properties?: Record<string, JsonObject> };
   return Object.entries(schema.properties ?? {}).map(([name, property]) => ({
     name,

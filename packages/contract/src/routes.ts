@@ -243,6 +243,7 @@ export const ROUTES = {
 } as const satisfies Record<string, Route>;
 
 export type RouteName = keyof typeof ROUTES;
+// Its keys, all of them: it is a constant.
 export const ROUTE_NAMES = Object.keys(ROUTES) as readonly RouteName[];
 
 type ParameterNames<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`

@@ -75,6 +75,7 @@ function isExecutable(path: string): boolean {
     accessSync(path, constants.X_OK);
     return true;
   } catch {
+    // Missing, or not to be run.
     return false;
   }
 }
@@ -125,6 +126,7 @@ async function pushBlob({ layout, url }: PushTarget, digest: Digest): Promise<vo
 
 async function pushManifest({ layout, url }: PushTarget, digest: Digest, version: string): Promise<void> {
   const body = await readLayoutBlob(layout, digest);
+  // Written by `writeOciLayout`.
   const { mediaType } = JSON.parse(body.toString('utf8')) as { mediaType: string };
   await send(`${url}/manifests/${version}`, { method: 'PUT', body, headers: { 'content-type': mediaType } }, 201);
 }

@@ -71,6 +71,7 @@ function readDocuments(path: string): { file: string; text: string }[] {
     return names.sort().map((name) => readDocument(join(path, name)));
   } catch (error) {
     if (error instanceof AppError) throw error;
+    // Node's own errors have a code.
     const { code } = error as NodeJS.ErrnoException;
     throw usage(code === 'ENOENT' ? `there is no file ${path}` : `${path} cannot be read (${code ?? 'unknown error'})`);
   }

@@ -60,6 +60,7 @@ export function readPrivately(path: string): string | null {
   try {
     ({ mode } = statSync(path));
   } catch {
+    // It is not there.
     return null;
   }
   if ((mode & OTHERS_MAY) !== 0) {

@@ -70,6 +70,7 @@ function readOwn(path: string): string | null {
     return readPrivately(path)?.trim() ?? null;
   } catch (error) {
     if (error instanceof AppError) throw error;
+    // Not ours to read: then there is no token.
     return null;
   }
 }
@@ -80,9 +81,11 @@ export function findLocalServer(env: Env): LocalServer | null {
   const home = env['HOME'] ?? homedir();
   const dataDir = env['STELLA_DATA_DIR'] ?? (isRoot ? '/var/lib/stella' : join(home, '.local', 'share', 'stella'));
   try {
+    // Written by the server, which alone writes there.
     const file = JSON.parse(readFileSync(join(dataDir, 'server.json'), 'utf8')) as Omit<LocalServer, 'dataDir'>;
     return { url: file.url, dataDir, adminTokenFile: file.adminTokenFile, recoveryKeyFile: file.recoveryKeyFile };
   } catch {
+    // No server runs there, or it is not ours to see.
     return null;
   }
 }

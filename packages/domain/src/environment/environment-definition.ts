@@ -106,9 +106,9 @@ export interface EnvironmentDefinition {
 /** The hash that a verdict is bound to: the gate's meaning, without its timing. */
 export function gateMeaningHash(gate: GateDefinition): Digest {
   const { validForMs: _validFor, ...rest } = gate;
-  const timing: readonly string[] = ['timeoutMs', 'retryCount', 'backoffMs', 'deadlineMs'];
-  const meaning = Object.fromEntries(Object.entries(rest).filter(([key]) => !timing.includes(key)));
-  return digestOf(canonicalJson(meaning as Json));
+  const timing = new Set(['timeoutMs', 'retryCount', 'backoffMs', 'deadlineMs']);
+  const meaning = Object.fromEntries(Object.entries(rest).filter(([key]) => !timing.has(key)));
+  return digestOf(canonicalJson(meaning));
 }
 
 /** The hash that freezes a definition with a promotion. */

@@ -46,6 +46,7 @@ const ROLES_BY_ACTION = {
 } as const satisfies Record<string, readonly Role[]>;
 
 export type Action = keyof typeof ROLES_BY_ACTION;
+// Its keys, all of them: it is a constant.
 export const ACTIONS = Object.keys(ROLES_BY_ACTION) as readonly Action[];
 
 /** What is acted on. `environment: null` asks for the role on any environment at all (lists, releases). */

@@ -91,11 +91,13 @@ export const SETTINGS = {
 } as const satisfies Record<string, SettingEntry>;
 
 export type SettingKey = keyof typeof SETTINGS;
+// Its keys, all of them: it is a constant.
 export const SETTING_KEYS = Object.keys(SETTINGS) as readonly SettingKey[];
 
 /** Milliseconds, counts or bytes by key. */
 export type Settings = Readonly<Record<SettingKey, number>>;
 
+// Made from every key.
 export const STANDARD_SETTINGS: Settings = Object.fromEntries(
   SETTING_KEYS.map((key) => [key, SETTINGS[key].standard]),
 ) as Settings;

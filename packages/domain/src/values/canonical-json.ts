@@ -11,6 +11,7 @@ export function canonicalJson(value: Json): string {
     return JSON.stringify(value);
   }
   if (Array.isArray(value)) return `[${value.map((item: Json) => canonicalJson(item)).join(',')}]`;
+  // `Array.isArray` does not tell a readonly array from the object that is left.
   const members = Object.entries(value as { readonly [key: string]: Json | undefined })
     .filter((member): member is [string, Json] => member[1] !== undefined)
     .sort(([a], [b]) => (a < b ? -1 : 1))

@@ -57,6 +57,7 @@ function toKey({ actorId, route, body, idempotencyKey }: WriteRequest): Idempote
       details: { message: `the Idempotency-Key must have 1 to ${KEY_LENGTH_MAX} characters` },
     });
   }
+  // It was parsed from JSON.
   return { actorId, route, key: idempotencyKey, bodyHash: digestOf(canonicalJson(body as Json)) };
 }
 

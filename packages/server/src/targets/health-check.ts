@@ -23,6 +23,7 @@ export async function checkHealth(
   let rightCount = 0;
   let requestCount = 0;
   let problem = 'no answer yet';
+  // Until it is healthy, or the time or the call is over.
   for (;;) {
     const leftMs = endsAtMs - clock.monotonicMs();
     if (scope.ending() === 'aborted') scope.check();

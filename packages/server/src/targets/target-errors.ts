@@ -28,11 +28,17 @@ export function toTargetError(error: unknown, target: string): AppError {
 }
 
 /** These say no: trying again changes nothing until a person mends what they name. */
-const NO_KINDS: readonly ErrorKind[] = ['NotFound', 'Unprocessable', 'Forbidden', 'LimitExceeded', 'InvalidInput'];
+const NO_KINDS: ReadonlySet<ErrorKind> = new Set([
+  'NotFound',
+  'Unprocessable',
+  'Forbidden',
+  'LimitExceeded',
+  'InvalidInput',
+]);
 
 /** Is it a clear no, rather than that we could not tell? A disk that cannot take the files is a no. */
 export function isClearNo(error: AppError): boolean {
-  return NO_KINDS.includes(error.kind) || error.code === 'target.disk';
+  return NO_KINDS.has(error.kind) || error.code === 'target.disk';
 }
 
 /** The answer of an operation that changed nothing. */

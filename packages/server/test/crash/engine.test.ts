@@ -126,6 +126,7 @@ async function statusOf(server: ServerProcess, id: string): Promise<string> {
   try {
     return (await adminClient(server).call('getPromotion', { parameters: { promotion: id } })).status;
   } catch {
+    // Looked at again until the deadline.
     return '';
   }
 }

@@ -56,11 +56,15 @@ function checkStatus(before: PromotionSnapshot | null, { promotion, events }: De
 function checkSteps(before: PromotionSnapshot | null, { promotion, events }: Decision): void {
   let step: Json | undefined = before?.promotion.step ?? promotion.step;
   for (const event of ofType(events, 'promotion.step_changed')) {
-    insist('S6', field(event, 'from') === step, () => `${promotion.id} left ${String(field(event, 'from'))} unentered`);
+    insist(
+      'S6',
+      field(event, 'from') === step,
+      () => `${promotion.id} left ${JSON.stringify(field(event, 'from'))} unentered`,
+    );
     step = field(event, 'to');
   }
   const last = isTerminal(promotion.status) ? null : promotion.step;
-  insist('S6', step === last, () => `${promotion.id} is in ${promotion.step}, its events say ${String(step)}`);
+  insist('S6', step === last, () => `${promotion.id} is in ${promotion.step}, its events say ${JSON.stringify(step)}`);
 }
 
 function countChanges(before: PromotionSnapshot | null, decision: Decision): Partial<Record<EventType, number>> {

@@ -80,9 +80,18 @@ describe('simulate', () => {
       const wanted = [
         ...PROMOTION_STATUSES.map((status) => `status.${status}`),
         ...STEPS.map((step) => `step.${step}`),
-        ...['effect.seal', 'effect.rollback_verify', 'event.gate.held', 'event.gate.expired'],
-        ...['event.promotion.base_changed', 'event.promotion.retry_requested', 'ending.lock.revoked'],
-        ...['worker.took_over', 'worker.claim_lost', 'worker.lost_answer', 'fault.retire', 'rights.changed'],
+        'effect.seal',
+        'effect.rollback_verify',
+        'event.gate.held',
+        'event.gate.expired',
+        'event.promotion.base_changed',
+        'event.promotion.retry_requested',
+        'ending.lock.revoked',
+        'worker.took_over',
+        'worker.claim_lost',
+        'worker.lost_answer',
+        'fault.retire',
+        'rights.changed',
       ];
       expect(wanted.filter((what) => !totals.has(what))).toEqual([]);
     },
@@ -165,8 +174,8 @@ describe('simulate with a wrong rule', () => {
       'lets an older release overwrite a newer one',
       ['S11'],
       (snapshot, context, actor, ended) => {
-        const environment = { ...snapshot.environment, releaseNumber: 0 };
-        return decide({ ...snapshot, environment }, context, actor, ended);
+        const forgetful = { ...snapshot.environment, releaseNumber: 0 };
+        return decide({ ...snapshot, environment: forgetful }, context, actor, ended);
       },
     ],
     [

@@ -113,7 +113,12 @@ function makeSimulation(scenario: Scenario, decideWith: DecideFunction): Running
   };
   const store = makeMemoryStore(state, { seed: mixSeeds(scenario.seed, 1), onWrite });
   const { badLuckPercent } = scenario;
-  const effects = { random, badLuckPercent, targetOf, later: agenda.after };
+  const effects = {
+    random,
+    badLuckPercent,
+    targetOf,
+    later: (delayMs: number, run: () => void) => agenda.after(delayMs, run),
+  };
   const decideAs =
     (actor: Actor) =>
     (snapshot: Parameters<typeof decide>[0], ...rest: DecideRest) =>
@@ -144,12 +149,12 @@ function sealAll({ state, agenda, random, targetOf }: Simulation, environment: s
 }
 
 /** What may be refused, and the only reasons for it. */
-const REFUSALS: readonly ErrorCode[] = [
+const REFUSALS: ReadonlySet<ErrorCode> = new Set([
   'promotion.live_exists',
   'promotion.not_in_predecessor',
   'promotion.older_than_base',
   'promotion.same_as_base',
-];
+]);
 
 function request(simulation: RunningSimulation, plan: RequestPlan, retryOf: PromotionId | null = null): void {
   const { state, store, agenda, scenario, count } = simulation;
@@ -172,7 +177,7 @@ function request(simulation: RunningSimulation, plan: RequestPlan, retryOf: Prom
     store.insert((context) => planPromotion(input, context), agenda.nowMs());
     count('request.taken');
   } catch (error) {
-    if (!isAppError(error) || !REFUSALS.includes(error.code)) throw error;
+    if (!isAppError(error) || !REFUSALS.has(error.code)) throw error;
     count(`request.${error.code}`);
   }
   simulation.onChange();

@@ -94,9 +94,9 @@ function approve(world: PeopleWorld, id: PromotionId, name: string, gate: string
       if (name === 'dave') return code === 'auth.forbidden';
       if (name === 'ci') return code === 'auth.person_needed' || code === 'auth.forbidden';
       if (isOwn) return code === 'auth.own_request' || code === 'auth.forbidden';
-      return code === null || WHEN_CLOSED.includes(code);
+      return code === null || WHEN_CLOSED.has(code);
     },
-    then: () => {
+    andThen: () => {
       // Now and then somebody loses the right just after using it, and gets it back later.
       if (!world.random.chance(8)) return;
       world.agenda.after(world.random.between(1, 1_500), () => changeRights(world, name));
@@ -106,7 +106,11 @@ function approve(world: PeopleWorld, id: PromotionId, name: string, gate: string
 }
 
 /** The gate has been settled meanwhile, or the person has lost the right. */
-const WHEN_CLOSED: readonly ErrorCode[] = ['approval.repeated', 'promotion.illegal_transition', 'auth.forbidden'];
+const WHEN_CLOSED: ReadonlySet<ErrorCode> = new Set([
+  'approval.repeated',
+  'promotion.illegal_transition',
+  'auth.forbidden',
+]);
 
 interface CommandAttempt {
   readonly word: string;
@@ -114,7 +118,7 @@ interface CommandAttempt {
   /** Whether that end is right; null stands for success. */
   readonly expect: (code: ErrorCode | null, before: PromotionSnapshot['promotion']) => boolean;
   readonly isGuarded?: boolean;
-  readonly then?: (decision: Decision) => void;
+  readonly andThen?: (decision: Decision) => void;
 }
 
 /** Runs one command; when the row is held, a little later. */
@@ -128,7 +132,7 @@ function attempt(world: PeopleWorld, id: PromotionId, command: CommandAttempt): 
   const nowMs = agenda.nowMs();
   const error = tryRule(() => {
     const decision = store.command(id, command.isGuarded ?? false, command.rule, nowMs);
-    command.then?.(decision);
+    command.andThen?.(decision);
   });
   const code = error?.code ?? null;
   count(`command.${command.word}.${code ?? 'done'}`);
@@ -198,7 +202,7 @@ function reject(world: PeopleWorld, id: PromotionId): void {
   attempt(world, id, {
     word: 'reject',
     rule: (before, context) => decideApproval(before, context, principal, input),
-    expect: (code) => code === null || WHEN_CLOSED.includes(code),
+    expect: (code) => code === null || WHEN_CLOSED.has(code),
   });
 }
 
@@ -230,7 +234,7 @@ function releaseSomeLock(world: PeopleWorld, plan: CommandPlan): void {
       return releaseLock(before, context, principal, { lockId: lock.id, isForced, isStale, reason: 'stuck' });
     },
     expect: (code) => isRightEnd(state, lock.id, isForced, code),
-    then: ({ promotion }) => {
+    andThen: ({ promotion }) => {
       if (fence) world.sealTargets(promotion.environment, fence);
     },
   });

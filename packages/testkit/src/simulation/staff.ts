@@ -36,14 +36,8 @@ export function makeStaff(world: WorkerWorld, scenario: Scenario, ids: IdSource)
     member.strikePoll = agenda.after(delayMs, () => {
       member.nextPollAtMs = Number.POSITIVE_INFINITY;
       member.worker.poll();
-      if (member.worker.isAlive()) pollAt(member, untilDueMs() + random.between(1, POLL_MS));
+      if (member.worker.isAlive()) pollAt(member, untilDueMs(world) + random.between(1, POLL_MS));
     });
-  };
-  const untilDueMs = (): number => {
-    const moments = [...store.state.promotions.values()].flatMap(({ promotion }) =>
-      isTerminal(promotion.status) ? [] : [promotion.nextActionAtMs ?? 0],
-    );
-    return Math.max(0, Math.min(60_000, ...moments.map((atMs) => atMs - agenda.nowMs())));
   };
   const hire = (): void => {
     const worker = makeSimulatedWorker(world, ids.next('wrk'));
@@ -62,7 +56,7 @@ export function makeStaff(world: WorkerWorld, scenario: Scenario, ids: IdSource)
   };
   const hint = (): void => {
     for (const member of members) {
-      if (member.worker.isAlive()) pollAt(member, untilDueMs() + random.between(1, POLL_MS));
+      if (member.worker.isAlive()) pollAt(member, untilDueMs(world) + random.between(1, POLL_MS));
     }
   };
   const replaceLater = (): void => void agenda.after(random.between(1, 5_000), hire);
@@ -99,4 +93,12 @@ export function makeStaff(world: WorkerWorld, scenario: Scenario, ids: IdSource)
       for (const plan of scenario.faults) agenda.after(plan.atMs, () => fail(plan));
     },
   };
+}
+
+/** Until a live promotion is due; nobody needs to look before, and a minute is long enough to know nothing. */
+function untilDueMs({ store, agenda }: WorkerWorld): number {
+  const moments = [...store.state.promotions.values()].flatMap(({ promotion }) =>
+    isTerminal(promotion.status) ? [] : [promotion.nextActionAtMs ?? 0],
+  );
+  return Math.max(0, Math.min(60_000, ...moments.map((atMs) => atMs - agenda.nowMs())));
 }

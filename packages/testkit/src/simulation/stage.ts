@@ -104,7 +104,7 @@ export function makeStage(plan: StagePlan = {}): Stage {
   const state = makeMemoryState({ ...STANDARD_SETTINGS, ...plan.settings });
   const definition = plan.definition ?? makeDefinition();
   const rules = makeWriteRules(state);
-  const store = makeMemoryStore(state, { seed: 1, onWrite: rules.check });
+  const store = makeMemoryStore(state, { seed: 1, onWrite: (record) => rules.check(record) });
   const stage: StageState = { store, state, definition, claims: new Map(), nowMs: TEST_EPOCH_MS, workerNumber: 0 };
   setUp(stage, plan);
   return {

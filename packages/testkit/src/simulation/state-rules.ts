@@ -23,7 +23,7 @@ const WAKE_MS_MAX = 2_000;
 /** After a cancellation everything under way ends by two deadlines of the deploy, and what a takeover may last. */
 const CANCEL_SLACK_MS = 60_000;
 
-const STEPS_UNDER_LOCK: readonly Step[] = ['preflight', 'deploy', 'verify', 'rollback'];
+const STEPS_UNDER_LOCK: ReadonlySet<Step> = new Set(['preflight', 'deploy', 'verify', 'rollback']);
 
 export interface World {
   readonly state: MemoryState;
@@ -48,7 +48,7 @@ export function checkState(world: World, nowMs: number): void {
 /** Preflight, deploy, verify and rollback hold the locks; nothing else does. */
 function checkLocks(state: MemoryState, { id, step, status, environment, ticket }: Promotion): void {
   const locks = liveLocksOf(state, id);
-  const mustHold = !isTerminal(status) && STEPS_UNDER_LOCK.includes(step);
+  const mustHold = !isTerminal(status) && STEPS_UNDER_LOCK.has(step);
   const holds = locks.some((lock) => lock.resource === `environment:${environment}` && lock.mode === 'exclusive');
   insist('L4', locks.length === 0 || mustHold, () => `${id} is ${status} in ${step} and holds ${locks.length} locks`);
   insist('S1', holds || !mustHold, () => `${id} is in ${step} without its lock`);

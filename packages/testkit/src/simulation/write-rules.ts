@@ -109,9 +109,9 @@ function deadlinesOf(before: PromotionSnapshot | null, decision: Decision): numb
   const { promotion, effects } = decision;
   const moments =
     promotion.step === 'evaluate_gates'
-      ? runsAfter(before, decision)
-          .filter((run) => run.verdict === null)
-          .flatMap((run) => [run.nextAttemptAtMs, run.deadlineAtMs, run.heldUntilMs, run.dueAtMs])
+      ? runsAfter(before, decision).flatMap((run) =>
+          run.verdict === null ? [run.nextAttemptAtMs, run.deadlineAtMs, run.heldUntilMs, run.dueAtMs] : [],
+        )
       : [];
   return [...moments.filter((atMs) => atMs !== null), ...effects.map((one) => one.deadlineAtMs)];
 }
@@ -120,10 +120,10 @@ function checkIntents({ before, context, decision }: WriteRecord): void {
   const intents = decision.newAttempts.filter((one) => one.purpose === 'deploy');
   if (intents.length === 0) return;
   insist('S8', before !== null && context.guard !== null, () => `${decision.promotion.id} deploys without a guard`);
-  const names = decision.promotion.definition.targets.map((target) => target.name);
+  const names = new Set(decision.promotion.definition.targets.map((target) => target.name));
   insist(
     'S8',
-    intents.every((one) => names.includes(one.subject)),
+    intents.every((one) => names.has(one.subject)),
     () => `deploy to an unknown target`,
   );
   checkExclusion(before, decision);

@@ -38,6 +38,7 @@ function readCode(file: string): string {
   try {
     return readFileSync(file === '-' ? 0 : file, 'utf8').trim();
   } catch (error) {
+    // Node's own errors have a code.
     const { code } = error as NodeJS.ErrnoException;
     throw new AppError('cli.usage', { details: { message: `${file} cannot be read (${code ?? 'unknown error'})` } });
   }

@@ -50,6 +50,7 @@ function writeNew(file: string, text: string): void {
   try {
     writeFileSync(file, text, { mode: 0o600, flag: 'wx' });
   } catch (error) {
+    // Node's own errors have a code.
     const { code } = error as NodeJS.ErrnoException;
     const message =
       code === 'EEXIST' ? `${file} exists already` : `${file} cannot be written (${code ?? 'unknown error'})`;

@@ -43,6 +43,7 @@ function readKey({ dataDir, recoveryKeyFile }: LocalServer): string {
   try {
     return readFileSync(path, 'utf8').trim();
   } catch (error) {
+    // Node's own errors have a code.
     const { code } = error as NodeJS.ErrnoException;
     throw new AppError('auth.forbidden', {
       details: { actor: 'you', action: 'read', object: path, role: `the server's user (${code ?? 'unknown error'})` },

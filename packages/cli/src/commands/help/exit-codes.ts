@@ -25,6 +25,7 @@ export const helpExitCodes: CommandSpec = {
   summary: 'What the exit codes mean',
   kind: 'local',
   run({ show }) {
+    // Its keys, all of them: it is a constant.
     const rows = Object.entries(EXIT_CODES).map(
       ([name, code]): Row => ({ code, meaning: MEANINGS[name as keyof typeof EXIT_CODES] }),
     );

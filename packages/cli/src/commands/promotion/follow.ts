@@ -75,6 +75,7 @@ async function watchPromotion(
   void listen(client, promotionId, signal, () => wakeUp());
   let failureCount = 0;
   try {
+    // Ends with the promotion, at the deadline, by an interrupt or after too many failures in a row.
     for (;;) {
       try {
         const promotion = await client.call('getPromotion', { parameters });

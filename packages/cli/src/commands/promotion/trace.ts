@@ -41,7 +41,7 @@ export const promotionTrace: CommandSpec = {
 function wordsOf({ data }: Event): string {
   if (typeof data !== 'object' || data === null || Array.isArray(data)) return '';
   const { from, to, outcome, verdict, message, reason, code } = data;
-  const change = from !== undefined && to !== undefined ? `${String(from)} → ${String(to ?? 'end')}` : '';
+  const change = typeof from === 'string' ? `${from} → ${typeof to === 'string' ? to : 'end'}` : '';
   return [change, outcome, verdict, code, message, reason]
     .filter((word): word is string => typeof word === 'string' && word !== '')
     .join(', ');

@@ -2,11 +2,10 @@
  * The right to deploy, as one predicate (safety S8, S9, S11). It is asked before the locks are taken and again in the
  * transaction that writes the deploy intent, while the environment's row is held.
  */
-import { addEvent, type Draft, moveToStep, releaseLocks, updatePromotion } from './draft.ts';
+import { addEvent, type Draft, endPromotion, moveToStep, releaseLocks, updatePromotion } from './draft.ts';
 import { countApprovals } from './approvals.ts';
 import { currentGateRuns, definitionOf, GATE_ROUNDS_MAX, openGateRun, updateGateRun } from './gate-runs.ts';
 import type { GateRun } from '../promotion.ts';
-import { endPromotion } from './draft.ts';
 
 export type Obstacle =
   | { readonly kind: 'gate_open'; readonly gate: string }

@@ -4,15 +4,15 @@
  */
 import {
   endedAttempts,
+  isAsPromised,
   isPastDeadline,
   markEnvironment,
   openOperations,
   remainingMs,
   retryable,
   wordsOf,
-} from './deploy.ts';
+} from './target-operations.ts';
 import { attemptsFor, type Draft, endPromotion, lastAttempt, openAttempt } from './draft.ts';
-import { isAsPromised } from './verify.ts';
 import type { Attempt } from '../promotion.ts';
 
 export function beginRollback(draft: Draft): void {

@@ -2,36 +2,21 @@
  * Step 5: every target itself reports the promised digest and is healthy. The transaction that ends it sets the
  * environment's current release, completes the promotion and releases the locks.
  */
-import type { Digest } from '../../values/digest.ts';
-import type { Release } from '../../release/release.ts';
-import type { Attempt } from '../promotion.ts';
+import { applyOnFailure } from './apply-on-failure.ts';
+import { addEvent, type Draft, endPromotion, openAttempt, requireGuard } from './draft.ts';
 import {
-  applyOnFailure,
   endedAttempts,
+  isAsPromised,
   isPastDeadline,
   remainingMs,
   retryable,
   targetNames,
   wordsOf,
-} from './deploy.ts';
-import { addEvent, type Draft, endPromotion, openAttempt, requireGuard } from './draft.ts';
+} from './target-operations.ts';
 
 export function beginVerify(draft: Draft): void {
   for (const subject of targetNames(draft))
     openAttempt(draft, { purpose: 'verify', subject, timeoutMs: remainingMs(draft) });
-}
-
-/** The digest that a target must report when it runs `release`; null when the release has no such component. */
-export function promisedDigest(draft: Draft, release: Release, targetName: string): Digest | null {
-  const target = draft.promotion.definition.targets.find((one) => one.name === targetName);
-  return release.components.find((component) => component.name === target?.component)?.digest ?? null;
-}
-
-/** Observed, healthy, and the digest is the promised one. */
-export function isAsPromised(draft: Draft, release: Release, attempt: Attempt): boolean {
-  return (
-    attempt.result?.outcome === 'succeeded' && attempt.result.digest === promisedDigest(draft, release, attempt.subject)
-  );
 }
 
 export function decideVerify(draft: Draft): void {

@@ -24,9 +24,9 @@ const DECOMPRESSORS: Readonly<Record<Compression, (() => Transform) | null>> = {
 
 /** zstd came with Node 22.15; types of older versions do not know it. */
 function findZstd(): (() => Transform) | null {
-  const make: unknown = Reflect.get(zlib, 'createZstdDecompress');
   // By its documentation it makes a Transform.
-  return typeof make === 'function' ? () => make() as Transform : null;
+  const make = Reflect.get(zlib, 'createZstdDecompress') as (() => Transform) | undefined;
+  return make === undefined ? null : () => make();
 }
 
 /** Counts down over all layers of one artifact. */

@@ -38,11 +38,11 @@ export async function isRunning(
   if (other.bootId !== own.bootId) return false;
   if (other.pidNamespace !== own.pidNamespace) return 'unknown';
   const stat = await readStat(deps, String(other.pid));
-  return stat !== null && stat.startedAt === other.startedAt && !ENDED_STATES.includes(stat.state);
+  return stat !== null && stat.startedAt === other.startedAt && !ENDED_STATES.has(stat.state);
 }
 
 /** Killed, and not yet asked about by its parent. */
-const ENDED_STATES = ['Z', 'X'];
+const ENDED_STATES = new Set(['Z', 'X']);
 
 async function readStat(
   deps: IdentityDeps,

@@ -42,140 +42,152 @@ export interface TreeWriterOptions {
 }
 
 /** Paths must come from `parseEntryPath`. Its calls must not overlap. */
-export function makeTreeWriter(deps: TargetDeps, { directory, limits, refuse }: TreeWriterOptions): TreeWriter {
-  const { fileSystem } = deps;
-  const root = makeRoot();
-  let layer = 0;
-  let entryCount = 0;
+export function makeTreeWriter(deps: TargetDeps, options: TreeWriterOptions): TreeWriter {
+  return new DiskTree(deps, options);
+}
 
-  const onDisk = (path: readonly string[]): string => join(directory, ...path);
+/** The tree in memory and on the disk, entry by entry the same. */
+class DiskTree implements TreeWriter {
+  readonly root: DirectoryNode = makeRoot();
+  readonly #deps: TargetDeps;
+  readonly #options: TreeWriterOptions;
+  #layer = 0;
+  #entryCount = 0;
 
-  const makeDirectory = async (
-    parent: DirectoryNode,
-    path: readonly string[],
-    mode: number,
-  ): Promise<DirectoryNode> => {
-    await exclusively(path, refuse, () => fileSystem.mkdir(onDisk(path), OWNER_DIRECTORY_BITS));
-    const node: DirectoryNode = { kind: 'directory', mode, layer, children: new Map() };
+  constructor(deps: TargetDeps, options: TreeWriterOptions) {
+    this.#deps = deps;
+    this.#options = options;
+  }
+
+  async putDirectory(path: readonly string[], mode: number): Promise<void> {
+    const kept = (mode & PERMISSION_BITS) | OWNER_DIRECTORY_BITS;
+    // The root's mode is ours: servers of other users read it.
+    if (path.length === 0) return;
+    const there = findNode(this.root, path);
+    if (there?.kind === 'directory') {
+      this.#countEntry(path);
+      there.mode = kept;
+      there.layer = this.#layer;
+      return;
+    }
+    await this.#openPlace(path);
+    await this.#makeDirectory(await this.#openParent(path), path, kept);
+  }
+
+  async putFile(path: readonly string[], mode: number, content: AsyncIterable<Uint8Array>): Promise<void> {
+    const place = await this.#openPlace(path);
+    const kept = (mode & PERMISSION_BITS) | OWNER_FILE_BITS;
+    const written = await this.#exclusively(path, () => writeFile(this.#deps, this.#onDisk(path), kept, content));
+    place({ kind: 'file', mode: kept, layer: this.#layer, ...written });
+  }
+
+  async putSymlink(path: readonly string[], target: string): Promise<void> {
+    const place = await this.#openPlace(path);
+    await this.#exclusively(path, () => this.#deps.fileSystem.symlink(target, this.#onDisk(path)));
+    place({ kind: 'symlink', target, layer: this.#layer });
+  }
+
+  async putHardLink(path: readonly string[], target: readonly string[]): Promise<void> {
+    const { refuse } = this.#options;
+    const node = findNode(this.root, target);
+    const name = path.join('/');
+    if (node?.kind !== 'file') throw refuse(name, `it links to "${target.join('/')}", which is no file here`);
+    if (name === target.join('/')) throw refuse(name, 'it links to itself');
+    const place = await this.#openPlace(path);
+    if (findNode(this.root, target) !== node) throw refuse(name, 'it replaces what it links to');
+    await this.#exclusively(path, () => this.#deps.fileSystem.link(this.#onDisk(target), this.#onDisk(path)));
+    place({ ...node, layer: this.#layer });
+  }
+
+  async applyWhiteout({ kind, path }: Whiteout): Promise<void> {
+    this.#countEntry(path);
+    const node = findNode(this.root, path);
+    const parent = findNode(this.root, path.slice(0, -1));
+    if (!node || parent?.kind !== 'directory') return;
+    if (kind === 'remove' && !holdsLayer(node, this.#layer)) await this.#removeNode(parent, path);
+    else if (node.kind === 'directory') await this.#clearBelow(node, path);
+  }
+
+  nextLayer(): void {
+    this.#layer += 1;
+  }
+
+  #onDisk(path: readonly string[]): string {
+    return join(this.#options.directory, ...path);
+  }
+
+  #countEntry(path: readonly string[]): void {
+    const { limits, refuse } = this.#options;
+    this.#entryCount += 1;
+    if (this.#entryCount > limits.entryCountMax) {
+      throw refuse(path.join('/'), `there are more than ${limits.entryCountMax} entries`);
+    }
+  }
+
+  async #makeDirectory(parent: DirectoryNode, path: readonly string[], mode: number): Promise<DirectoryNode> {
+    await this.#exclusively(path, () => this.#deps.fileSystem.mkdir(this.#onDisk(path), OWNER_DIRECTORY_BITS));
+    const node: DirectoryNode = { kind: 'directory', mode, layer: this.#layer, children: new Map() };
     parent.children.set(path.at(-1) ?? '', node);
     return node;
-  };
+  }
 
   /** The directory that holds `path`, made with all above it where it is missing. */
-  const openParent = async (path: readonly string[]): Promise<DirectoryNode> => {
-    let parent = root;
+  async #openParent(path: readonly string[]): Promise<DirectoryNode> {
+    let parent = this.root;
     for (let depth = 1; depth < path.length; depth += 1) {
       const child = parent.children.get(path[depth - 1] ?? '');
-      if (child && child.kind !== 'directory') throw refuse(path.join('/'), `it leads through a ${child.kind}`);
+      if (child && child.kind !== 'directory') {
+        throw this.#options.refuse(path.join('/'), `it leads through a ${child.kind}`);
+      }
       if (child) parent = child;
       else {
-        countEntry(path);
-        parent = await makeDirectory(parent, path.slice(0, depth), IMPLIED_DIRECTORY_MODE);
+        this.#countEntry(path);
+        parent = await this.#makeDirectory(parent, path.slice(0, depth), IMPLIED_DIRECTORY_MODE);
       }
     }
     return parent;
-  };
-
-  const countEntry = (path: readonly string[]): void => {
-    entryCount += 1;
-    if (entryCount > limits.entryCountMax) {
-      throw refuse(path.join('/'), `there are more than ${limits.entryCountMax} entries`);
-    }
-  };
-
-  const removeNode = async (parent: DirectoryNode, path: readonly string[]): Promise<void> => {
-    if (!parent.children.delete(path.at(-1) ?? '')) return;
-    await fileSystem.rm(onDisk(path), { recursive: true });
-  };
+  }
 
   /** Makes room for a new node, which replaces what was there. */
-  const openPlace = async (path: readonly string[]): Promise<(node: TreeNode) => void> => {
-    if (path.length === 0) throw refuse('.', 'the root of a layer must be a directory');
-    countEntry(path);
-    const parent = await openParent(path);
-    await removeNode(parent, path);
+  async #openPlace(path: readonly string[]): Promise<(node: TreeNode) => void> {
+    if (path.length === 0) throw this.#options.refuse('.', 'the root of a layer must be a directory');
+    this.#countEntry(path);
+    const parent = await this.#openParent(path);
+    await this.#removeNode(parent, path);
     return (node) => {
       parent.children.set(path.at(-1) ?? '', node);
     };
-  };
+  }
 
-  return {
-    root,
-    async putDirectory(path, mode) {
-      const kept = (mode & PERMISSION_BITS) | OWNER_DIRECTORY_BITS;
-      // The root's mode is ours: servers of other users read it.
-      if (path.length === 0) return;
-      const there = findNode(root, path);
-      if (there?.kind === 'directory') {
-        countEntry(path);
-        there.mode = kept;
-        there.layer = layer;
-        return;
-      }
-      await openPlace(path);
-      await makeDirectory(await openParent(path), path, kept);
-    },
-    async putFile(path, mode, content) {
-      const place = await openPlace(path);
-      const kept = (mode & PERMISSION_BITS) | OWNER_FILE_BITS;
-      const written = await exclusively(path, refuse, () => writeFile(deps, onDisk(path), kept, content));
-      place({ kind: 'file', mode: kept, layer, ...written });
-    },
-    async putSymlink(path, target) {
-      const place = await openPlace(path);
-      await exclusively(path, refuse, () => fileSystem.symlink(target, onDisk(path)));
-      place({ kind: 'symlink', target, layer });
-    },
-    async putHardLink(path, target) {
-      const node = findNode(root, target);
-      if (node?.kind !== 'file')
-        throw refuse(path.join('/'), `it links to "${target.join('/')}", which is no file here`);
-      if (path.join('/') === target.join('/')) throw refuse(path.join('/'), 'it links to itself');
-      const place = await openPlace(path);
-      if (findNode(root, target) !== node) throw refuse(path.join('/'), 'it replaces what it links to');
-      await exclusively(path, refuse, () => fileSystem.link(onDisk(target), onDisk(path)));
-      place({ ...node, layer });
-    },
-    async applyWhiteout({ kind, path }) {
-      countEntry(path);
-      const node = findNode(root, path);
-      const parent = findNode(root, path.slice(0, -1));
-      if (!node || parent?.kind !== 'directory') return;
-      if (kind === 'remove' && !holdsLayer(node, layer)) await removeNode(parent, path);
-      else if (node.kind === 'directory') await clearBelow(node, path, layer, removeNode);
-    },
-    nextLayer() {
-      layer += 1;
-    },
-  };
+  async #removeNode(parent: DirectoryNode, path: readonly string[]): Promise<void> {
+    if (!parent.children.delete(path.at(-1) ?? '')) return;
+    await this.#deps.fileSystem.rm(this.#onDisk(path), { recursive: true });
+  }
+
+  /** Removes what is below a directory and not of the layer that is being written. */
+  async #clearBelow(directory: DirectoryNode, path: readonly string[]): Promise<void> {
+    for (const [name, child] of Array.from(directory.children)) {
+      const childPath = [...path, name];
+      if (!holdsLayer(child, this.#layer)) await this.#removeNode(directory, childPath);
+      else if (child.kind === 'directory') await this.#clearBelow(child, childPath);
+    }
+  }
+
+  /** A name that is there although the tree does not know it: the disk takes two names for one (case, Unicode form). */
+  async #exclusively<T>(path: readonly string[], make: () => Promise<T>): Promise<T> {
+    try {
+      return await make();
+    } catch (error) {
+      if (!hasErrno(error, 'EEXIST')) throw error;
+      throw this.#options.refuse(path.join('/'), 'its name is the same as another one on this disk');
+    }
+  }
 }
 
 /** Does the layer itself have something there? A whiteout hides only what is below its own layer. */
 function holdsLayer(node: TreeNode, layer: number): boolean {
   if (node.layer === layer) return true;
   return node.kind === 'directory' && [...node.children.values()].some((child) => holdsLayer(child, layer));
-}
-
-async function clearBelow(
-  directory: DirectoryNode,
-  path: readonly string[],
-  layer: number,
-  remove: (parent: DirectoryNode, path: readonly string[]) => Promise<void>,
-): Promise<void> {
-  for (const [name, child] of [...directory.children]) {
-    if (!holdsLayer(child, layer)) await remove(directory, [...path, name]);
-    else if (child.kind === 'directory') await clearBelow(child, [...path, name], layer, remove);
-  }
-}
-
-/** A name that is there although the tree does not know it: the disk takes two names for one (case, Unicode form). */
-async function exclusively<T>(path: readonly string[], refuse: Refuse, make: () => Promise<T>): Promise<T> {
-  try {
-    return await make();
-  } catch (error) {
-    if (hasErrno(error, 'EEXIST')) throw refuse(path.join('/'), 'its name is the same as another one on this disk');
-    throw error;
-  }
 }
 
 async function writeFile(

@@ -74,7 +74,7 @@ interface LayerContext {
 async function unpackLayer(bytes: AsyncIterable<Uint8Array>, context: LayerContext): Promise<void> {
   const archive = extract();
   const feed = Readable.from(bytes);
-  let feedError: unknown = null;
+  let feedError: Error | null = null;
   feed.on('error', (error) => {
     feedError = error;
     archive.destroy(error);
@@ -87,10 +87,10 @@ async function unpackLayer(bytes: AsyncIterable<Uint8Array>, context: LayerConte
       await putEntry(entry as Entry, context);
     }
   } catch (error) {
-    if (feedError !== null) throw feedError;
-    throw isArchiveError(error)
-      ? context.refuse(context.layer.digest, `its archive is broken: ${error.message}`)
-      : error;
+    // What broke the bytes comes before what the archive made of it.
+    const cause: unknown = feedError ?? error;
+    if (!isArchiveError(cause) || feedError !== null) throw cause;
+    throw context.refuse(context.layer.digest, `its archive is broken: ${cause.message}`);
   } finally {
     archive.destroy();
     feed.destroy();
@@ -104,7 +104,7 @@ function isArchiveError(error: unknown): error is Error {
 
 async function putEntry(entry: Entry, context: LayerContext): Promise<void> {
   const { writer, limits, refuse } = context;
-  const { name, type, mode = 0o644, linkname } = entry.header;
+  const { name, type, mode, linkname } = entry.header;
   const path = parseEntryPath(name, limits, refuse);
   const whiteout = parseWhiteout(path, refuse);
   if (type === 'file' || type === 'contiguous-file') {

@@ -1,0 +1,26 @@
+/** `onFailure`: what becomes of an environment whose deploy or verification did not succeed. */
+import type { Ending } from '../promotion.ts';
+import { type Draft, endPromotion, moveToStep, requireGuard, updatePromotion } from './draft.ts';
+import { beginRollback } from './rollback.ts';
+import { markEnvironment } from './target-operations.ts';
+
+/**
+ * What becomes of targets that were touched: `rollback` to the last completed release, or `hold`, which also stands in
+ * when there is none. Used by deploy and verify.
+ */
+export function applyOnFailure(draft: Draft, ending: Ending): void {
+  const { definition } = draft.promotion;
+  if (definition.onFailure === 'rollback' && draft.snapshot.base !== null) {
+    if (!requireGuard(draft)) return;
+    updatePromotion(draft, { ending, deployDeadlineAtMs: draft.context.nowMs + definition.deployDeadlineMs });
+    moveToStep(draft, 'rollback', {
+      state: ending.code === 'deploy.deadline' ? 'errored' : 'failed',
+      message: ending.message,
+    });
+    beginRollback(draft);
+    return;
+  }
+  markEnvironment(draft, 'mixed');
+  const isCancelled = draft.promotion.cancelRequestedAtMs !== null;
+  endPromotion(draft, isCancelled ? 'cancelled' : 'failed', ending);
+}

@@ -1,0 +1,72 @@
+/** Operations at targets: what deploy, verify and rollback have in common. */
+import type { Digest } from '../../values/digest.ts';
+import type { Release } from '../../release/release.ts';
+import type { Attempt, AttemptPurpose } from '../promotion.ts';
+import { addEvent, type Draft, lastAttempt, openAttempt, requireGuard } from './draft.ts';
+
+/** Tries of one target's operation whose outcome stays unclear. */
+export const OPERATION_ATTEMPTS_MAX = 3;
+
+export function targetNames(draft: Draft): string[] {
+  return draft.promotion.definition.targets.map((target) => target.name);
+}
+
+/** Opens one operation per named target, with a fence drawn now. */
+export function openOperations(draft: Draft, purpose: 'deploy' | 'rollback', targets: readonly string[]): void {
+  const guard = requireGuard(draft);
+  if (!guard) return;
+  for (const subject of targets) {
+    openAttempt(draft, { purpose, subject, fence: guard.fence, timeoutMs: remainingMs(draft) });
+  }
+}
+
+/** Time left under the lock; at least 1 ms, so that an attempt can end by its own deadline. */
+export function remainingMs(draft: Draft): number {
+  const deadlineAtMs = draft.promotion.deployDeadlineAtMs ?? draft.context.nowMs;
+  return Math.max(1, deadlineAtMs - draft.context.nowMs);
+}
+
+export function isPastDeadline(draft: Draft): boolean {
+  return draft.context.nowMs >= (draft.promotion.deployDeadlineAtMs ?? Number.POSITIVE_INFINITY);
+}
+
+/** Latest attempts by target; null while one of them is still open. */
+export function endedAttempts(draft: Draft, purpose: AttemptPurpose, targets: readonly string[]): Attempt[] | null {
+  const attempts = targets.flatMap((target) => {
+    const attempt = lastAttempt(draft, purpose, target);
+    return attempt ? [attempt] : [];
+  });
+  return attempts.some((attempt) => attempt.result === null) ? null : attempts;
+}
+
+/** Those whose outcome is unclear and that may be tried again. */
+export function retryable(draft: Draft, attempts: readonly Attempt[]): Attempt[] {
+  if (isPastDeadline(draft) || draft.promotion.cancelRequestedAtMs !== null) return [];
+  return attempts.filter(({ result, number }) => {
+    const isUnclear = result?.outcome === 'error' || result?.outcome === 'timeout';
+    return isUnclear && number < OPERATION_ATTEMPTS_MAX;
+  });
+}
+
+/** The digest that a target must report when it runs `release`; null when the release has no such component. */
+export function promisedDigest(draft: Draft, release: Release, targetName: string): Digest | null {
+  const target = draft.promotion.definition.targets.find((one) => one.name === targetName);
+  return release.components.find((component) => component.name === target?.component)?.digest ?? null;
+}
+
+/** Observed, healthy, and the digest is the promised one. */
+export function isAsPromised(draft: Draft, release: Release, attempt: Attempt): boolean {
+  return (
+    attempt.result?.outcome === 'succeeded' && attempt.result.digest === promisedDigest(draft, release, attempt.subject)
+  );
+}
+
+export function wordsOf(attempts: readonly Attempt[]): string {
+  return attempts.map((attempt) => `${attempt.subject}: ${attempt.result?.message ?? ''}`).join('; ');
+}
+
+export function markEnvironment(draft: Draft, state: 'mixed' | 'whole'): void {
+  if (draft.environment.state === state || !requireGuard(draft)) return;
+  draft.environment = { ...draft.environment, state };
+  addEvent(draft, 'environment.state_changed', { state }, draft.environment.name);
+}
