@@ -1,0 +1,108 @@
+/** A `files` target on real directories: the real file system, registry and HTTP client, and releases as an OCI layout. */
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type FilesTargetDefinition, parseArtifactReference, type ReleaseComponent } from '@stella/domain';
+import { makeRegistry } from '../../src/registry/open-registry.ts';
+import { linuxPlatform, pickManifest } from '../../src/registry/pick-manifest.ts';
+import { type Faults, NO_FAULTS } from '../../src/ports/faults.ts';
+import type { Logger } from '../../src/ports/logger.ts';
+import type { Target, TargetCall } from '../../src/ports/target.ts';
+import { makeHttpClient } from '../../src/system/http-client.ts';
+import { nodeClock } from '../../src/system/node-clock.ts';
+import { nodeFileSystem } from '../../src/system/node-file-system.ts';
+import { nodeRandom } from '../../src/system/node-random.ts';
+import { type UnpackLimits, UNPACK_LIMITS } from '../../src/targets/files/entry-path.ts';
+import { openFilesTarget } from '../../src/targets/files-target.ts';
+import type { TargetDeps } from '../../src/targets/target-deps.ts';
+
+const CALL_TIMEOUT_MS = 20_000;
+
+const SILENT: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  child: () => SILENT,
+};
+
+export interface TargetPlace {
+  readonly root: string;
+  /** The target's directory. */
+  readonly directory: string;
+  readonly layout: string;
+  readonly remove: () => void;
+}
+
+export function makeTargetPlace(): TargetPlace {
+  const root = mkdtempSync(join(tmpdir(), 'stella-target-'));
+  return {
+    root,
+    directory: join(root, 'web'),
+    layout: join(root, 'shop'),
+    remove: () => rmSync(root, { recursive: true, force: true, maxRetries: 5 }),
+  };
+}
+
+export interface TargetOptions {
+  readonly definition?: Partial<FilesTargetDefinition>;
+  readonly faults?: Faults;
+  readonly limits?: UnpackLimits;
+  readonly allowedDirectories?: readonly string[];
+}
+
+export function targetDeps(place: Pick<TargetPlace, 'root' | 'layout'>, options: TargetOptions = {}): TargetDeps {
+  const http = makeHttpClient({ allowedRanges: ['127.0.0.0/8'] });
+  const registry = makeRegistry({ http, fileSystem: nodeFileSystem, clock: nodeClock, layoutRoots: [place.layout] });
+  return {
+    http,
+    registry,
+    fileSystem: nodeFileSystem,
+    clock: nodeClock,
+    random: nodeRandom,
+    logger: SILENT,
+    faults: options.faults ?? NO_FAULTS,
+    pickManifest: (index, repository) => pickManifest(index, linuxPlatform('x64'), repository),
+    allowedDirectories: options.allowedDirectories ?? [place.root],
+  };
+}
+
+export function openTarget(place: Omit<TargetPlace, 'remove'>, options: TargetOptions = {}): Target {
+  const definition: FilesTargetDefinition = {
+    name: 'web',
+    kind: 'files',
+    component: 'web',
+    directory: place.directory,
+    keepCount: 3,
+    health: null,
+    ...options.definition,
+  };
+  return openFilesTarget(definition, targetDeps(place, options), options.limits ?? UNPACK_LIMITS);
+}
+
+/** The component `web` with the artifact that the tag names in the place's layout. */
+export async function componentOf(place: Pick<TargetPlace, 'root' | 'layout'>, tag: string): Promise<ReleaseComponent> {
+  const { registry } = targetDeps(place);
+  const reference = parseArtifactReference(`oci-layout:${place.layout}:${tag}`);
+  const { source, digest, mediaType } = await registry.resolve(reference);
+  return { name: 'web', source, digest, mediaType, tag };
+}
+
+export function call(timeoutMs: number = CALL_TIMEOUT_MS): TargetCall {
+  return { signal: new AbortController().signal, timeoutMs };
+}
+
+/** What a web server that knows only the directory would send; null when there is nothing. */
+export function pageIn({ directory }: Pick<TargetPlace, 'directory'>, name = 'index.html'): string | null {
+  const path = join(directory, 'current', name);
+  return existsSync(path) ? readFileSync(path, 'utf8') : null;
+}
+
+/** Names below the target's own folder, empty when it is not there. */
+export function namesIn(
+  { directory }: Pick<TargetPlace, 'directory'>,
+  ...folder: readonly string[]
+): readonly string[] {
+  const path = join(directory, ...folder);
+  return existsSync(path) ? readdirSync(path).sort() : [];
+}
