@@ -165,11 +165,6 @@ export const ERROR_CODES = {
     'lock {lockId} was released at {releasedAt}',
     'list the live ones: stella orch locks list',
   ),
-  'gate.already_decided': entry(
-    'Conflict',
-    'gate "{gate}" of {promotionId} is {state}',
-    'see: stella promotion gates {promotionId}',
-  ),
   'approval.repeated': entry(
     'Conflict',
     '{actor} has decided on gate "{gate}" already',
@@ -297,11 +292,6 @@ export const ERROR_CODES = {
     'a newer release {base} reached {environment} first',
     'nothing to do; the newer release is there',
   ),
-  'base.changed': entry(
-    'Conflict',
-    '{environment} changed from {from} to {to} after the approval',
-    'approve again: stella promotion approve {promotionId}',
-  ),
   // Targets
   'precheck.failed': entry(
     'Unavailable',
@@ -332,11 +322,6 @@ export const ERROR_CODES = {
     'Unprocessable',
     'the preflight did not pass: {message}',
     'mend what it names, then: stella promotion retry {promotionId}',
-  ),
-  'target.unreachable': entry(
-    'Unavailable',
-    'target {target} cannot be reached: {message}',
-    'repair it, then retry the promotion',
   ),
   'target.unhealthy': entry(
     'Unprocessable',
