@@ -160,11 +160,6 @@ export const ERROR_CODES = {
     'lock {lockId} is held by {promotionId}, which is live',
     'wait for it, or run: stella orch locks release {lockId} --force',
   ),
-  'lock.released': entry(
-    'Conflict',
-    'lock {lockId} was released at {releasedAt}',
-    'list the live ones: stella orch locks list',
-  ),
   'approval.repeated': entry(
     'Conflict',
     '{actor} has decided on gate "{gate}" already',
@@ -420,7 +415,6 @@ export const ERROR_CODES = {
     'the address {address} is in use',
     'stop the other program or pass --listen',
   ),
-  'server.draining': entry('Unavailable', 'the server is stopping', 'try again in a moment'),
   'server.unreachable': entry(
     'Unavailable',
     'cannot reach the server at {server}: {message}',
@@ -430,11 +424,6 @@ export const ERROR_CODES = {
     'Unprocessable',
     'the server speaks API {found}, this client speaks {known}',
     'use a client of the same major version',
-  ),
-  'server.overloaded': entry(
-    'LimitExceeded',
-    'the server has no room for this request: {message}',
-    'try again in a moment',
   ),
   'request.timeout': entry('Unavailable', 'no answer within {timeoutMs} ms', 'try again, or pass --timeout'),
   // The command line

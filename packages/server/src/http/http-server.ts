@@ -48,6 +48,8 @@ export function makeHttpServer(deps: HttpDeps): HttpServer {
     routerOptions: { maxParamLength: 300 },
   });
   app.server.maxConnections = CONNECTIONS_MAX;
+  // Bodies are JSON and nothing else.
+  app.removeContentTypeParser('text/plain');
   const closing = new AbortController();
   registerErrors(app, deps);
   registerHealth(app, deps);

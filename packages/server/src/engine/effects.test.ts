@@ -1,0 +1,82 @@
+/** What the engine makes of the answers of targets and gates, each of which it distrusts. */
+import { makeDefinition, makeHttpGate, makeRelease, makeStage, makeTarget } from '@stella/testkit';
+import type { AttemptPurpose, PromotionSnapshot } from '@stella/domain';
+import { describe, expect, it } from 'vitest';
+import { NO_METRICS } from '../ports/metrics.ts';
+import type { Registry } from '../ports/registry.ts';
+import type { Target } from '../ports/target.ts';
+import { nodeClock } from '../system/node-clock.ts';
+import { type EffectResult, makeEffectRunner } from './effects.ts';
+
+const DIGEST = makeRelease(5).components[0]?.digest ?? null;
+const accepted = { fence: { epoch: 1, n: 1 }, operationId: 'op' };
+
+function refuse(): never {
+  throw new Error('not asked for in this test');
+}
+
+const TARGET: Target = {
+  probe: () => Promise.resolve({ outcome: 'ok', message: 'can be written' }),
+  observe: () =>
+    Promise.resolve({ outcome: 'ok', observation: { digest: DIGEST, isHealthy: true, message: '', accepted } }),
+  seal: () => Promise.resolve({ outcome: 'sealed', last: null }),
+  deploy: refuse,
+  rollback: refuse,
+};
+const REGISTRY: Registry = { resolve: refuse, readDocument: refuse, readBlob: refuse };
+
+/** Runs the one open effect of a promotion that was played up to that step. */
+async function run(purpose: AttemptPurpose, target: Partial<Target>): Promise<EffectResult> {
+  const definition = makeDefinition({ gates: [makeHttpGate()], targets: [makeTarget()] });
+  const stage = makeStage({ definition });
+  const id = stage.create();
+  stage.play(id, purpose === 'gate' ? 'evaluate_gates' : purpose === 'deploy' ? 'deploy' : 'verify');
+  const snapshot: PromotionSnapshot = stage.of(id);
+  const attempt = snapshot.attempts.find((one) => one.purpose === purpose && one.result === null);
+  if (!attempt) throw new Error(`no ${purpose} is open`);
+  const runEffect = makeEffectRunner({
+    clock: nodeClock,
+    logger: { debug: noLog, info: noLog, warn: noLog, error: noLog, child: refuse },
+    metrics: NO_METRICS,
+    registry: REGISTRY,
+    openTarget: () => ({ ...TARGET, ...target }),
+    askGate: () => Promise.reject(new Error('the evaluator broke')),
+  });
+  return runEffect({ attempt, snapshot, timeoutMs: 5_000, signal: new AbortController().signal });
+}
+
+function noLog(): void {
+  // Tests look at answers.
+}
+
+const observed = (patch: { digest?: typeof DIGEST; isHealthy?: boolean }): Partial<Target> => ({
+  observe: () =>
+    Promise.resolve({
+      outcome: 'ok',
+      observation: { digest: DIGEST, isHealthy: true, message: 'as seen', accepted, ...patch },
+    }),
+});
+
+describe('an effect', () => {
+  it('verifies what a target itself reports', async () => {
+    expect(await run('verify', {})).toMatchObject({ outcome: 'succeeded', digest: DIGEST });
+  });
+
+  it('fails with target.unhealthy or target.wrong_digest when the target says so', async () => {
+    const unhealthy = await run('verify', observed({ isHealthy: false }));
+    expect(unhealthy).toMatchObject({ outcome: 'failed', code: 'target.unhealthy', message: 'as seen' });
+    expect(await run('verify', observed({ digest: null }))).toMatchObject({ code: 'target.wrong_digest' });
+  });
+
+  it('is refused with target.fence_stale when a newer fence is there', async () => {
+    const deploy = (): ReturnType<Target['deploy']> =>
+      Promise.resolve({ outcome: 'refused', held: { epoch: 1, n: 9 }, message: 'a newer fence 1.9 is there' });
+    expect(await run('deploy', { deploy })).toMatchObject({ outcome: 'refused', code: 'target.fence_stale' });
+  });
+
+  it('is an error, and never lost, when the other side throws', async () => {
+    const deploy = (): ReturnType<Target['deploy']> => Promise.reject(new Error('a bug in the target'));
+    expect(await run('deploy', { deploy })).toMatchObject({ outcome: 'error' });
+    expect(await run('gate', {})).toMatchObject({ outcome: 'error' });
+  });
+});

@@ -1,0 +1,115 @@
+/** The stores on a real database: what two writers do to each other, and what is not there. */
+import { join } from 'node:path';
+import { digestOf, makeIds, STANDARD_SETTINGS } from '@stella/domain';
+import { makeServerPlace, type ServerPlace, startServerProcess } from '@stella/testkit';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { IdempotencyRequest } from '../../src/ports/command-store.ts';
+import { type Database, openDatabase } from '../../src/store/connection.ts';
+import { makeImmutableRows } from '../../src/store/immutable-rows.ts';
+import { migrate } from '../../src/store/migrate.ts';
+import { makeCommandStore } from '../../src/store/postgres-command-store.ts';
+import type { StoreOptions } from '../../src/store/postgres-engine-store.ts';
+import { makeReadStore } from '../../src/store/postgres-read-store.ts';
+import { nodeClock } from '../../src/system/node-clock.ts';
+import { nodeRandom } from '../../src/system/node-random.ts';
+import { makeMemoryLogger } from './postgres-fixture.ts';
+
+let place: ServerPlace;
+let database: Database;
+const options: StoreOptions = {
+  ids: makeIds(
+    () => nodeClock.nowMs(),
+    (count) => nodeRandom.bytes(count),
+  ),
+  settings: STANDARD_SETTINGS,
+  cache: makeImmutableRows(),
+};
+
+beforeAll(async () => {
+  place = await makeServerPlace();
+  await startServerProcess(place);
+  const directory = join(place.dataDir, 'run');
+  database = openDatabase({ kind: 'socket', directory, user: 'stella_app', database: 'stella' }, makeMemoryLogger());
+});
+afterAll(async () => {
+  await database.close();
+  await place.remove();
+});
+
+const request = (key: string): IdempotencyRequest => ({
+  actorId: 'per_test',
+  route: 'POST /test',
+  key,
+  bodyHash: digestOf('{}'),
+});
+
+describe('two requests with one Idempotency-Key', () => {
+  it('do the work once: the second waits, then answers the same', async () => {
+    const commands = makeCommandStore(database, options);
+    let workCount = 0;
+    const write = () =>
+      commands.transact(request('same'), () => {
+        workCount += 1;
+        return Promise.resolve({ status: 201, body: { workCount } });
+      });
+    const answers = await Promise.all([write(), write(), write()]);
+    expect(workCount).toBe(1);
+    expect(answers).toEqual(Array.from({ length: 3 }, () => ({ status: 201, body: { workCount: 1 } })));
+  });
+
+  it('are told idempotency.in_flight when the first takes too long, and nothing of the first is lost', async () => {
+    const commands = makeCommandStore(database, options);
+    let finish = (): void => undefined;
+    const isReleased = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    let begin = (): void => undefined;
+    const hasBegun = new Promise<void>((resolve) => {
+      begin = resolve;
+    });
+    const first = commands.transact(request('slow'), async () => {
+      begin();
+      await isReleased;
+      return { status: 201, body: {} };
+    });
+    await hasBegun;
+    const second = commands.transact(request('slow'), () => Promise.resolve({ status: 201, body: {} }));
+    await expect(second).rejects.toMatchObject({ code: 'idempotency.in_flight' });
+    finish();
+    expect(await first).toEqual({ status: 201, body: {} });
+  });
+
+  it('keep nothing when the work throws', async () => {
+    const commands = makeCommandStore(database, options);
+    const broken = commands.transact(request('broken'), () => Promise.reject(new Error('no')));
+    await expect(broken).rejects.toThrow('no');
+    const again = commands.transact(request('broken'), () => Promise.resolve({ status: 200, body: 1 }));
+    expect(await again).toEqual({ status: 200, body: 1 });
+  });
+});
+
+describe('what is not there', () => {
+  it('is person.not_found with the nearest', async () => {
+    const reads = makeReadStore(database, options);
+    await expect(reads.findPerson('admim')).rejects.toMatchObject({
+      code: 'person.not_found',
+      details: { name: 'admim', nearest: 'admin' },
+    });
+  });
+});
+
+describe('a PostgreSQL of an unknown version', () => {
+  it('is refused as database.version before anything is written', async () => {
+    const sent: string[] = [];
+    const client = {
+      query: ({ text }: { text: string }) => {
+        sent.push(text);
+        return Promise.resolve({ rows: [{ version: '14.12' }], rowCount: 1 });
+      },
+      release: () => undefined,
+    };
+    const old = { ...database, pool: { connect: () => Promise.resolve(client) } } as unknown as Database;
+    await expect(migrate(old, 'stella_app')).rejects.toMatchObject({ code: 'database.version' });
+    expect(sent).toEqual([expect.stringContaining('server_version')]);
+  });
+});
