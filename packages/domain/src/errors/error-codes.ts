@@ -121,7 +121,7 @@ export const ERROR_CODES = {
   // Conflicts
   'release.name_taken': entry(
     'Conflict',
-    'the release name "{name}" is taken by {releaseId}, which has other artifacts',
+    'the release name "{name}" is taken by {releaseId}',
     'choose another name; releases never change',
   ),
   'person.exists': entry('Conflict', 'the person "{subject}" is enrolled already', 'give another subject'),
