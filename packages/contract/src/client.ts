@@ -6,7 +6,16 @@ import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { AppError, ERROR_CODES, type ErrorCode } from '@stella/domain';
 import type { Answer, BodyInput, QueryInput } from './route-schemas.ts';
-import { IDEMPOTENCY_HEADER, type Route, ROUTES, type RouteName, type RouteParameters, routePath } from './routes.ts';
+import {
+  API_HEADER,
+  API_VERSION,
+  IDEMPOTENCY_HEADER,
+  type Route,
+  ROUTES,
+  type RouteName,
+  type RouteParameters,
+  routePath,
+} from './routes.ts';
 
 /** An answer of the API is never larger. */
 const ANSWER_BYTES_MAX = 64 * 1_048_576;
@@ -43,6 +52,7 @@ export function makeClient(options: ClientOptions): Client {
       const answer = await send(options, name, call);
       const text = await readText(answer);
       if (answer.status >= 400) throw toError(answer.status, text, options.server);
+      refuseStranger(answer);
       // Our own server's answer to our own request.
       return JSON.parse(text) as Answer<Name>;
     },
@@ -52,6 +62,8 @@ export function makeClient(options: ClientOptions): Client {
 
 interface RawAnswer {
   readonly status: number;
+  /** Of the API; null when who answered has none. */
+  readonly api: string | null;
   readonly body: AsyncIterable<Uint8Array>;
 }
 
@@ -85,7 +97,8 @@ function send<Name extends RouteName>(
       },
       (answer) => {
         if (isStream) answer.on('close', () => clearTimeout(deadline));
-        resolve({ status: answer.statusCode ?? 0, body: answer });
+        const api = answer.headers[API_HEADER];
+        resolve({ status: answer.statusCode ?? 0, api: typeof api === 'string' ? api : null, body: answer });
       },
     );
     const deadline = setTimeout(() => {
@@ -107,6 +120,11 @@ function send<Name extends RouteName>(
     });
     sent.end(body ?? undefined);
   });
+}
+
+function refuseStranger({ api }: RawAnswer): void {
+  if (api === API_VERSION) return;
+  throw new AppError('server.version', { details: { found: api ?? 'unknown', known: API_VERSION } });
 }
 
 async function readText({ body }: RawAnswer): Promise<string> {
@@ -150,6 +168,7 @@ function toError(status: number, text: string, server: string): AppError {
 async function* streamEvents(options: ClientOptions, call: CallOptions<'streamEvents'>): AsyncGenerator<StreamedEvent> {
   const answer = await send(options, 'streamEvents', call);
   if (answer.status >= 400) throw toError(answer.status, await readText(answer), options.server);
+  refuseStranger(answer);
   let rest = '';
   const decoder = new TextDecoder();
   for await (const chunk of answer.body) {

@@ -264,3 +264,6 @@ export function routePath(path: string, parameters: Readonly<Record<string, stri
 export const IDEMPOTENCY_HEADER = 'idempotency-key';
 /** Names a request in logs and errors. */
 export const REQUEST_ID_HEADER = 'x-request-id';
+/** Every answer of the API carries it, so that a client notices a stranger at the address that it was given. */
+export const API_HEADER = 'stella-api';
+export const API_VERSION = 'v1';

@@ -422,8 +422,8 @@ export const ERROR_CODES = {
   ),
   'server.version': entry(
     'Unprocessable',
-    'the server speaks API {found}, this client speaks {known}',
-    'use a client of the same major version',
+    'what answers there speaks API {found}, this client speaks {known}',
+    'check the address; use a client of the same major version',
   ),
   'request.timeout': entry('Unavailable', 'no answer within {timeoutMs} ms', 'try again, or pass --timeout'),
   // The command line

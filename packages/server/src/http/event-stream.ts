@@ -3,6 +3,7 @@
  * (`Last-Event-ID`). Reads the chain itself and never a notification: what is shown is what is stored.
  */
 import { isAllowed, type PromotionId } from '@stella/domain';
+import { API_HEADER, API_VERSION } from '@stella/contract';
 import type { FastifyReply } from 'fastify';
 import type { Caller } from '../auth/authenticate.ts';
 import { pause } from '../ports/clock.ts';
@@ -30,7 +31,12 @@ export async function streamEvents(deps: HttpDeps, reply: FastifyReply, order: S
   const { clock, reads, logger } = deps;
   const { raw } = reply;
   reply.hijack();
-  raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
+  raw.writeHead(200, {
+    [API_HEADER]: API_VERSION,
+    'content-type': 'text/event-stream',
+    'cache-control': 'no-store',
+    'x-accel-buffering': 'no',
+  });
   raw.write(': stella\n\n');
   const environments = new Map<string, string>();
   const endsAtMs = clock.monotonicMs() + STREAM_MS_MAX;

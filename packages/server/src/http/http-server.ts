@@ -3,6 +3,8 @@
  * a route without policy, schema or handler keeps the server from starting (safety S15).
  */
 import {
+  API_HEADER,
+  API_VERSION,
   type RouteName,
   type Route,
   ROUTE_NAMES,
@@ -83,6 +85,7 @@ function registerErrors(app: FastifyInstance, deps: HttpDeps): void {
   });
   app.addHook('onRequest', async (request, reply) => {
     reply.header(REQUEST_ID_HEADER, request.id);
+    reply.header(API_HEADER, API_VERSION);
     reply.header('cache-control', 'no-store');
     reply.header('x-content-type-options', 'nosniff');
   });

@@ -18,8 +18,7 @@ export async function identify(
   if (route.policy === 'public') return null;
   const caller = await authenticate(reads, request.headers.authorization, clock.nowMs());
   // The role on any environment at all; the handler asks again for the one that is acted on.
-  if (route.policy !== 'token')
-    authorize(caller, route.policy, { environment: null, name: 'any environment' });
+  if (route.policy !== 'token') authorize(caller, route.policy, { environment: null, name: 'any environment' });
   return caller;
 }
 
