@@ -1,7 +1,7 @@
 /** The OpenAPI 3.1 description, made from the route table and the schemas; nothing in it is written by hand. */
 import { z } from 'zod';
 import { ROUTE_SCHEMAS } from './route-schemas.ts';
-import { IDEMPOTENCY_HEADER, type Route, ROUTE_NAMES, ROUTES } from './routes.ts';
+import { IDEMPOTENCY_HEADER, type Route, ROUTE_NAMES, ROUTES, TAGS } from './routes.ts';
 import { problemSchema } from './schemas/problem.ts';
 
 type JsonObject = Record<string, unknown>;
@@ -28,7 +28,7 @@ export function describeApi(version: string): JsonObject {
     },
     servers: [{ url: '/', description: 'This server' }],
     security: [{ token: [] }],
-    tags: [...new Set(ROUTE_NAMES.map((name) => ROUTES[name].tag))].map((name) => ({ name })),
+    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     paths,
     components: {
       securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'See: stella auth login' } },

@@ -7,13 +7,23 @@ import type { Action } from '@stella/domain';
 /** `public`: before authentication. `token`: any valid token, about the caller itself. Else the action to authorize. */
 export type Policy = Action | 'public' | 'token';
 
+/** Chapters of the API description, one per noun. */
+export const TAGS = {
+  promotion: 'Releases on their way into an environment, and what people may do about them',
+  release: 'Immutable sets of artifacts',
+  environment: 'Where releases are promoted into, and what really runs there',
+  lock: 'What promotions hold, and how it is taken from them',
+  identity: 'Persons, automation, tokens',
+  orchestrator: 'The server itself, and the audit chain',
+} as const;
+
 export interface Route {
   readonly method: 'GET' | 'POST';
   /** Parameters in braces, as OpenAPI writes them. */
   readonly path: string;
   readonly policy: Policy;
   readonly summary: string;
-  readonly tag: string;
+  readonly tag: keyof typeof TAGS;
   /** Status of success; 200 unless something is made. */
   readonly status?: 201;
   /** `events`: a stream of server-sent events. */

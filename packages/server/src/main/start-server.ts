@@ -11,7 +11,7 @@ import { parseEnvironmentDocuments } from '../config/parse-environments.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { type DataDirOwner, ownDataDir } from '../data-dir/data-dir-owner.ts';
 import { prepareDataDir } from '../data-dir/prepare-data-dir.ts';
-import { makeEffectRunner } from '../engine/effects.ts';
+import { makeEffectRunner, type RunEffect } from '../engine/effects.ts';
 import { makeAskGate } from '../gates/ask-gate.ts';
 import { type HttpServer, makeHttpServer } from '../http/http-server.ts';
 import type { HttpDeps, ProgressReport } from '../http/route-handler.ts';
@@ -71,6 +71,8 @@ export interface StartOptions {
   readonly logger: Logger;
   readonly version: string;
   readonly faults?: Faults;
+  /** In place of real gates and targets, where the engine alone is measured. */
+  readonly runEffect?: RunEffect;
 }
 
 /** Errors: those of the parts, by code; what was started is stopped again. */
@@ -169,14 +171,16 @@ async function ensureAccess({ ids, commands, reads }: Parts, { dataDir }: Server
 async function startWorking(options: StartOptions, parts: Parts, stops: Stops): Promise<WorkerSupervisor> {
   const { config, logger, version, faults = NO_FAULTS } = options;
   const { store, storeOptions, ids, registry, metrics, openTarget } = parts;
-  const runEffect = makeEffectRunner({
-    clock: nodeClock,
-    logger,
-    metrics,
-    registry,
-    openTarget,
-    askGate: makeAskGate({ http: parts.http }),
-  });
+  const runEffect =
+    options.runEffect ??
+    makeEffectRunner({
+      clock: nodeClock,
+      logger,
+      metrics,
+      registry,
+      openTarget,
+      askGate: makeAskGate({ http: parts.http }),
+    });
   const sequencer: Sequencer = startSequencer({
     store: makeSequencerStore(store.database),
     clock: nodeClock,

@@ -1,0 +1,21 @@
+/**
+ * `npm run bench -- <name>`: prints a table for people and, as its last lines on stdout, one JSON object per row. Figures
+ * of different runs are not compared: what counts is a ratio within one run. See docs/performance.md.
+ */
+import { runLifecycle } from './lifecycle.ts';
+import { printRows, type Row } from './report.ts';
+import { runTakeover } from './takeover.ts';
+
+const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
+  lifecycle: runLifecycle,
+  takeover: runTakeover,
+};
+
+const name = process.argv[2] ?? '';
+const bench = BENCHES[name];
+if (bench) {
+  printRows(await bench());
+} else {
+  process.stderr.write(`there is no bench "${name}"; known: ${Object.keys(BENCHES).join(', ')}\n`);
+  process.exitCode = 2;
+}
