@@ -1,6 +1,6 @@
 /** The HTTP health check of a target: `threshold` right answers in a row, before a deadline. */
 import type { HttpHealthCheck } from '@stella/domain';
-import { HttpFailure } from '../ports/http-client.ts';
+import { HttpFailure, type HttpFailureKind } from '../ports/http-client.ts';
 import type { CallScope } from './call-scope.ts';
 import type { TargetDeps } from './target-deps.ts';
 
@@ -30,14 +30,23 @@ export async function checkHealth(
     if (leftMs <= 0 || scope.ending() !== null) {
       return { isHealthy: false, message: `${check.url}: ${problem} (${requestCount} requests)` };
     }
-    const found = await askOnce(http, check, { timeoutMs: Math.min(check.timeoutMs, leftMs), signal: scope.signal });
+    const timeoutMs = Math.min(check.timeoutMs, leftMs);
+    const found = await askOnce(http, check, { timeoutMs, signal: scope.signal });
     requestCount += 1;
     rightCount = found === null ? rightCount + 1 : 0;
-    if (found !== null) problem = found;
+    // A request that our deadline cut short says nothing of the target: what it answered before is told.
+    const isCutShort = found?.failure === 'timeout' && timeoutMs < check.timeoutMs && requestCount > 1;
+    if (isCutShort) continue;
+    if (found !== null) problem = found.message;
     else problem = `${rightCount} of ${check.threshold} right answers in a row`;
     if (rightCount >= check.threshold) return { isHealthy: true, message: '' };
     await scope.pause(Math.min(check.intervalMs, Math.max(0, endsAtMs - clock.monotonicMs())));
   }
+}
+
+interface WrongAnswer {
+  readonly failure: HttpFailureKind | 'status';
+  readonly message: string;
 }
 
 /** Null when the answer is right, else what was wrong with it. */
@@ -45,14 +54,15 @@ async function askOnce(
   http: TargetDeps['http'],
   { url, expectStatus }: HttpHealthCheck,
   { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
-): Promise<string | null> {
+): Promise<WrongAnswer | null> {
   try {
     const request = { method: 'GET', url, timeoutMs, responseBytesMax: RESPONSE_BYTES_MAX, signal } as const;
     const response = await http.request(request);
     await response.body[Symbol.asyncIterator]().return?.();
-    return response.status === expectStatus ? null : `status ${response.status} instead of ${expectStatus}`;
+    if (response.status === expectStatus) return null;
+    return { failure: 'status', message: `status ${response.status} instead of ${expectStatus}` };
   } catch (error) {
-    if (error instanceof HttpFailure) return error.message;
+    if (error instanceof HttpFailure) return error;
     throw error;
   }
 }

@@ -162,7 +162,7 @@ describe('the health check of a files target', () => {
     const healthy = await openTarget(place, { definition: { health } }).observe(call());
     expect(healthy).toMatchObject({ observation: { isHealthy: true, digest: component.digest } });
     expect(requestCount).toBe(4);
-    const wrong = { ...health, expectStatus: 204, deadlineMs: 100 };
+    const wrong = { ...health, expectStatus: 204, deadlineMs: 1_000, intervalMs: 100 };
     const unhealthy = await openTarget(place, { definition: { health: wrong } }).observe(call());
     expect(unhealthy).toMatchObject({ observation: { isHealthy: false, digest: component.digest } });
     expect(JSON.stringify(unhealthy)).toContain('status 200 instead of 204');
