@@ -24,7 +24,9 @@ function makePlace(answers: readonly { readonly status: number; readonly takesMs
       requestCount += 1;
       nowMs += Math.min(answer.takesMs, timeoutMs);
       if (answer.takesMs > timeoutMs) return Promise.reject(new HttpFailure('timeout', 'no whole answer in time'));
-      const body = { [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true, value: undefined }) }) };
+      const body = {
+        [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true, value: undefined }) }),
+      };
       return Promise.resolve({ status: answer.status, headers: {}, body } as HttpResponse);
     },
   };
