@@ -110,9 +110,10 @@ async function advance(deps: RunDeps, state: RunState): Promise<void> {
 }
 
 async function tickOnce(deps: RunDeps, state: RunState): Promise<void> {
-  const sent = [...state.outcomes];
   let nowMs = 0;
   await deps.faults.hit('engine.before_tick');
+  // Not before here, so that effects which end together are recorded together.
+  const sent = [...state.outcomes];
   const result = await deps.store.tick(state.claim, sent, (snapshot, context, ended) => {
     nowMs = context.nowMs;
     return decide(snapshot, context, deps.actor, ended);

@@ -55,6 +55,7 @@ interface WorkerState {
   wakeUp: AbortController;
   renewedAtMs: number;
   turnedAtMs: number;
+  buriedAtMs: number;
   prunedAtMs: number;
   stop: (why: WorkerStop) => void;
 }
@@ -76,6 +77,7 @@ export async function startWorker(deps: RunDeps, options: WorkerOptions): Promis
     wakeUp: new AbortController(),
     renewedAtMs: startedAtMs,
     turnedAtMs: startedAtMs,
+    buriedAtMs: Number.NEGATIVE_INFINITY,
     prunedAtMs: startedAtMs,
     stop: (why) => {
       if (state.halt.signal.aborted) return;
@@ -106,6 +108,7 @@ async function pollLoop(deps: RunDeps, options: WorkerOptions, state: WorkerStat
   while (!state.halt.signal.aborted) {
     let isBusy = false;
     try {
+      await burySometimes(deps, options.id, state);
       isBusy = await pollOnce(deps, options.id, state);
       state.turnedAtMs = clock.monotonicMs();
       await pruneSometimes(deps, options.settings, state);
@@ -119,11 +122,17 @@ async function pollLoop(deps: RunDeps, options: WorkerOptions, state: WorkerStat
   }
 }
 
-/** True when there was as much as one poll takes: more may be waiting. */
-async function pollOnce(deps: RunDeps, id: WorkerId, state: WorkerState): Promise<boolean> {
-  const { store, logger } = deps;
+/** As often as a poll without hints, however many hints there are. */
+async function burySometimes({ store, clock, logger }: RunDeps, id: WorkerId, state: WorkerState): Promise<void> {
+  if (clock.monotonicMs() - state.buriedAtMs < POLL_MS) return;
+  state.buriedAtMs = clock.monotonicMs();
   const buried = await store.buryDeadWorkers(id);
   for (const workerId of buried) logger.warn({ workerId }, 'worker declared dead');
+}
+
+/** True when there was as much as one poll takes: more may be waiting. */
+async function pollOnce(deps: RunDeps, id: WorkerId, state: WorkerState): Promise<boolean> {
+  const { store } = deps;
   const room = state.isDraining ? 0 : Math.min(CLAIMS_PER_POLL, RUNS_MAX - state.runs.size);
   const due = await store.takeDueWork(id, room);
   if (state.halt.signal.aborted) return false;

@@ -4,6 +4,7 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from '../postgres/embedd
 import type { Logger } from '../ports/logger.ts';
 import { type Database, type DatabaseAddress, openDatabase, query } from '../store/connection.ts';
 import { migrate, type MigrationReport } from '../store/migrate.ts';
+import { makeBatchingSocket } from '../system/batching-socket.ts';
 import { nodeClock } from '../system/node-clock.ts';
 import { nodeFileSystem } from '../system/node-file-system.ts';
 import { nodeProcesses } from '../system/node-processes.ts';
@@ -27,8 +28,8 @@ export async function openStore(config: ServerConfig, logger: Logger): Promise<O
   const embedded = config.database === null ? await startEmbedded(config, logger) : null;
   try {
     const { owner, app } = addressesOf(config, embedded);
-    const database = openDatabase(app, logger);
-    const report = await migrateAs(openDatabase(owner, logger, OWNER_POOL_SIZE), await roleOf(database));
+    const database = openDatabase(app, { logger, makeSocket: makeBatchingSocket });
+    const report = await migrateAs(openDatabase(owner, { logger, poolSize: OWNER_POOL_SIZE }), await roleOf(database));
     logger.info({ ...report }, 'database is ready');
     return {
       database,

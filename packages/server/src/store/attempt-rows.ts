@@ -10,15 +10,17 @@ const INSERT: Statement = {
       select g.*, row_number() over () as place
       from json_to_recordset($1) as g (operation_id text, outcome text, code text, message text, output text,
         digest text, sealed jsonb)
+    ), clock as materialized (
+      select date_trunc('milliseconds', clock_timestamp()) as now
     ), inserted as (
       insert into attempt_outcomes (operation_id, is_late, outcome, code, message, digest, sealed, ended_at)
-      select g.operation_id, false, g.outcome, g.code, g.message, g.digest, g.sealed, $2
-      from given g order by g.place
+      select g.operation_id, false, g.outcome, g.code, g.message, g.digest, g.sealed, t.now
+      from given g, clock t order by g.place
       on conflict (operation_id) where not is_late do nothing
       returning id, operation_id
     ), kept as (
       insert into attempt_outputs (outcome_id, output, ended_at)
-      select i.id, g.output, $2 from inserted i join given g using (operation_id) where g.output <> ''
+      select i.id, g.output, t.now from clock t, inserted i join given g using (operation_id) where g.output <> ''
     )
     select operation_id from inserted`,
 };
@@ -40,12 +42,9 @@ const PRUNE_OUTPUTS: Statement = {
 };
 
 /** Answers the operation ids of those that were recorded by this call or by an earlier one that committed unseen. */
-export async function insertOutcomes(
-  session: Session,
-  outcomes: readonly OutcomeRecord[],
-  nowMs: number,
-): Promise<readonly string[]> {
-  const rows = await session.rows(INSERT, [JSON.stringify(outcomes.map(toRow)), toRfc3339(nowMs)]);
+export async function insertOutcomes(session: Session, outcomes: readonly OutcomeRecord[]): Promise<readonly string[]> {
+  if (outcomes.length === 0) return [];
+  const rows = await session.rows(INSERT, [JSON.stringify(outcomes.map(toRow))]);
   return rows.map((row) => String(row['operation_id']));
 }
 

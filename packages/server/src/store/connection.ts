@@ -3,6 +3,7 @@
  * to get a lock, to leave a transaction idle. Statements of a connection are pipelined: sent without waiting for the
  * ones before, answered in order.
  */
+import type { Duplex } from 'node:stream';
 import pg from 'pg';
 import { AppError } from '@stella/domain';
 import type { Logger } from '../ports/logger.ts';
@@ -27,9 +28,18 @@ export interface Database {
   close(): Promise<void>;
 }
 
-export function openDatabase(address: DatabaseAddress, logger: Logger, poolSize: number = POOL_SIZE): Database {
+export interface DatabaseOptions {
+  readonly logger: Logger;
+  /** Of each connection; Node's own without. */
+  readonly makeSocket?: () => Duplex;
+  readonly poolSize?: number;
+}
+
+export function openDatabase(address: DatabaseAddress, options: DatabaseOptions): Database {
+  const { logger, makeSocket, poolSize = POOL_SIZE } = options;
   const pool = new pg.Pool({
     ...clientConfig(address),
+    ...(makeSocket && { stream: makeSocket }),
     max: poolSize,
     // Every connection of the pool stays: opening one costs more than keeping it.
     min: 0,
@@ -109,22 +119,27 @@ export function pipelined<T>(sent: Promise<T>): Promise<T> {
   return sent;
 }
 
-/** One statement, its own transaction. */
-export async function query(
-  database: Database,
-  statement: Statement,
-  values: readonly unknown[] = [],
-): Promise<readonly Row[]> {
+/** Each statement of `work` is its own transaction, so `work` sends one. */
+export async function autocommit<T>(database: Database, work: (session: Session) => Promise<T>): Promise<T> {
   const client = await connect(database);
   let isBroken = false;
   try {
-    return await sessionOf(client).rows(statement, values);
+    return await work(sessionOf(client));
   } catch (error) {
     isBroken = isConnectionError(error);
     throw toStoreError(error);
   } finally {
     client.release(isBroken);
   }
+}
+
+/** One statement, its own transaction. */
+export function query(
+  database: Database,
+  statement: Statement,
+  values: readonly unknown[] = [],
+): Promise<readonly Row[]> {
+  return autocommit(database, (session) => session.rows(statement, values));
 }
 
 async function connect(database: Database): Promise<pg.PoolClient> {

@@ -2,19 +2,12 @@
 import type { DecideContext, Decision, IdSource, PromotionSnapshot, Settings } from '@stella/domain';
 import type { Claim, DecideCallback, EngineStore, OutcomeRecord, TickResult } from '../ports/engine-store.ts';
 import { insertLateOutcomes, insertOutcomes, pruneOutputs } from './attempt-rows.ts';
-import { type Database, pipelined, query, type Session, transact } from './connection.ts';
+import { autocommit, type Database, pipelined, query, type Session, transact } from './connection.ts';
 import { lockEnvironment, readGuard } from './guard.ts';
 import { pruneEvents, pruneIdempotencyKeys } from './retention.ts';
 import type { ImmutableRows } from './immutable-rows.ts';
-import { lockPromotionRow, readSnapshot } from './snapshot.ts';
-import {
-  buryWorkers,
-  claimPromotions,
-  insertWorker,
-  listOwnedDue,
-  renewWorker,
-  retireWorkerRow,
-} from './worker-rows.ts';
+import { lockPromotionRow, readSnapshot, readTimedSnapshot } from './snapshot.ts';
+import { buryWorkers, insertWorker, renewWorker, retireWorkerRow, takeDueRows } from './worker-rows.ts';
 import { writeDecision } from './write-decision.ts';
 
 export interface StoreOptions {
@@ -25,18 +18,11 @@ export interface StoreOptions {
 
 export function makeEngineStore(database: Database, options: StoreOptions): EngineStore {
   return {
-    registerWorker: (worker) => transact(database, (session) => insertWorker(session, worker)),
-    renewLease: (id, leaseTtlMs) => transact(database, (session) => renewWorker(session, id, leaseTtlMs)),
+    registerWorker: (worker) => autocommit(database, (session) => insertWorker(session, worker)),
+    renewLease: (id, leaseTtlMs) => autocommit(database, (session) => renewWorker(session, id, leaseTtlMs)),
     retireWorker: (id) => transact(database, (session) => retireWorkerRow(session, id)),
-    buryDeadWorkers: (id) => transact(database, (session) => buryWorkers(session, id)),
-    takeDueWork: (id, limit) =>
-      transact(database, async (session) => {
-        const [owned, claimed] = await Promise.all([
-          listOwnedDue(session, id),
-          limit > 0 ? claimPromotions(session, id, limit) : [],
-        ]);
-        return { owned, claimed };
-      }),
+    buryDeadWorkers: (id) => autocommit(database, (session) => buryWorkers(session, id)),
+    takeDueWork: (id, limit) => autocommit(database, (session) => takeDueRows(session, id, limit)),
     tick: (claim, outcomes, decide) => tick(database, options, { claim, outcomes, decide }),
     prune: (settings, limit) => prune(database, settings, limit),
   };
@@ -67,18 +53,19 @@ async function tickInside(
   { claim, outcomes, decide }: TickInput,
 ): Promise<TickResult> {
   const id = claim.promotionId;
+  // One round trip. The clock is read by the last of them: after the lock was got, and not before an outcome ended.
   const locking = pipelined(lockPromotionRow(session, id));
-  // Without outcomes nothing has to be written before the snapshot is read: one round trip.
-  const reading = outcomes.length === 0 ? pipelined(readSnapshot(session, cache, settings, id)) : null;
+  const recording = pipelined(insertOutcomes(session, outcomes));
+  const reading = pipelined(readTimedSnapshot(session, cache, settings, id));
   const locked = await locking;
   if (!locked || locked.claimEpoch !== claim.claimEpoch || locked.workerId === null) {
     throw new ClaimLost();
   }
-  const recording = outcomes.length === 0 ? [] : pipelined(insertOutcomes(session, outcomes, locked.nowMs));
-  const snapshot = await (reading ?? readSnapshot(session, cache, settings, id));
   const ended = await recording;
-  if (!snapshot) throw new ClaimLost();
-  const context: DecideContext = { nowMs: locked.nowMs, ids, guard: null, isTakeover: claim.isTakeover };
+  const read = await reading;
+  if (!read) throw new ClaimLost();
+  const { snapshot, nowMs } = read;
+  const context: DecideContext = { nowMs, ids, guard: null, isTakeover: claim.isTakeover };
   const decided = decide(snapshot, context, ended);
   const final = decided.needsGuard
     ? await decideGuarded(session, { cache, settings }, { snapshot, context, ended, decide })

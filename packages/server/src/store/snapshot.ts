@@ -25,13 +25,12 @@ import { textOrNull } from './row-values.ts';
 /** Locks the promotion's row; every write to a promotion begins with it. */
 const LOCK_PROMOTION: Statement = {
   name: 'promotion_lock',
-  text: `select date_trunc('milliseconds', clock_timestamp()) as now, claim_epoch, worker_id, ended_at
-    from promotions where id = $1 for update`,
+  text: 'select claim_epoch, worker_id from promotions where id = $1 for update',
 };
 
 const READ_SNAPSHOT: Statement = {
   name: 'snapshot_read',
-  text: `select to_json(p) as promotion,
+  text: `select to_json(p) as promotion, date_trunc('milliseconds', clock_timestamp()) as now,
       (select coalesce(json_agg(s), '[]') from promotion_steps s where s.promotion_id = p.id) as steps,
       (select coalesce(json_agg(g order by g.round), '[]') from gate_runs g where g.promotion_id = p.id) as gate_runs,
       (select coalesce(json_agg(t order by t.started_at, t.number), '[]') from (
@@ -60,17 +59,15 @@ const READ_DEFINITION: Statement = {
 };
 
 export interface LockedPromotion {
-  readonly nowMs: number;
   readonly claimEpoch: number;
   readonly workerId: string | null;
 }
 
-/** Null: there is no such promotion. The clock is read after the lock was got. */
+/** Null: there is no such promotion. */
 export async function lockPromotionRow(session: Session, id: string): Promise<LockedPromotion | null> {
   const [row] = await session.rows(LOCK_PROMOTION, [id]);
   if (!row) return null;
   return {
-    nowMs: Number(row['now']),
     claimEpoch: Number(row['claim_epoch']),
     workerId: textOrNull(row['worker_id']),
   };
@@ -83,6 +80,22 @@ export async function readSnapshot(
   settings: Settings,
   id: string,
 ): Promise<PromotionSnapshot | null> {
+  return (await readTimedSnapshot(session, cache, settings, id))?.snapshot ?? null;
+}
+
+export interface TimedSnapshot {
+  readonly snapshot: PromotionSnapshot;
+  /** The database's clock when it was read. */
+  readonly nowMs: number;
+}
+
+/** Null: there is no such promotion. */
+export async function readTimedSnapshot(
+  session: Session,
+  cache: ImmutableRows,
+  settings: Settings,
+  id: string,
+): Promise<TimedSnapshot | null> {
   const [row] = await session.rows(READ_SNAPSHOT, [id]);
   if (!row) return null;
   const raw = row as unknown as RawSnapshot;
@@ -91,7 +104,7 @@ export async function readSnapshot(
   const release = await readRelease(session, cache, stored.release_id);
   const environment = raw.environment ? toEnvironmentStatus(raw.environment) : emptyEnvironment(stored.environment);
   const base = environment.releaseId === null ? null : await readRelease(session, cache, environment.releaseId);
-  return {
+  const snapshot: PromotionSnapshot = {
     promotion: toPromotion(stored, definition),
     release,
     steps: raw.steps.map(toStepRun),
@@ -104,6 +117,7 @@ export async function readSnapshot(
     predecessors: raw.predecessors.map(toPredecessor),
     settings,
   };
+  return { snapshot, nowMs: raw.now };
 }
 
 export async function readDefinition(
@@ -126,6 +140,7 @@ function emptyEnvironment(name: string): EnvironmentStatus {
 
 /** Rows as PostgreSQL prints them in JSON: what our own statements wrote, so their shapes are known. */
 interface RawSnapshot {
+  readonly now: number;
   readonly promotion: RawPromotion;
   readonly steps: readonly RawStep[];
   readonly gate_runs: readonly RawGateRun[];

@@ -3,7 +3,7 @@
  * only our own statements write, from checked values.
  */
 import type { PromotionId, WorkerId } from '@stella/domain';
-import type { Claim, WorkerSession } from '../ports/engine-store.ts';
+import type { Claim, DueWork, WorkerSession } from '../ports/engine-store.ts';
 import type { WorkerRow } from '../ports/read-store.ts';
 import type { Session, Statement } from './connection.ts';
 
@@ -41,24 +41,27 @@ const BURY: Statement = {
     select id from dead`,
 };
 
-/** Oldest due first; a promotion of a worker that did not give it back is a takeover. */
-const CLAIM: Statement = {
-  name: 'promotions_claim',
+/**
+ * Free ones are claimed, oldest due first; a promotion of a worker that did not give it back is a takeover. Beside them
+ * what is this worker's already, and due.
+ */
+const TAKE_DUE: Statement = {
+  name: 'due_take',
   text: `with due as (
       select p.id, p.worker_id from promotions p
       where p.ended_at is null and p.next_action_at <= now()
         and (p.worker_id is null or p.worker_id in (select id from workers where state <> 'live'))
       order by p.next_action_at limit $2 for update skip locked
+    ), claimed as (
+      update promotions p set worker_id = $1, claim_epoch = p.claim_epoch + 1, version = p.version + 1,
+        next_action_at = now() + interval '1 minute'
+      from due where p.id = due.id
+      returning p.id, p.claim_epoch, due.worker_id is not null as is_takeover
+    ), owned as (
+      select id from promotions where worker_id = $1 and next_action_at <= now() order by next_action_at limit 1000
     )
-    update promotions p set worker_id = $1, claim_epoch = p.claim_epoch + 1, version = p.version + 1,
-      next_action_at = now() + interval '1 minute'
-    from due where p.id = due.id
-    returning p.id, p.claim_epoch, due.worker_id is not null as is_takeover`,
-};
-
-const OWNED: Statement = {
-  name: 'promotions_owned',
-  text: `select id from promotions where worker_id = $1 and next_action_at <= now() order by next_action_at limit 1000`,
+    select id, claim_epoch, is_takeover from claimed
+    union all select id, null, null from owned`,
 };
 
 /** What has no operation under way goes back; the rest is left for a takeover, which looks its outcome up. */
@@ -116,17 +119,16 @@ export async function buryWorkers(session: Session, id: WorkerId): Promise<reado
   return (await session.rows(BURY, [id])).map((row) => row['id'] as WorkerId);
 }
 
-export async function claimPromotions(session: Session, id: WorkerId, limit: number): Promise<readonly Claim[]> {
-  const rows = await session.rows(CLAIM, [id, limit]);
-  return rows.map((row) => ({
-    promotionId: row['id'] as PromotionId,
-    claimEpoch: Number(row['claim_epoch']),
-    isTakeover: row['is_takeover'] === true,
-  }));
-}
-
-export async function listOwnedDue(session: Session, id: WorkerId): Promise<readonly PromotionId[]> {
-  return (await session.rows(OWNED, [id])).map((row) => row['id'] as PromotionId);
+export async function takeDueRows(session: Session, id: WorkerId, limit: number): Promise<DueWork> {
+  const rows = await session.rows(TAKE_DUE, [id, limit]);
+  const claimed: Claim[] = [];
+  const owned: PromotionId[] = [];
+  for (const row of rows) {
+    const promotionId = row['id'] as PromotionId;
+    if (row['claim_epoch'] === null) owned.push(promotionId);
+    else claimed.push({ promotionId, claimEpoch: Number(row['claim_epoch']), isTakeover: row['is_takeover'] === true });
+  }
+  return { claimed, owned };
 }
 
 export async function retireWorkerRow(session: Session, id: WorkerId): Promise<void> {

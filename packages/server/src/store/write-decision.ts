@@ -1,10 +1,11 @@
 /**
- * The one writer of promotions (safety S6): whatever `decide` or a command decided goes down here, with its events, in
- * the caller's transaction. Statements are pipelined; the row of the promotion is locked by the caller.
+ * The one writer of promotions (safety S6): whatever `decide` or a command decided goes down here, with its events, by
+ * one statement in the caller's transaction. The row of the promotion is locked by the caller.
  */
 import { AppError, type Decision, type Promotion, toRfc3339 } from '@stella/domain';
-import { pipelined, type Session, sqlState, type Statement } from './connection.ts';
-import { insertEvents } from './event-rows.ts';
+import { combine, type Part } from './combined-statement.ts';
+import { type Session, sqlState, type Statement } from './connection.ts';
+import { INSERT_EVENTS, toEventRows } from './event-rows.ts';
 
 const COLUMNS = [
   'release_id',
@@ -46,7 +47,7 @@ const CHANGING = COLUMNS.slice(COLUMNS.indexOf('status')).filter((column) => col
 const UPDATE: Statement = {
   name: 'promotion_update',
   text: `update promotions set ${CHANGING.map((column, index) => `${column} = $${index + 3}`).join(', ')}
-    where id = $1 and version = $2`,
+    where id = $1 and version = $2 returning id`,
 };
 
 const WRITE_STEPS: Statement = {
@@ -111,7 +112,8 @@ const RELEASE_LOCKS: Statement = {
 
 const FENCE_LOCKS: Statement = {
   name: 'locks_fence',
-  text: 'update locks set fence_epoch = $2, fence_n = $3 where promotion_id = $1 and released_at is null',
+  text: `update locks set fence_epoch = $2, fence_n = $3
+    where promotion_id = $1 and released_at is null and id <> all ($4)`,
 };
 
 const UPDATE_ENVIRONMENT: Statement = {
@@ -134,10 +136,8 @@ const WAKE_ENVIRONMENT: Statement = {
 /** A new promotion with its first attempts. Errors: `promotion.live_exists`. */
 export async function insertDecision(session: Session, decision: Decision): Promise<void> {
   const { promotion } = decision;
-  const inserted = session.rows(INSERT, [promotion.id, ...valuesOf(promotion, COLUMNS)]);
-  const rest = pipelined(writeParts(session, decision));
-  await inserted;
-  await rest;
+  const insert = { statement: INSERT, values: [promotion.id, ...valuesOf(promotion, COLUMNS)] };
+  await session.rows(...combine(insert, partsOf(decision)));
 }
 
 /** True for the unique index that allows one live promotion per release and environment. */
@@ -148,43 +148,44 @@ export function isLiveExists(error: unknown): boolean {
 /** Changes of a promotion that the caller has locked at the version before. */
 export async function writeDecision(session: Session, decision: Decision): Promise<void> {
   const { promotion } = decision;
-  const updated = session.count(UPDATE, [promotion.id, promotion.version - 1, ...valuesOf(promotion, CHANGING)]);
-  const parts = writeParts(session, decision);
-  const [count] = await Promise.all([updated, parts]);
+  const update = { statement: UPDATE, values: [promotion.id, promotion.version - 1, ...valuesOf(promotion, CHANGING)] };
+  const count = await session.count(...combine(update, partsOf(decision)));
   if (count !== 1) throw new AppError('promotion.version', { details: { promotionId: promotion.id } });
 }
 
-async function writeParts(session: Session, decision: Decision): Promise<void> {
+/** What a decision changes beside the promotion's own row. No two parts touch the same row. */
+function partsOf(decision: Decision): readonly Part[] {
   const { promotion } = decision;
   const { id } = promotion;
   const at = toRfc3339(decision.events[0]?.atMs ?? promotion.lastProgressAtMs);
-  const writes: Promise<unknown>[] = [];
-  const writeRows = (statement: Statement, rows: readonly object[]): void => {
-    if (rows.length > 0) writes.push(session.rows(statement, [id, JSON.stringify(rows)]));
+  const parts: Part[] = [];
+  const addRows = (statement: Statement, rows: readonly object[]): void => {
+    if (rows.length > 0) parts.push({ statement, values: [id, JSON.stringify(rows)] });
   };
-  writeRows(WRITE_STEPS, decision.steps.map(toRow));
-  writeRows(WRITE_GATE_RUNS, decision.gateRuns.map(toRow));
-  writeRows(INSERT_ATTEMPTS, decision.newAttempts.map(toAttemptRow));
+  addRows(WRITE_STEPS, decision.steps.map(toRow));
+  addRows(WRITE_GATE_RUNS, decision.gateRuns.map(toRow));
+  addRows(INSERT_ATTEMPTS, decision.newAttempts.map(toAttemptRow));
   if (decision.settledAttempts.length > 0) {
     const rows = decision.settledAttempts.map(({ operationId, result }) => ({ operationId, ...result })).map(toRow);
-    writes.push(session.rows(INSERT_SETTLED, [JSON.stringify(rows)]));
+    parts.push({ statement: INSERT_SETTLED, values: [JSON.stringify(rows)] });
   }
-  writeRows(
+  addRows(
     INSERT_APPROVALS,
     decision.newApprovals.map(({ atMs, ...rest }) => toRow({ ...rest, decidedAtMs: atMs })),
   );
-  if (decision.lockFence) {
-    writes.push(session.rows(FENCE_LOCKS, [id, decision.lockFence.epoch, decision.lockFence.n]));
-  }
-  writeRows(INSERT_LOCKS, decision.takenLocks.map(toFencedRow));
-  if (decision.releasedLocks.length > 0) writes.push(session.rows(RELEASE_LOCKS, [decision.releasedLocks, at]));
+  const { lockFence, releasedLocks } = decision;
+  // A lock that is released now keeps the fence under which it was held.
+  if (lockFence) parts.push({ statement: FENCE_LOCKS, values: [id, lockFence.epoch, lockFence.n, releasedLocks] });
+  addRows(INSERT_LOCKS, decision.takenLocks.map(toFencedRow));
+  if (releasedLocks.length > 0) parts.push({ statement: RELEASE_LOCKS, values: [releasedLocks, at] });
   if (decision.environment) {
     const { name, releaseId, releaseNumber, releasedAtMs, state } = decision.environment;
-    writes.push(session.rows(UPDATE_ENVIRONMENT, [name, releaseId, releaseNumber, toInstant(releasedAtMs), state]));
+    const values = [name, releaseId, releaseNumber, toInstant(releasedAtMs), state];
+    parts.push({ statement: UPDATE_ENVIRONMENT, values });
   }
-  if (decision.wakesEnvironment) writes.push(session.rows(WAKE_ENVIRONMENT, [promotion.environment, id, at]));
-  writes.push(insertEvents(session, decision.events));
-  await Promise.all(writes);
+  if (decision.wakesEnvironment) parts.push({ statement: WAKE_ENVIRONMENT, values: [promotion.environment, id, at] });
+  if (decision.events.length > 0) parts.push({ statement: INSERT_EVENTS, values: [toEventRows(decision.events)] });
+  return parts;
 }
 
 /** Values of the named columns, in their order. */

@@ -29,7 +29,10 @@ beforeAll(async () => {
   place = await makeServerPlace();
   await startServerProcess(place);
   const directory = join(place.dataDir, 'run');
-  database = openDatabase({ kind: 'socket', directory, user: 'stella_app', database: 'stella' }, makeMemoryLogger());
+  database = openDatabase(
+    { kind: 'socket', directory, user: 'stella_app', database: 'stella' },
+    { logger: makeMemoryLogger() },
+  );
 });
 afterAll(async () => {
   await database.close();
