@@ -95,7 +95,6 @@ async function advance(deps: RunDeps, state: RunState): Promise<void> {
   state.isTicking = true;
   let retryMs = TICK_RETRY_MIN_MS;
   while (state.isPoked && !state.isOver) {
-    state.isPoked = false;
     try {
       await tickOnce(deps, state);
       retryMs = TICK_RETRY_MIN_MS;
@@ -112,7 +111,8 @@ async function advance(deps: RunDeps, state: RunState): Promise<void> {
 async function tickOnce(deps: RunDeps, state: RunState): Promise<void> {
   let nowMs = 0;
   await deps.faults.hit('engine.before_tick');
-  // Not before here, so that effects which end together are recorded together.
+  // Not before here, so that effects which end together are recorded together, by one tick.
+  state.isPoked = false;
   const sent = [...state.outcomes];
   const result = await deps.store.tick(state.claim, sent, (snapshot, context, ended) => {
     nowMs = context.nowMs;

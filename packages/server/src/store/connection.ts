@@ -119,7 +119,7 @@ export function pipelined<T>(sent: Promise<T>): Promise<T> {
   return sent;
 }
 
-/** Each statement of `work` is its own transaction, so `work` sends one. */
+/** Each statement of `work` is its own transaction: for reads, and for a single write. */
 export async function autocommit<T>(database: Database, work: (session: Session) => Promise<T>): Promise<T> {
   const client = await connect(database);
   let isBroken = false;

@@ -2,14 +2,14 @@
 import { AppError, type IdPrefix, isIdStart, nearestOf, type Settings } from '@stella/domain';
 import type { Cursor, OrchestratorFacts, Page, ReadStore } from '../ports/read-store.ts';
 import { readChain, readChainHead, readPromotionChain } from './chain-rows.ts';
-import { type Database, type Session, type Statement, transact } from './connection.ts';
+import { autocommit, type Database, type Session, type Statement } from './connection.ts';
 import { listEnvironmentNames, listEnvironmentRows, readEnvironmentRow } from './environment-rows.ts';
 import { findPersonRow, findTokenOwner, findTokensByStart, listSubjects, listTokenRows } from './identity-rows.ts';
 import { findLocksByStart, listLiveLockIds, listLockRows } from './lock-rows.ts';
 import { countByStatus, countPromotionRows, findPromotionsByStart, listPromotionRows } from './promotion-rows.ts';
 import { findReleaseByName, findReleasesByStart, listReleaseNames, listReleaseRows } from './release-rows.ts';
 import type { ImmutableRows } from './immutable-rows.ts';
-import { readSnapshot } from './snapshot.ts';
+import { readTimedSnapshot } from './snapshot.ts';
 import { listWorkerRows } from './worker-rows.ts';
 import { numberOrNull } from './row-values.ts';
 
@@ -21,7 +21,7 @@ export interface ReadStoreOptions {
 }
 
 export function makeReadStore(database: Database, options: ReadStoreOptions): ReadStore {
-  const read = <T>(work: (session: Session) => Promise<T>): Promise<T> => transact(database, work);
+  const read = <T>(work: (session: Session) => Promise<T>): Promise<T> => autocommit(database, work);
   return {
     findPromotionId: (text) => read((session) => findPromotion(session, text)),
     findRelease: (text) => read((session) => findRelease(session, text)),
@@ -138,17 +138,14 @@ function notFound(
   return new AppError(code, { details: { name, nearest }, ...hint });
 }
 
-const NOW: Statement = { name: 'now_ms', text: "select date_trunc('milliseconds', clock_timestamp()) as now" };
-
 async function readPromotion(
   session: Session,
   { cache, settings }: ReadStoreOptions,
   id: Parameters<ReadStore['readPromotion']>[0],
 ): ReturnType<ReadStore['readPromotion']> {
-  const [row] = await session.rows(NOW);
-  const snapshot = await readSnapshot(session, cache, settings, id);
-  if (!snapshot) throw new AppError('promotion.not_found', { details: { name: id } });
-  return { snapshot, nowMs: Number(row?.['now']) };
+  const read = await readTimedSnapshot(session, cache, settings, id);
+  if (!read) throw new AppError('promotion.not_found', { details: { name: id } });
+  return read;
 }
 
 const FACTS: Statement = {
