@@ -40,6 +40,7 @@ export default defineConfig({
         test: {
           name: 'transcript',
           include: ['packages/*/test/transcripts/**/*.test.ts'],
+          globalSetup: ['packages/cli/test/transcripts/build-once.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

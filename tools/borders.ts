@@ -100,7 +100,7 @@ export const ZONES: readonly Zone[] = [
 
   { folder: 'tools', world: 'all', zones: [DOMAIN], packages: ['oxc-parser', 'esbuild', 'vitest'] },
   { folder: 'bench', world: 'all', zones: [DOMAIN, CONTRACT, SERVER, TESTKIT], packages: ['pg'] },
-  { folder: 'examples', world: 'all', zones: [DOMAIN, CONTRACT, TESTKIT], packages: ['tar-stream'] },
+  { folder: 'examples', world: 'all', zones: [DOMAIN, CONTRACT, TESTKIT], packages: ['sirv', 'tar-stream'] },
   { folder: 'vitest.config.ts', world: 'all', zones: [], packages: ['vitest'] },
 ];
 

@@ -2,30 +2,13 @@
  * Serves one directory's `current/` on loopback: `web-server <directory>`. It knows the directory and nothing of
  * Stella; what it serves is what the last promotion has switched to. Prints its URL.
  */
-import { createReadStream } from 'node:fs';
 import { createServer } from 'node:http';
-import { extname, join, normalize } from 'node:path';
-
-const TYPES: Readonly<Record<string, string>> = {
-  '.html': 'text/html',
-  '.css': 'text/css',
-  '.json': 'application/json',
-};
+import { join } from 'node:path';
+import sirv from 'sirv';
 
 const [directory = '.'] = process.argv.slice(2);
-const server = createServer((request, response) => {
-  const path = normalize(new URL(request.url ?? '/', 'http://shop').pathname);
-  const name = path.endsWith('/') ? `${path}index.html` : path;
-  const file = createReadStream(join(directory, 'current', name));
-  file.once('open', () => {
-    response.writeHead(200, { 'content-type': TYPES[extname(name)] ?? 'application/octet-stream' });
-    file.pipe(response);
-  });
-  file.once('error', () => {
-    if (!response.headersSent) response.writeHead(404);
-    response.end();
-  });
-});
+// `dev`: looks at the disk for each request, because what is there changes.
+const server = createServer(sirv(join(directory, 'current'), { dev: true, etag: true }));
 server.listen(0, '127.0.0.1', () => {
   const address = server.address();
   if (typeof address === 'object' && address) console.log(`http://127.0.0.1:${address.port}`);

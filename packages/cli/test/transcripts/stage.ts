@@ -1,5 +1,5 @@
 /** Where the transcripts play: a real server, a shop's releases, three environments, a gate, a terminal of 80 columns. */
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -36,7 +36,6 @@ export interface Stage {
 }
 
 export async function openStage(): Promise<Stage> {
-  execFileSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
   const place = await makeServerPlace();
   const directory = join(place.directory, 'work');
   mkdirSync(join(directory, 'environments'), { recursive: true });

@@ -99,7 +99,7 @@ export interface EnvironmentDefinition {
   readonly targets: readonly TargetDefinition[];
   readonly onFailure: OnFailure;
   readonly precheck: PrecheckMode;
-  /** Bounds preflight, deploy, verify and rollback, together the time under lock. Default 15 m. */
+  /** Bounds preflight, deploy and verify together, and once more the rollback: the time under lock. Default 15 m. */
   readonly deployDeadlineMs: number;
 }
 

@@ -14,7 +14,6 @@ import { nodeClock } from '../../src/system/node-clock.ts';
 import { nodeFileSystem } from '../../src/system/node-file-system.ts';
 import { nodeProcesses } from '../../src/system/node-processes.ts';
 import { nodeRandom } from '../../src/system/node-random.ts';
-import { pause } from '../../src/ports/clock.ts';
 import type { LogFields, Logger } from '../../src/ports/logger.ts';
 
 /** `nobody` everywhere: has a name, and owns nothing. */
@@ -22,7 +21,6 @@ export const ORDINARY_ID = 65_534;
 /** Has no name on any machine. */
 export const NAMELESS_ID = 54_321;
 const HOLDER_TIMEOUT_MS = 30_000;
-const POLL_MS = 20;
 
 export const isRoot = process.getuid?.() === 0;
 
@@ -161,17 +159,6 @@ function runs(program: string, parameters: readonly string[]): boolean {
   } catch {
     // Missing, or not allowed: the test that needs it is skipped by name.
     return false;
-  }
-}
-
-export async function waitFor(
-  condition: () => boolean | Promise<boolean>,
-  { timeoutMs, why }: { timeoutMs: number; why: string },
-): Promise<void> {
-  const endMs = nodeClock.monotonicMs() + timeoutMs;
-  while (!(await condition())) {
-    if (nodeClock.monotonicMs() > endMs) throw new Error(`not within ${timeoutMs} ms: ${why}`);
-    await pause(nodeClock, POLL_MS);
   }
 }
 

@@ -29,7 +29,7 @@ import {
 } from './gate-runs.ts';
 import { isTerminal } from '../status.ts';
 
-/** Without a due time a soak looks again this often, besides being woken when its predecessor changes. */
+/** A soak whose predecessor does not run the release looks again this often: nobody wakes it from another environment. */
 const SOAK_RECHECK_MS = 30_000;
 
 /** Opens the first round: from here on the promotion is bound to what the environment runs now. */
