@@ -1,9 +1,9 @@
 /** `stella auth person create <subject> --role <role>@<env>`: enrols a person with a one-time code in a 0600 file. */
-import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { AppError } from '@stella/domain';
+import type { Answer } from '@stella/contract/client';
 import type { CommandSpec } from '../../command.ts';
 import { positional, textOption, textsOption } from '../../input.ts';
+import { writeSecretFile } from '../../output/secret-file.ts';
 import { textView } from '../../view.ts';
 
 export const authPersonCreate: CommandSpec = {
@@ -25,10 +25,10 @@ export const authPersonCreate: CommandSpec = {
     const subject = positional(positionals, 0);
     const body = { subject, roles: [...textsOption(options, 'role')], dryRun: globals.isDryRun };
     const file = resolve(textOption(options, 'codeFile') ?? `${subject.replace(/[^\w.-]/g, '_')}.code`);
-    // Before the person is made: a code that cannot be kept would be lost.
-    if (!globals.isDryRun) writeNew(file, '');
-    const { code, ...person } = await client.call('createPerson', { body, idempotencyKey });
-    if (!globals.isDryRun) writeFileSync(file, `${code}\n`, { mode: 0o600 });
+    const create = (): Promise<Answer<'createPerson'>> => client.call('createPerson', { body, idempotencyKey });
+    const { code: _secret, ...person } = globals.isDryRun
+      ? await create()
+      : await writeSecretFile({ file, option: '--code-file' }, create, ({ code }) => code);
     show(
       textView({
         name: person.id,
@@ -45,15 +45,3 @@ export const authPersonCreate: CommandSpec = {
     return undefined;
   },
 };
-
-function writeNew(file: string, text: string): void {
-  try {
-    writeFileSync(file, text, { mode: 0o600, flag: 'wx' });
-  } catch (error) {
-    // Node's own errors have a code.
-    const { code } = error as NodeJS.ErrnoException;
-    const message =
-      code === 'EEXIST' ? `${file} exists already` : `${file} cannot be written (${code ?? 'unknown error'})`;
-    throw new AppError('cli.usage', { details: { message }, hint: 'name another with --code-file' });
-  }
-}
