@@ -173,7 +173,7 @@ export const ERROR_CODES = {
   'apply.cycle': entry('InvalidInput', 'the environments promote in a circle: {cycle}', 'remove one promotesFrom'),
   'idempotency.mismatch': entry(
     'Unprocessable',
-    'this Idempotency-Key was used with another body',
+    'this Idempotency-Key was used with another body, or with another token',
     'use a new key for a new request',
   ),
   'idempotency.in_flight': entry(
