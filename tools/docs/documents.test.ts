@@ -74,13 +74,13 @@ const silent: Terminal = {
   interrupted: new AbortController().signal,
 };
 
-const newProgram = (): ReturnType<typeof makeProgram> =>
-  makeProgram({ commands: COMMANDS, terminal: silent, run: () => Promise.resolve() });
+const newProgram = (argv: readonly string[]): ReturnType<typeof makeProgram> =>
+  makeProgram({ commands: COMMANDS, terminal: silent, argv, run: () => Promise.resolve() });
 
 /** The program's own parser on a complete command, which is not run. */
 async function wholeFault(words: readonly string[]): Promise<string | null> {
   try {
-    await newProgram().parseAsync([...words], { from: 'user' });
+    await newProgram(words).parseAsync([...words], { from: 'user' });
     return null;
   } catch (error) {
     // Help is shown by an error too.
@@ -91,7 +91,7 @@ async function wholeFault(words: readonly string[]): Promise<string | null> {
 
 /** Nouns, verbs and flags of a command that may leave out the rest: `stella promotion retry`, `stella orch serve --role`. */
 function sketchFault(words: readonly string[], isVerbNeeded = false): string | null {
-  let command = newProgram();
+  let command = newProgram(words);
   for (const word of words.filter((one) => !one.startsWith('-'))) {
     if (command.commands.length === 0) break;
     const next = command.commands.find((one) => one.name() === word);

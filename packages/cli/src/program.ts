@@ -5,6 +5,8 @@ import { type CommandInput, type CommandSpec, OUTPUT_FORMATS, type Terminal } fr
 export interface ProgramOrder {
   readonly commands: readonly CommandSpec[];
   readonly terminal: Terminal;
+  /** What was typed: options are made only for a command that may be meant, which starts faster. */
+  readonly argv: readonly string[];
   /** Runs the command that was chosen; its answer is the exit code. */
   readonly run: (spec: CommandSpec, input: CommandInput, globals: Readonly<Record<string, unknown>>) => Promise<void>;
 }
@@ -22,32 +24,27 @@ const NOUN_SUMMARIES: Readonly<Record<string, string>> = {
   release: 'Immutable releases',
 };
 
-export function makeProgram({ commands, terminal, run }: ProgramOrder): Command {
+export function makeProgram({ commands, terminal, argv, run }: ProgramOrder): Command {
   const program = prepare(new Command('stella'), terminal)
     .description('Promotes immutable releases of containers from environment to environment.')
     .helpCommand(false)
     .option('--version', 'show the versions of client and server');
   addGlobals(program);
-  for (const spec of commands) addCommand(program, spec, { terminal, run });
+  for (const spec of commands) addCommand(program, spec, { terminal, argv, run });
   return program;
 }
 
-function addCommand(program: Command, spec: CommandSpec, { terminal, run }: Omit<ProgramOrder, 'commands'>): void {
+function addCommand(
+  program: Command,
+  spec: CommandSpec,
+  { terminal, argv, run }: Omit<ProgramOrder, 'commands'>,
+): void {
   const verb = spec.path.at(-1) ?? '';
   const command = prepare(new Command(verb), terminal).description(spec.summary);
   for (const { name, summary, isOptional } of spec.positionals ?? []) {
     command.argument(isOptional ? `[${name}]` : `<${name}>`, summary);
   }
-  for (const { flags, summary, isRequired } of spec.options ?? []) {
-    if (isRequired) command.requiredOption(flags, summary);
-    else command.option(flags, summary);
-  }
-  if (spec.kind !== 'local') addGlobals(command);
-  if (spec.kind !== 'local')
-    command.addOption(new Option('-o, --output <format>', 'how to print').choices(OUTPUT_FORMATS));
-  if (spec.kind === 'write') command.option('--dry-run', 'check everything and change nothing');
-  if (spec.examples)
-    command.addHelpText('after', `\nExamples:\n${spec.examples.map((one) => `  $ ${one}`).join('\n')}`);
+  if (spec.path.every((word) => argv.includes(word))) addOptions(command, spec);
   command.action(async (...given: unknown[]) => {
     const positionals = given
       .slice(0, (spec.positionals ?? []).length)
@@ -56,6 +53,20 @@ function addCommand(program: Command, spec: CommandSpec, { terminal, run }: Omit
     await run(spec, { positionals, options: command.opts() }, command.optsWithGlobals());
   });
   parentOf(program, spec.path, terminal).addCommand(command);
+}
+
+function addOptions(command: Command, spec: CommandSpec): void {
+  for (const { flags, summary, isRequired } of spec.options ?? []) {
+    if (isRequired) command.requiredOption(flags, summary);
+    else command.option(flags, summary);
+  }
+  if (spec.kind !== 'local') {
+    addGlobals(command);
+    command.addOption(new Option('-o, --output <format>', 'how to print').choices(OUTPUT_FORMATS));
+  }
+  if (spec.kind === 'write') command.option('--dry-run', 'check everything and change nothing');
+  if (spec.examples)
+    command.addHelpText('after', `\nExamples:\n${spec.examples.map((one) => `  $ ${one}`).join('\n')}`);
 }
 
 /** `['orch', 'locks', 'list']` → the command `orch locks`, made when it is not there yet. */
@@ -89,11 +100,17 @@ function prepare(command: Command, terminal: Terminal): Command {
     .exitOverride()
     .showSuggestionAfterError(true)
     .allowExcessArguments(false)
-    .configureHelp({ helpWidth: Math.min(terminal.columns, 100) })
+    .configureHelp({ helpWidth: Math.min(terminal.columns, 100), subcommandTerm: termOf })
     .configureOutput({
       writeOut: (text) => terminal.out(text),
       // Errors are printed once, by us.
       writeErr: () => undefined,
       outputError: () => undefined,
     });
+}
+
+/** A command in its parent's list: `show <release>`. */
+function termOf(command: Command): string {
+  const positionals = command.registeredArguments.map((one) => (one.required ? `<${one.name()}>` : `[${one.name()}]`));
+  return [command.name(), ...positionals].join(' ');
 }

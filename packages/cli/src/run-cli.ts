@@ -34,6 +34,7 @@ export async function runCli(argv: readonly string[], env: Env, terminal: Termin
   const program = makeProgram({
     commands: COMMANDS,
     terminal,
+    argv,
     async run(spec, input, given) {
       const globals = readGlobals(given, env, terminal);
       isVerbose = globals.isVerbose;

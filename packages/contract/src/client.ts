@@ -2,8 +2,6 @@
  * The typed client. Knows the route table but not the schemas: it trusts its server, and starts fast. Every call has a
  * deadline; errors of the server come back as the same `AppError` that it threw.
  */
-import { request as httpRequest } from 'node:http';
-import { request as httpsRequest } from 'node:https';
 import { AppError, ERROR_CODES, type ErrorCode } from '@stella/domain';
 import type { Answer, BodyInput, QueryInput } from './route-schemas.ts';
 import {
@@ -67,7 +65,7 @@ interface RawAnswer {
   readonly body: AsyncIterable<Uint8Array>;
 }
 
-function send<Name extends RouteName>(
+async function send<Name extends RouteName>(
   { server, token, timeoutMs }: ClientOptions,
   name: Name,
   call: CallOptions<Name>,
@@ -81,9 +79,10 @@ function send<Name extends RouteName>(
   }
   const body = call.body === undefined ? null : JSON.stringify(call.body);
   const isStream = route.answers === 'events';
+  // Loaded when it is needed: help starts without, and most reads without TLS.
+  const { request } = await (url.protocol === 'https:' ? import('node:https') : import('node:http'));
   return new Promise((resolve, reject) => {
-    const start = url.protocol === 'https:' ? httpsRequest : httpRequest;
-    const sent = start(
+    const sent = request(
       url,
       {
         method: route.method,
