@@ -108,7 +108,7 @@ export const ZONES: readonly Zone[] = [
 export const TEST_ZONE: Omit<Zone, 'folder'> = {
   world: 'all',
   zones: ['*'],
-  packages: ['vitest', 'fast-check', 'pg', 'yaml', 'tar-stream', '@redocly/*', 'oxc-parser', 'esbuild'],
+  packages: ['vitest', 'fast-check', 'pg', 'yaml', 'tar-stream', 'selfsigned', '@redocly/*', 'oxc-parser', 'esbuild'],
 };
 
 /**

@@ -108,17 +108,21 @@ async function send<Name extends RouteName>(
     });
     sent.on('close', () => clearTimeout(deadline));
     sent.on('error', (error: NodeJS.ErrnoException) => {
-      if (error instanceof AppError) reject(error);
-      else
-        reject(
-          new AppError('server.unreachable', {
-            details: { server, message: error.code ?? error.message },
-            cause: error,
-          }),
-        );
+      reject(error instanceof AppError ? error : unreachable(server, error));
     });
     sent.end(body ?? undefined);
   });
+}
+
+/** A certificate that is not trusted has a cure of its own. */
+const TLS_CODES = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/;
+
+function unreachable(server: string, error: NodeJS.ErrnoException): AppError {
+  const hint = TLS_CODES.test(error.code ?? '')
+    ? { hint: 'name it as its certificate does, and trust its authority: NODE_EXTRA_CA_CERTS=<ca.pem> stella …' }
+    : {};
+  const details = { server, message: error.code ?? error.message };
+  return new AppError('server.unreachable', { details, cause: error, ...hint });
 }
 
 function refuseStranger({ api }: RawAnswer): void {

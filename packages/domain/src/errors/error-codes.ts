@@ -408,7 +408,7 @@ export const ERROR_CODES = {
   'server.insecure_listen': entry(
     'InvalidInput',
     'listening on {address} would send tokens in clear text',
-    'listen on 127.0.0.1 behind a TLS proxy, or pass --insecure-listen',
+    'pass --tls-cert and --tls-key, listen on 127.0.0.1, or pass --insecure-listen',
   ),
   'server.address_in_use': entry(
     'Conflict',

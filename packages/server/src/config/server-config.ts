@@ -19,6 +19,10 @@ export interface ServerConfig {
   readonly role: ServerRole;
   readonly dataDir: string;
   readonly listen: { readonly host: string; readonly port: number };
+  /** Null: clear text. */
+  readonly tls: TlsFiles | null;
+  /** How others reach the server; null: as it listens. */
+  readonly url: string | null;
   /** Null: the embedded PostgreSQL. */
   readonly database: { readonly url: string; readonly ownerUrl: string } | null;
   readonly logLevel: (typeof LOG_LEVELS)[number];
@@ -30,11 +34,20 @@ export interface ServerConfig {
   readonly settings: Settings;
 }
 
+/** PEM files: the certificate with its chain, and its key. */
+export interface TlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
 export interface ServeFlags {
   readonly role?: string | undefined;
   readonly dataDir?: string | undefined;
   readonly listen?: string | undefined;
   readonly insecureListen?: boolean | undefined;
+  readonly tlsCert?: string | undefined;
+  readonly tlsKey?: string | undefined;
+  readonly url?: string | undefined;
 }
 
 /** Facts of the process, passed in. */
@@ -52,6 +65,9 @@ const NAMES = [
   'STELLA_DATA_DIR',
   'STELLA_LISTEN',
   'STELLA_INSECURE_LISTEN',
+  'STELLA_TLS_CERT',
+  'STELLA_TLS_KEY',
+  'STELLA_URL',
   'STELLA_ROLE',
   'STELLA_DATABASE_URL',
   'STELLA_DATABASE_OWNER_URL',
@@ -90,11 +106,14 @@ export function readServerConfig(flags: ServeFlags, { env, uid, home, cwd }: Ser
     throw invalid('STELLA_ROLE', 'a worker of its own needs STELLA_DATABASE_URL');
   }
   const standardDataDir = uid === 0 ? '/var/lib/stella' : join(home, '.local', 'share', 'stella');
+  const tls = parseTls(flags.tlsCert ?? env['STELLA_TLS_CERT'], flags.tlsKey ?? env['STELLA_TLS_KEY'], cwd);
   const isInsecureAllowed = flags.insecureListen === true || env['STELLA_INSECURE_LISTEN'] === 'true';
   return {
     role,
     dataDir: resolve(cwd, flags.dataDir ?? env['STELLA_DATA_DIR'] ?? standardDataDir),
-    listen: parseListen(flags.listen ?? env['STELLA_LISTEN'] ?? LISTEN_STANDARD, isInsecureAllowed),
+    listen: parseListen(flags.listen ?? env['STELLA_LISTEN'] ?? LISTEN_STANDARD, isInsecureAllowed || tls !== null),
+    tls,
+    url: parseUrl(flags.url ?? env['STELLA_URL'] ?? null),
     database: url === undefined ? null : { url, ownerUrl: ownerUrl ?? url },
     logLevel: wordOf('STELLA_LOG_LEVEL', env['STELLA_LOG_LEVEL'] ?? 'info', LOG_LEVELS),
     targetDirectories: directoriesOf('STELLA_TARGET_DIRECTORIES', env['STELLA_TARGET_DIRECTORIES']),
@@ -138,6 +157,20 @@ function parseListen(text: string, isInsecureAllowed: boolean): { host: string; 
     throw new AppError('server.insecure_listen', { details: { address: text } });
   }
   return { host: address, port };
+}
+
+function parseTls(cert: string | undefined, key: string | undefined, cwd: string): TlsFiles | null {
+  if (cert === undefined && key === undefined) return null;
+  if (cert === undefined) throw invalid('STELLA_TLS_CERT', 'a key alone is no use: the certificate is missing');
+  if (key === undefined) throw invalid('STELLA_TLS_KEY', 'a certificate alone is no use: its key is missing');
+  return { certFile: resolve(cwd, cert), keyFile: resolve(cwd, key) };
+}
+
+function parseUrl(text: string | null): string | null {
+  if (text === null) return null;
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url && /^https?:$/.test(url.protocol) && url.pathname === '/') return url.origin;
+  throw invalid('STELLA_URL', `"${text}" is not the address of a server; expected https://host:port`);
 }
 
 function isLoopback(host: string): boolean {

@@ -2,6 +2,7 @@
  * The API on Fastify: limits before anything else, then who calls, then the route. The route table is the policy table:
  * a route without policy, schema or handler keeps the server from starting (safety S15).
  */
+import type { IncomingMessage } from 'node:http';
 import {
   API_HEADER,
   API_VERSION,
@@ -30,25 +31,24 @@ const HEADER_BYTES_MAX = 16_384;
 const HEADERS_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_TIMEOUT_MS = 60_000;
 
+/** In PEM. */
+export interface TlsMaterial {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
 export interface HttpServer {
   /** Answers the URL. Errors: `server.address_in_use`. */
   listen(address: { readonly host: string; readonly port: number }): Promise<string>;
+  /** For new connections. */
+  renewTls(tls: TlsMaterial): void;
   /** Takes no new requests, lets those under way end, ends streams. */
   close(): Promise<void>;
 }
 
-export function makeHttpServer(deps: HttpDeps): HttpServer {
-  const app = Fastify({
-    logger: false,
-    bodyLimit: BODY_BYTES_MAX,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    forceCloseConnections: true,
-    return503OnClosing: false,
-    genReqId: (raw) => requestIdOf(raw.headers[REQUEST_ID_HEADER], () => deps.ids.next('req')),
-    http: { maxHeaderSize: HEADER_BYTES_MAX, headersTimeout: HEADERS_TIMEOUT_MS },
-    routerOptions: { maxParamLength: 300 },
-  });
+/** `tls` null: clear text. */
+export function makeHttpServer(deps: HttpDeps, tls: TlsMaterial | null): HttpServer {
+  const app = makeApp(deps, tls);
   app.server.maxConnections = CONNECTIONS_MAX;
   // Bodies are JSON and nothing else.
   app.removeContentTypeParser('text/plain');
@@ -58,11 +58,36 @@ export function makeHttpServer(deps: HttpDeps): HttpServer {
   for (const name of ROUTE_NAMES) registerRoute(app, deps, { name, closing: closing.signal });
   return {
     listen: (address) => listen(app, address),
+    renewTls(renewed) {
+      if (speaksTls(app.server)) app.server.setSecureContext(renewed);
+    },
     async close() {
       closing.abort();
       await app.close();
     },
   };
+}
+
+function makeApp(deps: HttpDeps, tls: TlsMaterial | null): FastifyInstance {
+  const options = {
+    logger: false,
+    bodyLimit: BODY_BYTES_MAX,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    forceCloseConnections: true,
+    return503OnClosing: false,
+    genReqId: (raw: IncomingMessage) => requestIdOf(raw.headers[REQUEST_ID_HEADER], () => deps.ids.next('req')),
+    routerOptions: { maxParamLength: 300 },
+  };
+  const limits = { maxHeaderSize: HEADER_BYTES_MAX, headersTimeout: HEADERS_TIMEOUT_MS };
+  if (tls === null) return Fastify({ ...options, http: limits });
+  const { cert, key } = tls;
+  return Fastify({ ...options, https: { ...limits, cert, key } });
+}
+
+/** The common type of servers does not tell. */
+function speaksTls(server: object): server is { setSecureContext(tls: TlsMaterial): void } {
+  return 'setSecureContext' in server;
 }
 
 async function listen(app: FastifyInstance, { host, port }: { host: string; port: number }): Promise<string> {

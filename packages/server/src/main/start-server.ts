@@ -13,7 +13,7 @@ import { type DataDirOwner, ownDataDir } from '../data-dir/data-dir-owner.ts';
 import { prepareDataDir } from '../data-dir/prepare-data-dir.ts';
 import { makeEffectRunner, type RunEffect } from '../engine/effects.ts';
 import { makeAskGate } from '../gates/ask-gate.ts';
-import { type HttpServer, makeHttpServer } from '../http/http-server.ts';
+import { makeHttpServer } from '../http/http-server.ts';
 import type { HttpDeps, ProgressReport } from '../http/route-handler.ts';
 import { makeMetrics, type Metrics } from '../metrics/prometheus-metrics.ts';
 import type { CommandStore } from '../ports/command-store.ts';
@@ -44,6 +44,7 @@ import {
   writeRecoveryKey,
 } from './first-admin.ts';
 import { type OpenStore, openStore } from './open-store.ts';
+import { readTlsFiles, watchTlsFiles } from './tls-files.ts';
 import { superviseWorker, type WorkerSupervisor } from './worker-supervisor.ts';
 
 /** What the command line on this machine reads to find the server. */
@@ -204,7 +205,8 @@ interface Listening {
 
 async function startListening(options: StartOptions, parts: Parts, { worker, stops }: Listening): Promise<string> {
   const { config, version, logger } = options;
-  const server: HttpServer = makeHttpServer({
+  const tls = config.tls === null ? null : await readTlsFiles(nodeFileSystem, config.tls);
+  const deps: HttpDeps = {
     ...parts,
     random: nodeRandom,
     clock: nodeClock,
@@ -226,12 +228,19 @@ async function startListening(options: StartOptions, parts: Parts, { worker, sto
     readProgress: () => readProgress(parts, worker),
     renderMetrics: async () => parts.metrics.render(await readFactsOrNull(parts)),
     countRequest: parts.metrics.countRequest,
-  });
-  const url = await server.listen(config.listen);
+  };
+  const server = makeHttpServer(deps, tls);
+  const listening = await server.listen(config.listen);
   stops.push(() => server.close());
+  if (tls !== null && config.tls !== null) {
+    const watch = { fileSystem: nodeFileSystem, clock: nodeClock, logger, files: config.tls, first: tls };
+    const unwatch = watchTlsFiles({ ...watch, renew: (material) => server.renewTls(material) });
+    stops.push(() => Promise.resolve(unwatch()));
+  }
+  const url = config.url ?? listening;
   await announce(config.dataDir, { url, pid: process.pid, version });
   stops.push(() => nodeFileSystem.rm(join(config.dataDir, SERVER_FILE), { force: true }));
-  logger.info({ url }, 'listening');
+  logger.info({ url, listening }, 'listening');
   return url;
 }
 

@@ -113,6 +113,23 @@ describe('the configuration', () => {
     expect(read({}).listen).toEqual({ host: '127.0.0.1', port: 8_484 });
   });
 
+  it('takes an open address with a certificate and its key, and neither of them alone', () => {
+    const listen = { listen: '0.0.0.0:443' };
+    const both = { STELLA_TLS_CERT: 'tls/cert.pem', STELLA_TLS_KEY: '/etc/tls/key.pem' };
+    expect(read(both, listen).tls).toEqual({ certFile: '/tls/cert.pem', keyFile: '/etc/tls/key.pem' });
+    for (const name of ['STELLA_TLS_CERT', 'STELLA_TLS_KEY'] as const) {
+      const error = {
+        code: 'config.invalid',
+        details: expect.objectContaining({ message: expect.any(String) as string }) as object,
+      };
+      expect(() => read({ [name]: 'x.pem' }, listen)).toThrow(expect.objectContaining(error));
+    }
+    expect(read({ STELLA_URL: 'https://stella.example:8484' }).url).toBe('https://stella.example:8484');
+    for (const url of ['stella.example', 'ftp://stella.example', 'https://stella.example/api']) {
+      expect(() => read({ STELLA_URL: url })).toThrow(expect.objectContaining({ code: 'config.invalid' }));
+    }
+  });
+
   it('refuses an unknown variable as config.invalid, with the nearest', () => {
     expect(() => read({ STELLA_LOCK_TIMEOUT: '1s' })).toThrow(
       expect.objectContaining({
