@@ -20,6 +20,7 @@ import type { Claim, EngineStore, OutcomeRecord } from '../ports/engine-store.ts
 import type { Faults } from '../ports/faults.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { EngineMetrics } from '../ports/metrics.ts';
+import type { Watchdog } from '../ports/watchdog.ts';
 import type { RunEffect } from './effects.ts';
 
 /** Pauses after a failed tick: doubling from the first to the last. */
@@ -33,6 +34,7 @@ export interface RunDeps {
   readonly logger: Logger;
   readonly metrics: EngineMetrics;
   readonly faults: Faults;
+  readonly watchdog: Watchdog;
   readonly actor: Actor;
 }
 

@@ -3,7 +3,8 @@
  *
  * Liveness (safety, "Liveness"): the lease lasts 15 s and is renewed every 5 s; by its own monotonic clock the worker
  * stops itself when no renewal succeeded for 10 s, before others may take over. Losing its session, or being declared
- * dead, stops it at once. After a stop the owner may start a new worker, with a new id.
+ * dead, stops it at once. After a stop the owner may start a new worker, with a new id. Each turn of the poll feeds the
+ * watchdog, which ends a process whose loop hangs.
  */
 import type { PromotionId, Settings, WorkerId } from '@stella/domain';
 import type { Clock } from '../ports/clock.ts';
@@ -104,12 +105,16 @@ export async function startWorker(deps: RunDeps, options: WorkerOptions): Promis
 }
 
 async function pollLoop(deps: RunDeps, options: WorkerOptions, state: WorkerState): Promise<void> {
-  const { clock, logger } = deps;
+  const { clock, logger, watchdog } = deps;
   while (!state.halt.signal.aborted) {
     let isBusy = false;
+    // A turn that fails is a turn: a database that is away is no reason to end the process.
+    watchdog.feed();
     try {
       await burySometimes(deps, options.id, state);
+      watchdog.feed();
       isBusy = await pollOnce(deps, options.id, state);
+      watchdog.feed();
       state.turnedAtMs = clock.monotonicMs();
       await pruneSometimes(deps, options.settings, state);
     } catch (error) {

@@ -35,6 +35,7 @@ import { nodeClock } from '../system/node-clock.ts';
 import { nodeFileSystem } from '../system/node-file-system.ts';
 import { nodeProcesses } from '../system/node-processes.ts';
 import { nodeRandom } from '../system/node-random.ts';
+import { startNodeWatchdog } from '../system/node-watchdog.ts';
 import { makeOpenTarget } from '../targets/open-target.ts';
 import {
   ADMIN_TOKEN_FILE,
@@ -72,6 +73,8 @@ export interface StartOptions {
   readonly logger: Logger;
   readonly version: string;
   readonly faults?: Faults;
+  /** Of the worker's loop without a turn, until the process ends itself. */
+  readonly watchdogLimitMs?: number;
   /** In place of real gates and targets, where the engine alone is measured. */
   readonly runEffect?: RunEffect;
 }
@@ -188,8 +191,11 @@ async function startWorking(options: StartOptions, parts: Parts, stops: Stops): 
     logger,
   });
   stops.push(() => sequencer.stop());
+  const engineStore = makeEngineStore(store.database, storeOptions);
+  const watchdog = startNodeWatchdog(options.watchdogLimitMs);
+  stops.push(() => Promise.resolve(watchdog.stop()));
   const worker = await superviseWorker({
-    run: { store: makeEngineStore(store.database, storeOptions), runEffect, clock: nodeClock, logger, metrics, faults },
+    run: { store: engineStore, runEffect, clock: nodeClock, logger, metrics, faults, watchdog },
     ids,
     openSession: () => openLivenessSession(store.address, logger),
     options: { hostname: hostname(), version, settings: config.settings },

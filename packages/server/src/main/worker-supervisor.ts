@@ -41,6 +41,7 @@ export async function superviseWorker(deps: SupervisorDeps): Promise<WorkerSuper
         if (halt.signal.aborted) return;
         logger.warn({ why }, 'the worker stopped and is started again');
       }
+      deps.run.watchdog.feed();
       try {
         current = await startOne(deps);
         delayMs = RESTART_MIN_MS;
@@ -59,6 +60,7 @@ export async function superviseWorker(deps: SupervisorDeps): Promise<WorkerSuper
       halt.abort();
       await current?.worker.drain(patienceMs);
       await ended;
+      deps.run.watchdog.stop();
     },
   };
 }

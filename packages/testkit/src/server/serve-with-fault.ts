@@ -1,14 +1,14 @@
 /**
  * A real server in its own process, which dies by SIGKILL where it is told to. Its only argument is a JSON object,
  * `{"dataDir":"/tmp/x"}`; a line on stdin, `{"point":"engine.after_tick","hit":2}`, says that from now on the second hit
- * of that point ends it. All else comes from the environment.
+ * of that point ends it, or with `"action":"block"` blocks its event loop. All else comes from the environment.
  */
 import { createInterface } from 'node:readline';
 import { makePinoLogger, readServerConfig, startServer } from '@stella/server';
 import type { Fault, ServeOrder } from './server-process.ts';
 
 // Written by `startServerProcess`, which has the same type.
-const { dataDir, role } = JSON.parse(process.argv[2] ?? '{}') as ServeOrder;
+const { dataDir, role, watchdogLimitMs } = JSON.parse(process.argv[2] ?? '{}') as ServeOrder;
 let fault: Fault | null = null;
 let hitCount = 0;
 
@@ -26,13 +26,22 @@ const server = await startServer({
   config,
   logger: makePinoLogger(config.logLevel),
   version: '0.1.0-test',
+  ...(watchdogLimitMs !== undefined && { watchdogLimitMs }),
   faults: {
     hit: (point) => {
       if (point !== fault?.point) return;
       hitCount += 1;
-      if (hitCount === fault.hit) process.kill(process.pid, 'SIGKILL');
+      if (hitCount !== fault.hit) return;
+      if (fault.action === 'block') block();
+      else process.kill(process.pid, 'SIGKILL');
     },
   },
 });
 process.stdout.write('ready\n');
 process.once('SIGTERM', () => void server.stop().then(() => process.exit(0)));
+
+/** Nothing of this process's JavaScript runs any more. */
+function block(): never {
+  // Until somebody ends the process.
+  for (;;) Math.random();
+}

@@ -14,16 +14,19 @@ const CALL_TIMEOUT_MS = 30_000;
 /** Of the log of one process that is kept for a failed test. */
 const LOG_CHARACTERS_MAX = 200_000;
 
-/** Where and when the process dies: at the `hit`-th time that it passes `point`. */
+/** Where and when the process dies or hangs: at the `hit`-th time that it passes `point`. */
 export interface Fault {
   readonly point: string;
   /** 1, 2, 3 … */
   readonly hit: number;
+  /** Standard: kill. A blocked process lives, and does nothing. */
+  readonly action?: 'kill' | 'block';
 }
 
 export interface ServeOrder {
   readonly dataDir: string;
   readonly role?: 'all' | 'api' | 'worker';
+  readonly watchdogLimitMs?: number;
 }
 
 /** Directories of one server, which several processes use one after another. */
