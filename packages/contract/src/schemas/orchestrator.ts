@@ -53,6 +53,8 @@ export const orchestratorSchema = z
     installationEpoch: z.int(),
     promotions: z.record(z.string(), z.int()),
     stalledCount: z.int(),
+    /** No worker can move them. */
+    setAsideCount: z.int(),
     liveLockCount: z.int(),
     /** Longest due and claimed by nobody; null when none is. */
     oldestDueAt: instantSchema.nullable(),

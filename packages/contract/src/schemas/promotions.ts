@@ -109,6 +109,8 @@ export const promotionDetailSchema = promotionSchema
     /** When it stalls or stalled; null unless in progress. */
     stallsAt: instantSchema.nullable(),
     cancelRequestedAt: instantSchema.nullable(),
+    /** No worker could move it; it is looked at again at `nextActionAt`, or when somebody retries it. */
+    setAside: z.object({ at: instantSchema, message: z.string() }).nullable(),
     ending: z.object({ code: z.string(), message: z.string() }).nullable(),
     components: z.array(z.object({ name: z.string(), digest: digestSchema })),
     steps: z.array(stepRunSchema),

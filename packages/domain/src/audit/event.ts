@@ -14,6 +14,7 @@ export const EVENT_TYPES = [
   'promotion.approved',
   'promotion.rejected_by_person',
   'promotion.taken_over',
+  'promotion.set_aside',
   'promotion.base_changed',
   'attempt.ended',
   'gate.opened',

@@ -82,6 +82,7 @@ function newPromotion(input: PromotionPlanInput, { nowMs, ids }: { nowMs: Instan
     cancelRequestedAtMs: null,
     cancelRequestedBy: null,
     retryRequestedAtMs: null,
+    setAside: null,
     endedAtMs: null,
     ending: null,
     version: 0,

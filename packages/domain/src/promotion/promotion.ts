@@ -48,9 +48,17 @@ export interface Promotion {
   readonly workerId: WorkerId | null;
   /** When a worker must look again; null only when terminal. */
   readonly nextActionAtMs: InstantMs | null;
+  /** No worker could move it (safety L8); null otherwise. The store sets it, and clears it by the next good tick. */
+  readonly setAside: SetAside | null;
   /** Head of the promotion's own audit chain. */
   readonly chainHead: Digest | null;
   readonly chainLength: number;
+}
+
+export interface SetAside {
+  readonly atMs: InstantMs;
+  /** What went wrong, the same each time. */
+  readonly message: string;
 }
 
 export interface Ending {

@@ -3,20 +3,22 @@
  * back. One tick at a time; what comes in meanwhile is taken along by the next.
  *
  * Relies on the store for the claim: a tick that answers `claim_lost` ends the run at once and aborts its effects
- * (safety S3). An error of the database keeps the outcomes and tries again with the same ones (safety S17).
+ * (safety S3). An error of the database keeps the outcomes and tries again with the same ones (safety S17); the same error
+ * time after time sets the promotion aside (safety L8).
  */
 import {
   type Actor,
   type Attempt,
   decide,
   type Decision,
+  isAppError,
   isTerminal,
   type PromotionId,
   type PromotionSnapshot,
 } from '@stella/domain';
 import type { Clock } from '../ports/clock.ts';
 import { pause } from '../ports/clock.ts';
-import type { Claim, EngineStore, OutcomeRecord } from '../ports/engine-store.ts';
+import type { Claim, ClaimFailure, EngineStore, OutcomeRecord } from '../ports/engine-store.ts';
 import type { Faults } from '../ports/faults.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { EngineMetrics } from '../ports/metrics.ts';
@@ -26,6 +28,8 @@ import type { RunEffect } from './effects.ts';
 /** Pauses after a failed tick: doubling from the first to the last. */
 const TICK_RETRY_MIN_MS = 100;
 const TICK_RETRY_MAX_MS = 5_000;
+/** The same error in so many attempts sets the promotion aside (safety L8). */
+const POISON_ATTEMPTS = 5;
 
 export interface RunDeps {
   readonly store: EngineStore;
@@ -96,18 +100,45 @@ async function advance(deps: RunDeps, state: RunState): Promise<void> {
   if (state.isTicking || state.isOver) return;
   state.isTicking = true;
   let retryMs = TICK_RETRY_MIN_MS;
+  let failure: ClaimFailure | null = diedBefore(state.claim);
   while (state.isPoked && !state.isOver) {
     try {
+      if (failure !== null && failure.count >= POISON_ATTEMPTS) {
+        await setAside(deps, state, failure);
+        break;
+      }
       await tickOnce(deps, state);
+      failure = null;
       retryMs = TICK_RETRY_MIN_MS;
     } catch (error) {
       deps.logger.error({ error, promotionId: state.claim.promotionId }, 'a tick failed');
+      failure = onceMore(failure, error);
       state.isPoked = true;
       await pause(deps.clock, retryMs, state.stop.signal);
       retryMs = Math.min(retryMs * 2, TICK_RETRY_MAX_MS);
     }
   }
   state.isTicking = false;
+}
+
+/** Its workers died before they wrote anything: it may be what ends them. */
+function diedBefore({ failureCount }: Claim): ClaimFailure | null {
+  if (failureCount < POISON_ATTEMPTS) return null;
+  return { message: `${failureCount} workers ended before they could write anything`, count: failureCount };
+}
+
+/** Counts the same error; a database that is away is the database's, not the promotion's. */
+function onceMore(before: ClaimFailure | null, error: unknown): ClaimFailure | null {
+  if (isAppError(error) && error.code === 'database.unavailable') return before;
+  const message = error instanceof Error ? error.message : String(error);
+  return { message, count: before?.message === message ? before.count + 1 : 1 };
+}
+
+async function setAside(deps: RunDeps, state: RunState, failure: ClaimFailure): Promise<void> {
+  const { promotionId } = state.claim;
+  await deps.store.setAside(state.claim, failure, deps.actor);
+  deps.logger.error({ promotionId, ...failure }, 'a promotion was set aside');
+  endRun(state);
 }
 
 async function tickOnce(deps: RunDeps, state: RunState): Promise<void> {
@@ -127,7 +158,7 @@ async function tickOnce(deps: RunDeps, state: RunState): Promise<void> {
     endRun(state);
     return;
   }
-  state.claim = { ...state.claim, isTakeover: false };
+  state.claim = { ...state.claim, isTakeover: false, failureCount: 0 };
   report(deps, result.snapshot, result.decision);
   if (result.decision.promotion.workerId === null) {
     endRun(state);

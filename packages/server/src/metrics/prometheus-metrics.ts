@@ -64,6 +64,7 @@ function makeFactGauges(registry: Registry): { set(facts: OrchestratorFacts | nu
     registers,
   });
   const stalled = new Gauge({ name: 'stella_promotions_stalled', help: 'In progress without progress.', registers });
+  const setAside = new Gauge({ name: 'stella_promotions_set_aside', help: 'No worker can move them.', registers });
   const locks = new Gauge({ name: 'stella_locks', help: 'Live exclusive locks.', registers });
   const unsequenced = new Gauge({
     name: 'stella_events_unsequenced',
@@ -84,6 +85,7 @@ function makeFactGauges(registry: Registry): { set(facts: OrchestratorFacts | nu
         promotions.set({ status }, count);
       }
       stalled.set(facts.stalledCount);
+      setAside.set(facts.setAsideCount);
       locks.set(facts.liveLockCount);
       unsequenced.set(facts.unsequencedEventCount);
       overdue.set(facts.oldestDueAtMs === null ? 0 : Math.max(0, facts.databaseNowMs - facts.oldestDueAtMs) / 1_000);

@@ -3,6 +3,7 @@
  * PostgreSQL (`store/`). Instants come from the database's clock.
  */
 import type {
+  Actor,
   AttemptResult,
   DecideContext,
   Decision,
@@ -18,6 +19,16 @@ export interface Claim {
   readonly claimEpoch: number;
   /** The previous claim was not given back. */
   readonly isTakeover: boolean;
+  /** Claims in a row, this one included, whose worker died before it wrote anything; 0 for a healthy promotion. */
+  readonly failureCount: number;
+}
+
+/** Why a worker gives a promotion up for now. */
+export interface ClaimFailure {
+  /** The same each time; shown to people. */
+  readonly message: string;
+  /** Attempts that ended so. */
+  readonly count: number;
 }
 
 export interface DueWork {
@@ -78,6 +89,11 @@ export interface EngineStore {
    * calling again with the same outcomes: what was written is seen and not written twice (safety S17).
    */
   tick(claim: Claim, outcomes: readonly OutcomeRecord[], decide: DecideCallback): Promise<TickResult>;
+  /**
+   * Sets a promotion aside that no worker can move (safety L8): gives its claim back, with an event; it is looked at again
+   * later, as a takeover, or as soon as a person asks. False: the claim was lost.
+   */
+  setAside(claim: Claim, failure: ClaimFailure, actor: Actor): Promise<boolean>;
   /** Removes what retention allows: attempt output, idempotency keys. At most `limit` rows of each per call. */
   prune(settings: Settings, limit: number): Promise<void>;
 }

@@ -134,6 +134,7 @@ export interface OrchestratorFacts {
   readonly schemaVersion: number;
   readonly promotionsByStatus: Readonly<Partial<Record<PromotionStatus, number>>>;
   readonly stalledCount: number;
+  readonly setAsideCount: number;
   /** Live promotions that have been due and unclaimed for longest; null when none is. */
   readonly oldestDueAtMs: number | null;
   readonly liveLockCount: number;

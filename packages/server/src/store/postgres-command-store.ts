@@ -79,7 +79,7 @@ function promotionMethods(session: Session, { cache, settings }: StoreOptions): 
       const { guard } = await readGuard(session, environment, id);
       return { snapshot: await readPromotion(session, { cache, settings }, id), guard };
     },
-    writeDecision: (decision) => writeDecision(session, decision),
+    writeDecision: (decision) => writeDecision(session, decision, 'person'),
     findLockHolder: (id) => findLockHolderRow(session, id),
     async insertPromotion(decision) {
       const { releaseId, environment } = decision.promotion;

@@ -6,6 +6,7 @@ import { autocommit, type Database, pipelined, query, type Session, transact } f
 import { lockEnvironment, readGuard } from './guard.ts';
 import { pruneEvents, pruneIdempotencyKeys } from './retention.ts';
 import type { ImmutableRows } from './immutable-rows.ts';
+import { setAsideRow } from './set-aside.ts';
 import { lockPromotionRow, readSnapshot, readTimedSnapshot } from './snapshot.ts';
 import { buryWorkers, insertWorker, renewWorker, retireWorkerRow, takeDueRows } from './worker-rows.ts';
 import { writeDecision } from './write-decision.ts';
@@ -24,6 +25,7 @@ export function makeEngineStore(database: Database, options: StoreOptions): Engi
     buryDeadWorkers: (id) => autocommit(database, (session) => buryWorkers(session, id)),
     takeDueWork: (id, limit) => autocommit(database, (session) => takeDueRows(session, id, limit)),
     tick: (claim, outcomes, decide) => tick(database, options, { claim, outcomes, decide }),
+    setAside: (claim, failure, actor) => transact(database, (session) => setAsideRow(session, claim, failure, actor)),
     prune: (settings, limit) => prune(database, settings, limit),
   };
 }
@@ -70,7 +72,7 @@ async function tickInside(
   const final = decided.needsGuard
     ? await decideGuarded(session, { cache, settings }, { snapshot, context, ended, decide })
     : { snapshot, decision: decided };
-  await writeDecision(session, final.decision);
+  await writeDecision(session, final.decision, 'worker');
   return { kind: 'written', ...final };
 }
 

@@ -154,6 +154,7 @@ const FACTS: Statement = {
       (select coalesce(max(version), 0) from schema_migrations) as schema_version,
       (select count(*) from promotions where ended_at is null and status = 'in_progress'
         and greatest(last_progress_at, in_progress_since_at) < now() - $1 * interval '1 millisecond') as stalled,
+      (select count(*) from promotions where ended_at is null and set_aside_at is not null) as set_aside,
       (select min(next_action_at) from promotions where ended_at is null and worker_id is null
         and next_action_at < now()) as oldest_due,
       (select count(*) from locks where released_at is null and mode = 'exclusive') as live_locks`,
@@ -171,6 +172,7 @@ async function readFacts(session: Session, stuckAfterMs: number): Promise<Orches
     schemaVersion: Number(row?.['schema_version']),
     promotionsByStatus: counts,
     stalledCount: Number(row?.['stalled']),
+    setAsideCount: Number(row?.['set_aside']),
     oldestDueAtMs: numberOrNull(row?.['oldest_due']),
     liveLockCount: Number(row?.['live_locks']),
     unsequencedEventCount: chain.unsequencedCount,

@@ -176,10 +176,11 @@ type RawPromotion = Raw<
     readonly version: number;
     readonly claim_epoch: number;
     readonly worker_id: Promotion['workerId'];
+    readonly set_aside_message: string | null;
     readonly chain_head: Promotion['chainHead'];
     readonly chain_length: number;
   },
-  'deploy_deadline_at' | 'cancel_requested_at' | 'retry_requested_at' | 'ended_at' | 'next_action_at'
+  'deploy_deadline_at' | 'cancel_requested_at' | 'retry_requested_at' | 'ended_at' | 'next_action_at' | 'set_aside_at'
 >;
 
 type RawStep = Raw<Pick<StepRun, 'step' | 'state' | 'message'>, 'started_at' | 'ended_at'>;
@@ -285,6 +286,7 @@ function toPromotion(row: RawPromotion, definition: EnvironmentDefinition): Prom
     claimEpoch: row.claim_epoch,
     workerId: row.worker_id,
     nextActionAtMs: toMsOrNull(row.next_action_at),
+    setAside: row.set_aside_at === null ? null : { atMs: toMs(row.set_aside_at), message: row.set_aside_message ?? '' },
     chainHead: row.chain_head,
     chainLength: row.chain_length,
   };

@@ -42,8 +42,9 @@ const BURY: Statement = {
 };
 
 /**
- * Free ones are claimed, oldest due first; a promotion of a worker that did not give it back is a takeover. Beside them
- * what is this worker's already, and due.
+ * Free ones are claimed, oldest due first; a promotion of a worker that did not give it back is a takeover. One whose
+ * workers died so often that it may be the cause is a suspect: claimed one at a time, so that it takes no other down with
+ * it again (safety L8). Beside them what is this worker's already, and due.
  */
 const TAKE_DUE: Statement = {
   name: 'due_take',
@@ -51,18 +52,30 @@ const TAKE_DUE: Statement = {
       select p.id, p.worker_id from promotions p
       where p.ended_at is null and p.next_action_at <= now()
         and (p.worker_id is null or p.worker_id in (select id from workers where state <> 'live'))
+        and p.claim_failures < $3
       order by p.next_action_at limit $2 for update skip locked
+    ), suspect as (
+      select p.id, p.worker_id from promotions p
+      where p.ended_at is null and p.next_action_at <= now() and p.claim_failures >= $3
+        and (p.worker_id is null or p.worker_id in (select id from workers where state <> 'live'))
+        and not exists (select from promotions o where o.worker_id = $1 and o.claim_failures >= $3)
+      order by p.next_action_at limit least($2, 1) for update skip locked
     ), claimed as (
       update promotions p set worker_id = $1, claim_epoch = p.claim_epoch + 1, version = p.version + 1,
-        next_action_at = now() + interval '1 minute'
-      from due where p.id = due.id
-      returning p.id, p.claim_epoch, due.worker_id is not null as is_takeover
+        next_action_at = now() + interval '1 minute',
+        claim_failures = p.claim_failures + case when free.worker_id is null then 0 else 1 end
+      from (select * from due union all select * from suspect) free where p.id = free.id
+      returning p.id, p.claim_epoch, p.claim_failures,
+        free.worker_id is not null or p.set_aside_at is not null as is_takeover
     ), owned as (
       select id from promotions where worker_id = $1 and next_action_at <= now() order by next_action_at limit 1000
     )
-    select id, claim_epoch, is_takeover from claimed
-    union all select id, null, null from owned`,
+    select id, claim_epoch, claim_failures, is_takeover from claimed
+    union all select id, null, null, null from owned`,
 };
+
+/** From so many failed claims on a promotion is a suspect; an innocent one is cleared by its next tick. */
+const SUSPECT_FAILURES = 2;
 
 /** What has no operation under way goes back; the rest is left for a takeover, which looks its outcome up. */
 const GIVE_BACK: Statement = {
@@ -120,13 +133,21 @@ export async function buryWorkers(session: Session, id: WorkerId): Promise<reado
 }
 
 export async function takeDueRows(session: Session, id: WorkerId, limit: number): Promise<DueWork> {
-  const rows = await session.rows(TAKE_DUE, [id, limit]);
+  const rows = await session.rows(TAKE_DUE, [id, limit, SUSPECT_FAILURES]);
   const claimed: Claim[] = [];
   const owned: PromotionId[] = [];
   for (const row of rows) {
     const promotionId = row['id'] as PromotionId;
-    if (row['claim_epoch'] === null) owned.push(promotionId);
-    else claimed.push({ promotionId, claimEpoch: Number(row['claim_epoch']), isTakeover: row['is_takeover'] === true });
+    if (row['claim_epoch'] === null) {
+      owned.push(promotionId);
+      continue;
+    }
+    claimed.push({
+      promotionId,
+      claimEpoch: Number(row['claim_epoch']),
+      isTakeover: row['is_takeover'] === true,
+      failureCount: Number(row['claim_failures']),
+    });
   }
   return { claimed, owned };
 }

@@ -50,6 +50,12 @@ const UPDATE: Statement = {
     where id = $1 and version = $2 returning id`,
 };
 
+/** By a worker's tick: it moved, whatever there was before. */
+const UPDATE_BY_WORKER: Statement = {
+  name: 'promotion_tick',
+  text: UPDATE.text.replace(' set ', ' set claim_failures = 0, set_aside_at = null, set_aside_message = null, '),
+};
+
 const WRITE_STEPS: Statement = {
   name: 'steps_write',
   text: `insert into promotion_steps (promotion_id, step, state, started_at, ended_at, message)
@@ -145,10 +151,11 @@ export function isLiveExists(error: unknown): boolean {
   return sqlState(error) === '23505' && (error as { constraint?: string }).constraint === 'promotions_live';
 }
 
-/** Changes of a promotion that the caller has locked at the version before. */
-export async function writeDecision(session: Session, decision: Decision): Promise<void> {
+/** Changes of a promotion that the caller has locked at the version before; a person's command, or a worker's tick. */
+export async function writeDecision(session: Session, decision: Decision, by: 'person' | 'worker'): Promise<void> {
   const { promotion } = decision;
-  const update = { statement: UPDATE, values: [promotion.id, promotion.version - 1, ...valuesOf(promotion, CHANGING)] };
+  const statement = by === 'worker' ? UPDATE_BY_WORKER : UPDATE;
+  const update = { statement, values: [promotion.id, promotion.version - 1, ...valuesOf(promotion, CHANGING)] };
   const count = await session.count(...combine(update, partsOf(decision)));
   if (count !== 1) throw new AppError('promotion.version', { details: { promotionId: promotion.id } });
 }

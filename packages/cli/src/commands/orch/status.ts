@@ -18,6 +18,12 @@ export const orchStatus: CommandSpec = {
   },
 };
 
+/** What somebody should look at. */
+function troublesOf({ stalledCount, setAsideCount }: Orchestrator): string {
+  const stalled = stalledCount > 0 ? `, ${stalledCount} STALLED` : '';
+  return setAsideCount > 0 ? `${stalled}, ${setAsideCount} SET ASIDE` : stalled;
+}
+
 function describe(orchestrator: Orchestrator, server: string): string {
   const { version, now, database, promotions, workers, chain } = orchestrator;
   const nowMs = Date.parse(now);
@@ -30,7 +36,7 @@ function describe(orchestrator: Orchestrator, server: string): string {
   return [
     `Server      ${server}, version ${version}`,
     `Database    PostgreSQL ${database.version}${database.isEmbedded ? ', embedded' : ''}, schema ${database.schemaVersion}`,
-    `Promotions  ${counts.join(', ') || 'none live'}${orchestrator.stalledCount > 0 ? `, ${orchestrator.stalledCount} STALLED` : ''}`,
+    `Promotions  ${counts.join(', ') || 'none live'}${troublesOf(orchestrator)}`,
     `Queue       ${due}`,
     `Locks       ${orchestrator.liveLockCount} live`,
     `Audit       ${chain.lastSeq} events chained, ${chain.unsequencedCount} not yet`,

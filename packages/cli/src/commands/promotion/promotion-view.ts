@@ -21,6 +21,7 @@ export function describePromotion(promotion: Promotion): string {
     line('', `${release.name} → ${environment}${promotion.base ? `, over ${promotion.base.name}` : ''}`),
     line('Status', `${promotion.status}${stallOf(promotion, nowMs)}`),
     line('Step', stepOf(promotion)),
+    ...setAsideOf(promotion, nowMs),
     ...waitsOf(promotion, nowMs),
     ...(ending ? [line('Ended', `${ending.code}: ${ending.message}`)] : []),
     ...promotion.components.map(({ name, digest }) => line('Artifact', `${name} ${digest}`)),
@@ -49,6 +50,15 @@ function stepOf({ step, steps, gates, endedAt }: Promotion): string {
   const share = step === 'evaluate_gates' && current.length > 0 ? `  ${passed} of ${current.length} gates passed` : '';
   const state = endedAt !== null || run?.state !== 'running' ? ` ${run?.state ?? ''}` : '';
   return `${step}${state}${share}`;
+}
+
+function setAsideOf({ setAside, nextActionAt }: Promotion, nowMs: number): string[] {
+  if (setAside === null) return [];
+  const again = nextActionAt === null ? '' : `, looked at again ${relativeTo(nowMs, nextActionAt)}`;
+  return [
+    line('Set aside', `${relativeTo(nowMs, setAside.at)}${again}: no worker could move it`),
+    line('', setAside.message),
+  ];
 }
 
 /** The newest run of each gate. */

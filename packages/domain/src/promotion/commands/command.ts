@@ -40,13 +40,14 @@ export function openApprovals({ promotion, gateRuns }: Pick<PromotionSnapshot, '
   return gateRuns.filter((run) => run.kind === 'approval' && run.state === 'waiting');
 }
 
-/** A live promotion has a failed part that a retry can give a new attempt. */
+/** A live promotion has a failed part that a retry can give a new attempt, or was set aside. */
 export function canRetryNow({
   promotion,
   gateRuns,
   steps,
 }: Pick<PromotionSnapshot, 'promotion' | 'gateRuns' | 'steps'>): boolean {
   if (isTerminal(promotion.status)) return false;
+  if (promotion.setAside !== null) return true;
   if (promotion.step === 'precheck') return steps.some((run) => run.step === 'precheck' && run.state === 'waiting');
   if (promotion.step !== 'evaluate_gates') return false;
   return gateRuns.some((run) => !isSettled(run) && (isHeld(run) || (run.kind === 'http' && run.state === 'waiting')));

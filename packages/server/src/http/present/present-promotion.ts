@@ -56,6 +56,10 @@ export function presentPromotion(snapshot: PromotionSnapshot, nowMs: number): De
     isStalled: stallsAtMs !== null && stallsAtMs <= nowMs,
     stallsAt: presentInstant(stallsAtMs),
     cancelRequestedAt: presentInstant(promotion.cancelRequestedAtMs),
+    setAside: promotion.setAside && {
+      at: toRfc3339(promotion.setAside.atMs),
+      message: promotion.setAside.message,
+    },
     ending: promotion.ending,
     components: release.components.map(({ name, digest }) => ({ name, digest })),
     steps: presentSteps(snapshot),

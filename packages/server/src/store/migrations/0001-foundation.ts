@@ -175,6 +175,11 @@ create table promotions (
   claim_epoch bigint not null,
   worker_id text references workers (id),
   next_action_at timestamptz,
+  -- Claims in a row whose worker died before it wrote anything.
+  claim_failures smallint not null default 0,
+  -- No worker could move it (safety L8); looked at again when it is due, or when somebody asks.
+  set_aside_at timestamptz,
+  set_aside_message text,
   chain_head text,
   chain_length bigint not null,
   -- An ended promotion has no next action; a live one always has (safety L1).
@@ -182,12 +187,16 @@ create table promotions (
   -- Both ways: nothing is done for an ended one.
   check ((ended_at is null) = (next_action_at is not null)),
   -- An ended promotion is nobody's, and waits for nothing.
-  check (ended_at is null or (worker_id is null and ticket is null))
+  check (ended_at is null or (worker_id is null and ticket is null)),
+  -- Both or neither.
+  check ((set_aside_at is null) = (set_aside_message is null))
 ) with (fillfactor = 70);
 -- One live promotion per release and environment.
 create unique index promotions_live on promotions (release_id, environment) where ended_at is null;
 -- Workers look for what is due.
 create index promotions_due on promotions (next_action_at) where ended_at is null;
+-- What no worker could move.
+create index promotions_set_aside on promotions (id) where set_aside_at is not null and ended_at is null;
 -- What a worker holds.
 create index promotions_worker on promotions (worker_id) where worker_id is not null;
 -- Who waits for an environment, and whom to wake.
