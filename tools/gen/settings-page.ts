@@ -7,6 +7,8 @@ export function renderSettingsPage(): string {
     '# Settings',
     generatedNote('packages/domain/src/settings/settings.ts'),
     'Durations are written with units, such as `90s`, `5m`, `1h30m` or `2d`; counts and bytes are whole numbers.',
+    'Changed while the server runs, and read by everything at once: `stella orch config set locks.timeout 45s`. Without,',
+    'what the server was started with counts (`STELLA_LOCKS_TIMEOUT=45s`), else the default.',
     table(['Setting', 'Unit', 'Default', 'From', 'To', 'Purpose'], SETTING_KEYS.map(settingRow)),
   ].join('\n\n')}\n`;
 }

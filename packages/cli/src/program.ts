@@ -19,6 +19,7 @@ const NOUN_SUMMARIES: Readonly<Record<string, string>> = {
   help: 'Help and reference',
   orch: 'The orchestrator itself',
   'orch artifacts': 'What really runs',
+  'orch config': 'Settings, changed while it runs',
   'orch locks': 'Locks of promotions',
   promotion: 'Promotions of releases into environments',
   release: 'Immutable releases',

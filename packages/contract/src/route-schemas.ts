@@ -46,6 +46,7 @@ import {
   traceQuerySchema,
 } from './schemas/promotions.ts';
 import { createReleaseSchema, releasePageSchema, releaseSchema } from './schemas/releases.ts';
+import { changeSettingSchema, settingChangePageSchema, settingListSchema, settingSchema } from './schemas/settings.ts';
 import { pageQuerySchema } from './schemas/values.ts';
 
 const none = z.strictObject({});
@@ -81,6 +82,10 @@ export const ROUTE_SCHEMAS = {
   streamEvents: { query: streamQuerySchema, body: null, answer: eventSchema },
   listLocks: { query: lockQuerySchema, body: null, answer: lockListSchema },
   releaseLock: { query: none, body: releaseLockSchema, answer: releaseLockAnswerSchema },
+  listSettings: { query: none, body: null, answer: settingListSchema },
+  getSetting: { query: none, body: null, answer: settingSchema },
+  changeSetting: { query: none, body: changeSettingSchema, answer: settingSchema },
+  listSettingChanges: { query: pageQuerySchema, body: null, answer: settingChangePageSchema },
   createPerson: { query: none, body: createPersonSchema, answer: personCreatedSchema },
   mintToken: { query: none, body: mintTokenSchema, answer: tokenMintedSchema },
   listTokens: { query: pageQuerySchema, body: null, answer: tokenPageSchema },

@@ -13,6 +13,7 @@ export const TAGS = {
   release: 'Immutable sets of artifacts',
   environment: 'Where releases are promoted into, and what really runs there',
   lock: 'What promotions hold, and how it is taken from them',
+  setting: 'Numbers that an operator may change while the server runs',
   identity: 'Persons, automation, tokens',
   orchestrator: 'The server itself, and the audit chain',
 } as const;
@@ -196,6 +197,34 @@ export const ROUTES = {
     policy: 'lock.release',
     summary: 'Takes a lock from its promotion and seals the targets',
     tag: 'lock',
+  }),
+  listSettings: route({
+    method: 'GET',
+    path: '/api/v1/settings',
+    policy: 'setting.read',
+    summary: 'Every setting with its value, range and where it comes from',
+    tag: 'setting',
+  }),
+  getSetting: route({
+    method: 'GET',
+    path: '/api/v1/settings/{setting}',
+    policy: 'setting.read',
+    summary: 'One setting',
+    tag: 'setting',
+  }),
+  changeSetting: route({
+    method: 'POST',
+    path: '/api/v1/settings/{setting}',
+    policy: 'setting.write',
+    summary: 'Sets a setting, or unsets it; effective at once',
+    tag: 'setting',
+  }),
+  listSettingChanges: route({
+    method: 'GET',
+    path: '/api/v1/settings/{setting}/changes',
+    policy: 'setting.read',
+    summary: 'Who changed a setting, newest first',
+    tag: 'setting',
   }),
   createPerson: route({
     method: 'POST',

@@ -12,6 +12,11 @@ import { environmentList } from './environment/list.ts';
 import { environmentShow } from './environment/show.ts';
 import { helpExitCodes } from './help/exit-codes.ts';
 import { orchArtifactsList } from './orch/artifacts-list.ts';
+import { orchConfigGet } from './orch/config-get.ts';
+import { orchConfigHistory } from './orch/config-history.ts';
+import { orchConfigList } from './orch/config-list.ts';
+import { orchConfigSet } from './orch/config-set.ts';
+import { orchConfigUnset } from './orch/config-unset.ts';
 import { orchLocksList } from './orch/locks-list.ts';
 import { orchLocksRelease } from './orch/locks-release.ts';
 import { orchServe } from './orch/serve.ts';
@@ -50,6 +55,11 @@ export const COMMANDS: readonly CommandSpec[] = [
   orchLocksList,
   orchLocksRelease,
   orchArtifactsList,
+  orchConfigList,
+  orchConfigGet,
+  orchConfigSet,
+  orchConfigUnset,
+  orchConfigHistory,
   authLogin,
   authWhoami,
   authPersonCreate,

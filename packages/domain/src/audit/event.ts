@@ -28,6 +28,7 @@ export const EVENT_TYPES = [
   'environment.released',
   'environment.state_changed',
   'release.created',
+  'setting.changed',
   'person.created',
   'person.logged_in',
   'token.minted',

@@ -117,6 +117,12 @@ export const ERROR_CODES = {
     'no person "{name}"',
     'enrol the person: stella auth person create <subject> --role <role>@<env>',
   ),
+  'setting.invalid': entry(
+    'InvalidInput',
+    'the setting {name} is invalid: {message}',
+    'see its range: stella orch config get {name}',
+  ),
+  'setting.not_found': entry('NotFound', 'no setting "{name}"', 'list them: stella orch config list'),
   'token.not_found': entry('NotFound', 'no token "{name}"', 'list them: stella auth token list'),
   // Conflicts
   'release.name_taken': entry(

@@ -27,6 +27,8 @@ const PAPER: Readonly<Record<Action, string>> = {
   'promotion.prioritize': 'operator',
   'lock.read': 'viewer releaser approver operator',
   'lock.release': 'operator',
+  'setting.read': 'viewer releaser approver operator',
+  'setting.write': 'operator',
   'orchestrator.read': 'viewer releaser approver operator',
   'person.create': '',
   'person.read': '',

@@ -36,6 +36,8 @@ const ROLES_BY_ACTION = {
   'promotion.prioritize': ['operator'],
   'lock.read': ['viewer', 'releaser', 'approver', 'operator'],
   'lock.release': ['operator'],
+  'setting.read': ['viewer', 'releaser', 'approver', 'operator'],
+  'setting.write': ['operator'],
   'orchestrator.read': ['viewer', 'releaser', 'approver', 'operator'],
   'person.create': [],
   'person.read': [],

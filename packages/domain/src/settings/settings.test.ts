@@ -10,7 +10,7 @@ describe('SETTINGS', () => {
     const show = (value: number): string => (entry.unit === 'duration' ? formatDuration(value) : String(value));
     for (const value of [entry.min, entry.standard, entry.max]) expect(parseSetting(key, show(value))).toBe(value);
     for (const value of [entry.min - 1, entry.max + 1]) {
-      expect(() => parseSetting(key, show(value))).toThrow(expect.objectContaining({ code: 'config.invalid' }));
+      expect(() => parseSetting(key, show(value))).toThrow(expect.objectContaining({ code: 'setting.invalid' }));
     }
   });
 });
@@ -20,7 +20,7 @@ describe('parseSetting', () => {
     'refuses %j as a count',
     (text) => {
       expect(() => parseSetting('limits.promotionEvents', text)).toThrow(
-        expect.objectContaining({ code: 'config.invalid' }),
+        expect.objectContaining({ code: 'setting.invalid' }),
       );
     },
   );

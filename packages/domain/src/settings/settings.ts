@@ -4,6 +4,7 @@
  */
 import { AppError } from '../errors/app-error.ts';
 import { formatDuration, parseDuration } from '../values/duration.ts';
+import { nearestOf } from '../values/nearest.ts';
 
 export type SettingUnit = 'duration' | 'count' | 'bytes';
 
@@ -102,12 +103,26 @@ export const STANDARD_SETTINGS: Settings = Object.fromEntries(
   SETTING_KEYS.map((key) => [key, SETTINGS[key].standard]),
 ) as Settings;
 
-/** Text → value of that setting. Throws `config.invalid` with the allowed range. */
+/** Milliseconds, a count or bytes as it is written: `30s`, `5000`. */
+export function formatSetting(key: SettingKey, value: number): string {
+  return SETTINGS[key].unit === 'duration' ? formatDuration(value) : String(value);
+}
+
+/** Text → key. Throws `setting.not_found`, naming the nearest. */
+export function settingKeyOf(text: string): SettingKey {
+  const key = SETTING_KEYS.find((one) => one === text);
+  if (key !== undefined) return key;
+  const nearest = nearestOf(text, SETTING_KEYS);
+  const hint = nearest === null ? {} : { hint: `did you mean "${nearest}"?` };
+  throw new AppError('setting.not_found', { details: { name: text, nearest }, ...hint });
+}
+
+/** Text → value of that setting. Throws `setting.invalid` with the allowed range. */
 export function parseSetting(key: SettingKey, text: string): number {
   const entry: SettingEntry = SETTINGS[key];
-  const show = (value: number): string => (entry.unit === 'duration' ? formatDuration(value) : String(value));
+  const show = (value: number): string => formatSetting(key, value);
   const refuse = (message: string, cause?: unknown): AppError =>
-    new AppError('config.invalid', { details: { name: key, message }, cause });
+    new AppError('setting.invalid', { details: { name: key, message }, cause });
   let value: number;
   try {
     value = entry.unit === 'duration' ? parseDuration(text) : parseCount(text);

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { isAbsolute, join, resolve } from 'node:path';
 import {
   AppError,
+  isAppError,
   nearestOf,
   parseSetting,
   SETTING_KEYS,
@@ -126,7 +127,13 @@ export function readServerConfig(flags: ServeFlags, { env, uid, home, cwd }: Ser
 function readSettings(env: ServeProcess['env']): Settings {
   const given = SETTING_KEYS.flatMap((key): [SettingKey, number][] => {
     const text = env[variableOf(key)];
-    return text === undefined ? [] : [[key, parseSetting(key, text)]];
+    if (text === undefined) return [];
+    try {
+      return [[key, parseSetting(key, text)]];
+    } catch (error) {
+      if (!isAppError(error)) throw error;
+      throw invalid(variableOf(key), String(error.details['message']));
+    }
   });
   return { ...STANDARD_SETTINGS, ...Object.fromEntries(given) };
 }

@@ -6,7 +6,7 @@
  * dead, stops it at once. After a stop the owner may start a new worker, with a new id. Each turn of the poll feeds the
  * watchdog, which ends a process whose loop hangs.
  */
-import type { PromotionId, Settings, WorkerId } from '@stella/domain';
+import type { PromotionId, WorkerId } from '@stella/domain';
 import type { Clock } from '../ports/clock.ts';
 import { pause } from '../ports/clock.ts';
 import type { WorkerSession } from '../ports/engine-store.ts';
@@ -29,7 +29,6 @@ export interface WorkerOptions {
   readonly id: WorkerId;
   readonly hostname: string;
   readonly version: string;
-  readonly settings: Settings;
   /** The session by which others see that this process lives; `lost` settles when it is gone. */
   readonly session: WorkerSession & { readonly lost: Promise<void> };
 }
@@ -116,7 +115,7 @@ async function pollLoop(deps: RunDeps, options: WorkerOptions, state: WorkerStat
       isBusy = await pollOnce(deps, options.id, state);
       watchdog.feed();
       state.turnedAtMs = clock.monotonicMs();
-      await pruneSometimes(deps, options.settings, state);
+      await pruneSometimes(deps, state);
     } catch (error) {
       logger.warn({ error }, 'a poll failed');
     }
@@ -184,10 +183,10 @@ async function selfStopLoop(clock: Clock, state: WorkerState): Promise<void> {
   }
 }
 
-async function pruneSometimes({ store, clock }: RunDeps, settings: Settings, state: WorkerState): Promise<void> {
+async function pruneSometimes({ store, clock }: RunDeps, state: WorkerState): Promise<void> {
   if (clock.monotonicMs() - state.prunedAtMs < PRUNE_EVERY_MS) return;
   state.prunedAtMs = clock.monotonicMs();
-  await store.prune(settings, PRUNE_ROWS_MAX);
+  await store.prune(PRUNE_ROWS_MAX);
 }
 
 async function drain(

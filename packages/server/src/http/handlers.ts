@@ -4,6 +4,7 @@ import type { RouteHandler } from './route-handler.ts';
 import { applyDefinitions } from './routes/apply-definitions.ts';
 import { approvePromotion } from './routes/approve-promotion.ts';
 import { cancelPromotion } from './routes/cancel-promotion.ts';
+import { changeSetting } from './routes/change-setting.ts';
 import { countPromotions } from './routes/count-promotions.ts';
 import { createPerson } from './routes/create-person.ts';
 import { createPromotion } from './routes/create-promotion.ts';
@@ -13,6 +14,7 @@ import { getEnvironment } from './routes/get-environment.ts';
 import { getOrchestrator } from './routes/get-orchestrator.ts';
 import { getPromotion } from './routes/get-promotion.ts';
 import { getRelease } from './routes/get-release.ts';
+import { getSetting } from './routes/get-setting.ts';
 import { getVersion } from './routes/get-version.ts';
 import { listArtifacts } from './routes/list-artifacts.ts';
 import { listEnvironments } from './routes/list-environments.ts';
@@ -20,6 +22,8 @@ import { listGateRuns } from './routes/list-gate-runs.ts';
 import { listLocks } from './routes/list-locks.ts';
 import { listPromotions } from './routes/list-promotions.ts';
 import { listReleases } from './routes/list-releases.ts';
+import { listSettingChanges } from './routes/list-setting-changes.ts';
+import { listSettings } from './routes/list-settings.ts';
 import { listTokens } from './routes/list-tokens.ts';
 import { login } from './routes/login.ts';
 import { mintToken } from './routes/mint-token.ts';
@@ -38,6 +42,7 @@ export const HANDLERS: { readonly [Name in AnsweringRoute]: RouteHandler<Name> }
   applyDefinitions,
   approvePromotion,
   cancelPromotion,
+  changeSetting,
   countPromotions,
   createPerson,
   createPromotion,
@@ -47,6 +52,7 @@ export const HANDLERS: { readonly [Name in AnsweringRoute]: RouteHandler<Name> }
   getOrchestrator,
   getPromotion,
   getRelease,
+  getSetting,
   getVersion,
   listArtifacts,
   listEnvironments,
@@ -54,6 +60,8 @@ export const HANDLERS: { readonly [Name in AnsweringRoute]: RouteHandler<Name> }
   listLocks,
   listPromotions,
   listReleases,
+  listSettingChanges,
+  listSettings,
   listTokens,
   login,
   mintToken,

@@ -173,7 +173,7 @@ async function ensureAccess({ ids, commands, reads }: Parts, { dataDir }: Server
 }
 
 async function startWorking(options: StartOptions, parts: Parts, stops: Stops): Promise<WorkerSupervisor> {
-  const { config, logger, version, faults = NO_FAULTS } = options;
+  const { logger, version, faults = NO_FAULTS } = options;
   const { store, storeOptions, ids, registry, metrics, openTarget } = parts;
   const runEffect =
     options.runEffect ??
@@ -198,7 +198,7 @@ async function startWorking(options: StartOptions, parts: Parts, stops: Stops): 
     run: { store: engineStore, runEffect, clock: nodeClock, logger, metrics, faults, watchdog },
     ids,
     openSession: () => openLivenessSession(store.address, logger),
-    options: { hostname: hostname(), version, settings: config.settings },
+    options: { hostname: hostname(), version },
   });
   stops.push(() => worker.drain(DRAIN_PATIENCE_MS));
   return worker;

@@ -19,8 +19,11 @@ import type {
   Release,
   ReleaseComponent,
   RoleBinding,
+  SettingKey,
+  Settings,
   TokenId,
 } from '@stella/domain';
+import type { SettingChange } from './read-store.ts';
 
 /** Names a request so that its repeat gets the same answer. */
 export interface IdempotencyRequest {
@@ -54,6 +57,8 @@ export interface CommandStore {
 export interface CommandTransaction {
   /** The database's clock at the start of the transaction. */
   readonly nowMs: number;
+  /** As they are now: what was set, over what the server was started with. */
+  readonly settings: Settings;
 
   /** The promotion as this transaction sees it, without a lock. Errors: `promotion.not_found`. */
   readPromotion(id: PromotionId): Promise<PromotionSnapshot>;
@@ -90,6 +95,18 @@ export interface CommandTransaction {
   revokeToken(id: TokenId): Promise<{ revokedAtMs: number } | null>;
   /** The automation of that name, made when there is none. */
   ensureAutomation(name: string, personId: PersonId, bindings: readonly RoleBinding[]): Promise<{ id: AutomationId }>;
+
+  /** Locks a setting; null when it was never changed. */
+  lockSetting(key: SettingKey): Promise<{ readonly value: number | null; readonly version: number } | null>;
+  /** After `lockSetting`. Answers the new version; makes promotions due whose deadlines may depend on it. */
+  writeSetting(change: {
+    readonly key: SettingKey;
+    readonly value: number | null;
+    readonly reason: string;
+    readonly actor: Actor;
+  }): Promise<number>;
+  /** Those that were ever changed, as they are now. */
+  listSettings(): Promise<readonly SettingChange[]>;
 
   /** Events outside of a promotion; a promotion's own are written with its decision. */
   writeEvents(events: readonly EventDraft[]): Promise<void>;

@@ -9,7 +9,6 @@ import type {
   Decision,
   PromotionId,
   PromotionSnapshot,
-  Settings,
   WorkerId,
 } from '@stella/domain';
 
@@ -95,5 +94,5 @@ export interface EngineStore {
    */
   setAside(claim: Claim, failure: ClaimFailure, actor: Actor): Promise<boolean>;
   /** Removes what retention allows: attempt output, idempotency keys. At most `limit` rows of each per call. */
-  prune(settings: Settings, limit: number): Promise<void>;
+  prune(limit: number): Promise<void>;
 }

@@ -15,6 +15,7 @@ import type {
   Release,
   ReleaseId,
   RoleBinding,
+  SettingKey,
   Step,
   TokenId,
   WorkerId,
@@ -117,6 +118,18 @@ export interface TokenRow {
   readonly revokedAtMs: number | null;
 }
 
+/** A change of a setting; the last one says what it is now. */
+export interface SettingChange {
+  readonly key: SettingKey;
+  /** Milliseconds, a count or bytes; null: unset. */
+  readonly value: number | null;
+  /** 1, 2, 3 … for each key. */
+  readonly version: number;
+  readonly changedAtMs: number;
+  readonly changedBy: Actor;
+  readonly reason: string;
+}
+
 /** Who a token belongs to, with the bindings held now. */
 export interface TokenOwner {
   readonly tokenId: TokenId;
@@ -178,5 +191,9 @@ export interface ReadStore {
     readonly bindings: readonly RoleBinding[];
     readonly enrolledBy: string | null;
   }>;
+  /** Those that were ever changed, as they are now. */
+  listSettings(): Promise<readonly SettingChange[]>;
+  /** Newest first. */
+  listSettingChanges(key: SettingKey, page: PageRequest): Promise<Page<SettingChange>>;
   readFacts(stuckAfterMs: number): Promise<OrchestratorFacts>;
 }

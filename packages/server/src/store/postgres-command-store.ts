@@ -24,10 +24,14 @@ import {
 import { findLockHolderRow } from './lock-rows.ts';
 import type { StoreOptions } from './postgres-engine-store.ts';
 import { findReleaseByName, insertReleaseRow, readRelease } from './release-rows.ts';
+import { listSettingRows, lockSettingRow, overlay, SET_SETTINGS, writeSettingRow } from './setting-rows.ts';
 import { lockPromotionRow, readSnapshot } from './snapshot.ts';
 import { insertDecision, isLiveExists, writeDecision } from './write-decision.ts';
 
-const NOW: Statement = { name: 'now_ms', text: "select date_trunc('milliseconds', clock_timestamp()) as now" };
+const NOW: Statement = {
+  name: 'now_ms',
+  text: `select date_trunc('milliseconds', clock_timestamp()) as now, ${SET_SETTINGS} as settings`,
+};
 
 const FIND_LIVE: Statement = {
   name: 'promotion_live',
@@ -44,7 +48,8 @@ export function makeCommandStore(database: Database, options: StoreOptions): Com
           const kept = await reserveKey(session, idempotency, nowMs);
           if (kept) return kept;
         }
-        const answer = await work(makeTransaction(session, options, nowMs));
+        const settings = overlay(options.settings, row?.['settings']);
+        const answer = await work(makeTransaction(session, { ...options, settings }, nowMs));
         if (idempotency) await storeAnswer(session, idempotency, answer);
         return answer;
       }),
@@ -54,6 +59,8 @@ export function makeCommandStore(database: Database, options: StoreOptions): Com
 function makeTransaction(session: Session, options: StoreOptions, nowMs: number): CommandTransaction {
   return {
     nowMs,
+    settings: options.settings,
+    ...settingMethods(session, nowMs),
     ...promotionMethods(session, options),
     ...environmentMethods(session, options, nowMs),
     ...releaseMethods(session, options, nowMs),
@@ -107,6 +114,16 @@ async function readPromotion(
 
 function liveExists(environment: string, release: string, promotionId: string): AppError {
   return new AppError('promotion.live_exists', { details: { environment, release, promotionId } });
+}
+
+type SettingMethods = Pick<CommandTransaction, 'lockSetting' | 'writeSetting' | 'listSettings'>;
+
+function settingMethods(session: Session, nowMs: number): SettingMethods {
+  return {
+    lockSetting: (key) => lockSettingRow(session, key),
+    writeSetting: (change) => writeSettingRow(session, { ...change, nowMs }),
+    listSettings: () => listSettingRows(session),
+  };
 }
 
 type EnvironmentMethods = Pick<

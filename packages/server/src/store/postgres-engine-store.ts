@@ -2,10 +2,11 @@
 import type { DecideContext, Decision, IdSource, PromotionSnapshot, Settings } from '@stella/domain';
 import type { Claim, DecideCallback, EngineStore, OutcomeRecord, TickResult } from '../ports/engine-store.ts';
 import { insertLateOutcomes, insertOutcomes, pruneOutputs } from './attempt-rows.ts';
-import { autocommit, type Database, pipelined, query, type Session, transact } from './connection.ts';
+import { autocommit, type Database, pipelined, query, type Session, type Statement, transact } from './connection.ts';
 import { lockEnvironment, readGuard } from './guard.ts';
 import { pruneEvents, pruneIdempotencyKeys } from './retention.ts';
 import type { ImmutableRows } from './immutable-rows.ts';
+import { overlay, SET_SETTINGS } from './setting-rows.ts';
 import { setAsideRow } from './set-aside.ts';
 import { lockPromotionRow, readSnapshot, readTimedSnapshot } from './snapshot.ts';
 import { buryWorkers, insertWorker, renewWorker, retireWorkerRow, takeDueRows } from './worker-rows.ts';
@@ -26,7 +27,7 @@ export function makeEngineStore(database: Database, options: StoreOptions): Engi
     takeDueWork: (id, limit) => autocommit(database, (session) => takeDueRows(session, id, limit)),
     tick: (claim, outcomes, decide) => tick(database, options, { claim, outcomes, decide }),
     setAside: (claim, failure, actor) => transact(database, (session) => setAsideRow(session, claim, failure, actor)),
-    prune: (settings, limit) => prune(database, settings, limit),
+    prune: (limit) => prune(database, options.settings, limit),
   };
 }
 
@@ -99,8 +100,14 @@ async function decideGuarded(
   return { snapshot: fresh, decision: decide(fresh, { ...context, nowMs, guard }, ended) };
 }
 
-async function prune(database: Database, settings: Settings, limit: number): Promise<void> {
-  const [row] = await query(database, { name: 'now', text: 'select clock_timestamp() as now' });
+const READ_RETENTION: Statement = {
+  name: 'retention_read',
+  text: `select clock_timestamp() as now, ${SET_SETTINGS} as settings`,
+};
+
+async function prune(database: Database, started: Settings, limit: number): Promise<void> {
+  const [row] = await query(database, READ_RETENTION);
+  const settings = overlay(started, row?.['settings']);
   const nowMs = Number(row?.['now']);
   await transact(database, async (session) => {
     await pruneOutputs(session, nowMs - settings['retention.attemptOutput'], limit);

@@ -10,6 +10,7 @@ import { countByStatus, countPromotionRows, findPromotionsByStart, listPromotion
 import { findReleaseByName, findReleasesByStart, listReleaseNames, listReleaseRows } from './release-rows.ts';
 import type { ImmutableRows } from './immutable-rows.ts';
 import { readTimedSnapshot } from './snapshot.ts';
+import { listSettingChangeRows, listSettingRows } from './setting-rows.ts';
 import { listWorkerRows } from './worker-rows.ts';
 import { numberOrNull } from './row-values.ts';
 
@@ -55,6 +56,13 @@ export function makeReadStore(database: Database, options: ReadStoreOptions): Re
         return toPage(await listTokenRows(session, { beforeId, limit: limit + 1, ownedBy }), limit, (row) => row.id);
       }),
     findPerson: (subject) => read((session) => findPerson(session, subject)),
+    listSettings: () => read(listSettingRows),
+    listSettingChanges: (key, { cursor, limit }) =>
+      read(async (session) => {
+        const beforeVersion = cursor === null ? null : Number(decodeCursor(cursor, /^\d{1,15}$/));
+        const rows = await listSettingChangeRows(session, key, { beforeVersion, limit: limit + 1 });
+        return toPage(rows, limit, (row) => String(row.version));
+      }),
     readFacts: (stuckAfterMs) => read((session) => readFacts(session, stuckAfterMs)),
   };
 }
@@ -153,7 +161,8 @@ const FACTS: Statement = {
   text: `select clock_timestamp() as now, current_setting('server_version') as version,
       (select coalesce(max(version), 0) from schema_migrations) as schema_version,
       (select count(*) from promotions where ended_at is null and status = 'in_progress'
-        and greatest(last_progress_at, in_progress_since_at) < now() - $1 * interval '1 millisecond') as stalled,
+        and greatest(last_progress_at, in_progress_since_at) < now() - coalesce(
+          (select value from settings where key = 'stuck.after'), $1) * interval '1 millisecond') as stalled,
       (select count(*) from promotions where ended_at is null and set_aside_at is not null) as set_aside,
       (select min(next_action_at) from promotions where ended_at is null and worker_id is null
         and next_action_at < now()) as oldest_due,

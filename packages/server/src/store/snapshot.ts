@@ -20,6 +20,7 @@ import {
 import type { Session, Statement } from './connection.ts';
 import { type ImmutableRows, keep } from './immutable-rows.ts';
 import { readRelease } from './release-rows.ts';
+import { overlay, SET_SETTINGS } from './setting-rows.ts';
 import { textOrNull } from './row-values.ts';
 
 /** Locks the promotion's row; every write to a promotion begins with it. */
@@ -31,6 +32,7 @@ const LOCK_PROMOTION: Statement = {
 const READ_SNAPSHOT: Statement = {
   name: 'snapshot_read',
   text: `select to_json(p) as promotion, date_trunc('milliseconds', clock_timestamp()) as now,
+      ${SET_SETTINGS} as settings,
       (select coalesce(json_agg(s), '[]') from promotion_steps s where s.promotion_id = p.id) as steps,
       (select coalesce(json_agg(g order by g.round), '[]') from gate_runs g where g.promotion_id = p.id) as gate_runs,
       (select coalesce(json_agg(t order by t.started_at, t.number), '[]') from (
@@ -115,7 +117,7 @@ export async function readTimedSnapshot(
     environment,
     base,
     predecessors: raw.predecessors.map(toPredecessor),
-    settings,
+    settings: overlay(settings, raw.settings),
   };
   return { snapshot, nowMs: raw.now };
 }
@@ -141,6 +143,7 @@ function emptyEnvironment(name: string): EnvironmentStatus {
 /** Rows as PostgreSQL prints them in JSON: what our own statements wrote, so their shapes are known. */
 interface RawSnapshot {
   readonly now: number;
+  readonly settings: Partial<Settings>;
   readonly promotion: RawPromotion;
   readonly steps: readonly RawStep[];
   readonly gate_runs: readonly RawGateRun[];

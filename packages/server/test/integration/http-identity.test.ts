@@ -13,7 +13,14 @@ beforeAll(async () => {
 });
 afterAll(() => test.remove());
 
-const NAMES = { environment: 'dev', release: 'shop-1', promotion: 'prm_00', lock: 'lck_00', token: 'tok_00' };
+const NAMES = {
+  environment: 'dev',
+  release: 'shop-1',
+  promotion: 'prm_00',
+  lock: 'lck_00',
+  token: 'tok_00',
+  setting: 'locks.timeout',
+};
 const pathOf = (name: (typeof ROUTE_NAMES)[number]): string => routePath(ROUTES[name].path, NAMES);
 const CLOSED = ROUTE_NAMES.filter((name) => ROUTES[name].policy !== 'public');
 

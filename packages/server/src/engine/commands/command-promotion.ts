@@ -11,7 +11,6 @@ import {
   type PromotionId,
   type PromotionSnapshot,
   retryPromotion,
-  type Settings,
 } from '@stella/domain';
 import type { CommandTransaction } from '../../ports/command-store.ts';
 import { createPromotion } from './create-promotion.ts';
@@ -33,7 +32,7 @@ export interface PromotionOrder {
  */
 export async function commandPromotion(
   tx: CommandTransaction,
-  deps: { ids: IdSource; settings: Settings },
+  deps: { ids: IdSource },
   principal: Principal,
   { promotionId, version, word }: PromotionOrder,
 ): Promise<PromotionId> {

@@ -8,7 +8,6 @@ import {
   type Priority,
   type PromotionId,
   type Release,
-  type Settings,
 } from '@stella/domain';
 import type { CommandTransaction } from '../../ports/command-store.ts';
 
@@ -25,7 +24,7 @@ export interface PromotionWish {
  */
 export async function createPromotion(
   tx: CommandTransaction,
-  { ids, settings }: { ids: IdSource; settings: Settings },
+  { ids }: { ids: IdSource },
   principal: Principal,
   wish: PromotionWish,
 ): Promise<PromotionId> {
@@ -46,7 +45,7 @@ export async function createPromotion(
       priority,
       requestedBy: principal.actor,
       retryOf,
-      settings,
+      settings: tx.settings,
     },
     { nowMs: tx.nowMs, ids },
   );

@@ -149,6 +149,27 @@ create table workers (
   postmaster_start_at timestamptz not null
 );
 
+-- Settings that were changed while the server runs; a value of null: unset again.
+create table settings (
+  key text primary key,
+  value bigint,
+  version bigint not null,
+  changed_at timestamptz not null,
+  changed_by jsonb not null,
+  reason text not null
+);
+
+-- Every change of them; rows are only added.
+create table setting_changes (
+  key text not null references settings (key),
+  version bigint not null,
+  value bigint,
+  changed_at timestamptz not null,
+  changed_by jsonb not null,
+  reason text not null,
+  primary key (key, version)
+);
+
 create table promotions (
   id text primary key,
   release_id text not null references releases (id),
@@ -417,7 +438,7 @@ export const foundationGrants = `
 grant usage on schema stella to {app};
 grant select, insert, update on all tables in schema stella to {app};
 revoke update on attempts, attempt_outcomes, attempt_outputs, approvals, releases, release_components,
-  environment_definitions, installation from {app};
+  environment_definitions, installation, setting_changes from {app};
 revoke insert on installation, chain_head from {app};
 revoke update on events from {app};
 grant update (seq, chain_hash) on events to {app};

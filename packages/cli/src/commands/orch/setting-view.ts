@@ -1,0 +1,26 @@
+/** One setting as `orch config get`, `set` and `unset` print it. */
+import type { Answer } from '@stella/contract/client';
+import { textView, type View } from '../../view.ts';
+
+type Setting = Answer<'getSetting'>;
+
+const SOURCES: Readonly<Record<Setting['source'], string>> = {
+  set: 'set while the server runs',
+  start: 'given at the start of the server',
+  default: 'the default',
+};
+
+export function settingView(setting: Setting): View {
+  return textView({ name: setting.key, data: setting, text: () => describe(setting) });
+}
+
+function describe({ key, value, source, purpose, min, max, default: standard, ...rest }: Setting): string {
+  const { version, changedAt, changedBy } = rest;
+  return [
+    `Setting    ${key}`,
+    `Value      ${value}, ${SOURCES[source]}`,
+    `Purpose    ${purpose}`,
+    `Range      ${min} to ${max}, default ${standard}`,
+    ...(changedAt === null ? [] : [`Changed    ${changedAt} by ${changedBy?.name ?? 'nobody'}, version ${version}`]),
+  ].join('\n');
+}

@@ -1,0 +1,45 @@
+/** Settings of the orchestrator: values as they are written, `30s`, `5000`. */
+import { z } from 'zod';
+import { actorSchema, instantSchema, pageSchema, reasonSchema } from './values.ts';
+
+export const settingSchema = z
+  .object({
+    key: z.string(),
+    value: z.string(),
+    /** `set` while the server runs, given at its `start`, or the `default`. */
+    source: z.enum(['set', 'start', 'default']),
+    default: z.string(),
+    min: z.string(),
+    max: z.string(),
+    unit: z.enum(['duration', 'count', 'bytes']),
+    purpose: z.string(),
+    /** Raised by each change; 0 when it was never changed. */
+    version: z.int(),
+    changedAt: instantSchema.nullable(),
+    changedBy: actorSchema.nullable(),
+  })
+  .meta({ id: 'Setting' });
+
+export const settingListSchema = z.object({ items: z.array(settingSchema) }).meta({ id: 'SettingList' });
+
+export const changeSettingSchema = z
+  .strictObject({
+    /** `45s`; null: what the server was started with counts again. */
+    value: z.string().max(100).nullable(),
+    reason: reasonSchema.default(''),
+    dryRun: z.boolean().default(false),
+  })
+  .meta({ id: 'ChangeSetting' });
+
+export const settingChangeSchema = z
+  .object({
+    version: z.int(),
+    /** Null: it was unset. */
+    value: z.string().nullable(),
+    changedAt: instantSchema,
+    changedBy: actorSchema,
+    reason: z.string(),
+  })
+  .meta({ id: 'SettingChange' });
+
+export const settingChangePageSchema = pageSchema(settingChangeSchema).meta({ id: 'SettingChangePage' });

@@ -1,0 +1,31 @@
+/** `orch config set` and `unset`: effective at once, for everything that is read from then on. */
+import { AppError, authorize, type Principal, type SettingKey } from '@stella/domain';
+import type { CommandTransaction } from '../../ports/command-store.ts';
+
+export interface SettingOrder {
+  readonly key: SettingKey;
+  /** Null: what the server was started with counts again. */
+  readonly value: number | null;
+  readonly reason: string;
+  /** The version that the caller has seen; null: whatever it is now. */
+  readonly seenVersion: number | null;
+}
+
+/**
+ * Answers the version after it; setting what is set already changes nothing. Errors: `auth.forbidden`, because a setting
+ * counts in every environment, and `etag.mismatch`.
+ */
+export async function changeSetting(
+  tx: CommandTransaction,
+  principal: Principal,
+  { key, value, reason, seenVersion }: SettingOrder,
+): Promise<void> {
+  authorize(principal, 'setting.write', { environment: '*', name: `the setting ${key}` });
+  const before = await tx.lockSetting(key);
+  if (seenVersion !== null && seenVersion !== (before?.version ?? 0)) throw new AppError('etag.mismatch');
+  if ((before?.value ?? null) === value) return;
+  const { actor } = principal;
+  const version = await tx.writeSetting({ key, value, reason, actor });
+  const data = { from: before?.value ?? null, to: value, version, reason };
+  await tx.writeEvents([{ type: 'setting.changed', actor, atMs: tx.nowMs, promotionId: null, subject: key, data }]);
+}
