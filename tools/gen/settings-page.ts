@@ -1,5 +1,13 @@
 /** `docs/settings.md`: every runtime setting with its default, range and purpose. */
-import { formatDuration, SETTING_KEYS, SETTINGS, type SettingKey } from '@stella/domain';
+import {
+  formatDuration,
+  GATE_SETTINGS,
+  type GateSetting,
+  type GateSettingKey,
+  SETTING_KEYS,
+  SETTINGS,
+  type SettingKey,
+} from '@stella/domain';
 import { cell, generatedNote, table } from './markdown.ts';
 
 export function renderSettingsPage(): string {
@@ -7,10 +15,29 @@ export function renderSettingsPage(): string {
     '# Settings',
     generatedNote('packages/domain/src/settings/settings.ts'),
     'Durations are written with units, such as `90s`, `5m`, `1h30m` or `2d`; counts and bytes are whole numbers.',
-    'Changed while the server runs, and read by everything at once: `stella orch config set locks.timeout 45s`. Without,',
-    'what the server was started with counts (`STELLA_LOCKS_TIMEOUT=45s`), else the default.',
+    [
+      'Changed while the server runs, and read by everything at once: `stella orch config set locks.timeout 45s`.',
+      'Without, what the server was started with counts (`STELLA_LOCKS_TIMEOUT=45s`), else the default.',
+    ].join('\n'),
     table(['Setting', 'Unit', 'Default', 'From', 'To', 'Purpose'], SETTING_KEYS.map(settingRow)),
+    '## Settings of gates',
+    [
+      'They beat what the definition of the gate says, in every environment that has a gate of that name, or in one:',
+      '`stella orch config set environments.prod.gates.tests.timeout 5m`. Promotions that are held at the gate get new',
+      'attempts when its time-out or its retries are raised.',
+    ].join('\n'),
+    table(['Setting', 'Unit', 'From', 'To', 'Purpose'], GATE_KEYS.map(gateRow)),
   ].join('\n\n')}\n`;
+}
+
+// Its keys, all of them: it is a constant.
+const GATE_KEYS = Object.keys(GATE_SETTINGS) as readonly GateSetting[];
+
+function gateRow(setting: GateSetting): readonly string[] {
+  const key: GateSettingKey = `gates.<name>.${setting}`;
+  const { unit, min, max, purpose } = GATE_SETTINGS[setting];
+  const show = (value: number): string => (unit === 'duration' ? formatDuration(value) : String(value));
+  return [`\`${key}\``, unit, show(min), show(max), cell(purpose)];
 }
 
 function settingRow(key: SettingKey): readonly string[] {

@@ -25,4 +25,5 @@ export * from './promotion/plan-promotion.ts';
 export * from './promotion/promotion.ts';
 export * from './promotion/snapshot.ts';
 export * from './promotion/status.ts';
+export * from './settings/gate-settings.ts';
 export * from './settings/settings.ts';

@@ -5,10 +5,11 @@ import { actorSchema, instantSchema, pageSchema, reasonSchema } from './values.t
 export const settingSchema = z
   .object({
     key: z.string(),
-    value: z.string(),
-    /** `set` while the server runs, given at its `start`, or the `default`. */
-    source: z.enum(['set', 'start', 'default']),
-    default: z.string(),
+    /** Null: the definition of each gate says it. */
+    value: z.string().nullable(),
+    /** `set` while the server runs, given at its `start`, the `default`, or the `definition` of a gate. */
+    source: z.enum(['set', 'start', 'default', 'definition']),
+    default: z.string().nullable(),
     min: z.string(),
     max: z.string(),
     unit: z.enum(['duration', 'count', 'bytes']),

@@ -4,13 +4,15 @@
  */
 import { AppError } from '../errors/app-error.ts';
 import { formatDuration, parseDuration } from '../values/duration.ts';
+import { GATE_SETTINGS, type GateSettingKey, isGateSettingKey, partsOfGateKey } from './gate-settings.ts';
 import { nearestOf } from '../values/nearest.ts';
 
 export type SettingUnit = 'duration' | 'count' | 'bytes';
 
-interface SettingEntry {
+export interface SettingEntry {
   readonly unit: SettingUnit;
-  readonly standard: number;
+  /** Null: something else says it, such as the definition of a gate. */
+  readonly standard: number | null;
   readonly min: number;
   readonly max: number;
   readonly purpose: string;
@@ -21,7 +23,9 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-const duration = (standard: number, min: number, max: number, purpose: string): SettingEntry => ({
+type FixedEntry = SettingEntry & { readonly standard: number };
+
+const duration = (standard: number, min: number, max: number, purpose: string): FixedEntry => ({
   unit: 'duration',
   standard,
   min,
@@ -89,14 +93,24 @@ export const SETTINGS = {
     max: 1_048_576,
     purpose: 'captured output of one attempt',
   },
-} as const satisfies Record<string, SettingEntry>;
+} as const satisfies Record<string, FixedEntry>;
 
 export type SettingKey = keyof typeof SETTINGS;
 // Its keys, all of them: it is a constant.
 export const SETTING_KEYS = Object.keys(SETTINGS) as readonly SettingKey[];
 
+/** Also those of gates, of which there are as many as gates. */
+export type AnySettingKey = SettingKey | GateSettingKey;
+
 /** Milliseconds, counts or bytes by key. */
-export type Settings = Readonly<Record<SettingKey, number>>;
+export type Settings = Readonly<Record<SettingKey, number>> & Readonly<Partial<Record<GateSettingKey, number>>>;
+
+/** What is known of a setting. */
+export function settingEntryOf(key: AnySettingKey): SettingEntry {
+  const parts = partsOfGateKey(key);
+  // Whatever is not a key of a gate is one of the table.
+  return parts ? { ...GATE_SETTINGS[parts.setting], standard: null } : SETTINGS[key as SettingKey];
+}
 
 // Made from every key.
 export const STANDARD_SETTINGS: Settings = Object.fromEntries(
@@ -104,12 +118,13 @@ export const STANDARD_SETTINGS: Settings = Object.fromEntries(
 ) as Settings;
 
 /** Milliseconds, a count or bytes as it is written: `30s`, `5000`. */
-export function formatSetting(key: SettingKey, value: number): string {
-  return SETTINGS[key].unit === 'duration' ? formatDuration(value) : String(value);
+export function formatSetting(key: AnySettingKey, value: number): string {
+  return settingEntryOf(key).unit === 'duration' ? formatDuration(value) : String(value);
 }
 
 /** Text → key. Throws `setting.not_found`, naming the nearest. */
-export function settingKeyOf(text: string): SettingKey {
+export function settingKeyOf(text: string): AnySettingKey {
+  if (isGateSettingKey(text)) return text;
   const key = SETTING_KEYS.find((one) => one === text);
   if (key !== undefined) return key;
   const nearest = nearestOf(text, SETTING_KEYS);
@@ -118,8 +133,8 @@ export function settingKeyOf(text: string): SettingKey {
 }
 
 /** Text → value of that setting. Throws `setting.invalid` with the allowed range. */
-export function parseSetting(key: SettingKey, text: string): number {
-  const entry: SettingEntry = SETTINGS[key];
+export function parseSetting(key: AnySettingKey, text: string): number {
+  const entry = settingEntryOf(key);
   const show = (value: number): string => formatSetting(key, value);
   const refuse = (message: string, cause?: unknown): AppError =>
     new AppError('setting.invalid', { details: { name: key, message }, cause });

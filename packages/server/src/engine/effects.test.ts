@@ -2,11 +2,12 @@
 import { makeDefinition, makeHttpGate, makeRelease, makeStage, makeTarget } from '@stella/testkit';
 import type { AttemptPurpose, PromotionSnapshot } from '@stella/domain';
 import { describe, expect, it } from 'vitest';
+import type { GateAnswer } from '../ports/gate.ts';
 import { NO_METRICS } from '../ports/metrics.ts';
 import type { Registry } from '../ports/registry.ts';
-import type { Target } from '../ports/target.ts';
+import type { Target, TargetCall } from '../ports/target.ts';
 import { nodeClock } from '../system/node-clock.ts';
-import { type EffectResult, makeEffectRunner } from './effects.ts';
+import { type EffectDeps, type EffectResult, makeEffectRunner } from './effects.ts';
 
 const DIGEST = makeRelease(5).components[0]?.digest ?? null;
 const accepted = { fence: { epoch: 1, n: 1 }, operationId: 'op' };
@@ -26,7 +27,11 @@ const TARGET: Target = {
 const REGISTRY: Registry = { resolve: refuse, readDocument: refuse, readBlob: refuse };
 
 /** Runs the one open effect of a promotion that was played up to that step. */
-async function run(purpose: AttemptPurpose, target: Partial<Target>): Promise<EffectResult> {
+async function run(
+  purpose: AttemptPurpose,
+  target: Partial<Target>,
+  { askGate = breaks, timeoutMs = 5_000 }: { askGate?: EffectDeps['askGate']; timeoutMs?: number } = {},
+): Promise<EffectResult> {
   const definition = makeDefinition({ gates: [makeHttpGate()], targets: [makeTarget()] });
   const stage = makeStage({ definition });
   const id = stage.create();
@@ -40,9 +45,13 @@ async function run(purpose: AttemptPurpose, target: Partial<Target>): Promise<Ef
     metrics: NO_METRICS,
     registry: REGISTRY,
     openTarget: () => ({ ...TARGET, ...target }),
-    askGate: () => Promise.reject(new Error('the evaluator broke')),
+    askGate,
   });
-  return runEffect({ attempt, snapshot, timeoutMs: 5_000, signal: new AbortController().signal });
+  return runEffect({ attempt, snapshot, timeoutMs, signal: new AbortController().signal });
+}
+
+function breaks(): Promise<GateAnswer> {
+  return Promise.reject(new Error('the evaluator broke'));
 }
 
 function noLog(): void {
@@ -72,6 +81,21 @@ describe('an effect', () => {
     const deploy = (): ReturnType<Target['deploy']> =>
       Promise.resolve({ outcome: 'refused', held: { epoch: 1, n: 9 }, message: 'a newer fence 1.9 is there' });
     expect(await run('deploy', { deploy })).toMatchObject({ outcome: 'refused', code: 'target.fence_stale' });
+  });
+
+  it('says by itself that its deadline has come, and is aborted only when it does not', async () => {
+    const timeoutMs = 100;
+    const slow = (_gate: unknown, _question: unknown, call: TargetCall): Promise<GateAnswer> =>
+      new Promise((resolve) => {
+        const timer = setTimeout(() => resolve({ outcome: 'timeout', code: 'gate.timeout', message: '' }), timeoutMs);
+        call.signal.addEventListener('abort', () => {
+          clearTimeout(timer);
+          resolve({ outcome: 'error', code: 'gate.error', message: 'aborted' });
+        });
+      });
+    expect(await run('gate', {}, { askGate: slow, timeoutMs })).toMatchObject({ outcome: 'timeout' });
+    const deaf = (): Promise<GateAnswer> => new Promise(() => undefined);
+    expect(await run('gate', {}, { askGate: deaf, timeoutMs })).toMatchObject({ outcome: 'timeout' });
   });
 
   it('is an error, and never lost, when the other side throws', async () => {

@@ -1,6 +1,6 @@
 /**
- * Runs one attempt outside of any transaction and answers its outcome. Every attempt ends by its deadline: the signal
- * aborts it, and when it does not heed the signal it is given up shortly after. Nothing here throws.
+ * Runs one attempt outside of any transaction and answers its outcome. Every attempt ends by its deadline; one that does
+ * not is aborted by the signal, and when it does not heed the signal it is given up shortly after. Nothing here throws.
  */
 import {
   type Attempt,
@@ -19,6 +19,9 @@ import type { Logger } from '../ports/logger.ts';
 import type { EngineMetrics } from '../ports/metrics.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { OperationAnswer, Target, TargetCall } from '../ports/target.ts';
+
+/** Every effect ends by itself at its deadline, and knows best what that means; only after this it is aborted. */
+const ABORT_AFTER_MS = 100;
 
 /** An effect that ignores its signal is given up this long after its deadline. */
 const GIVE_UP_AFTER_MS = 500;
@@ -58,7 +61,7 @@ export function makeEffectRunner(deps: EffectDeps): RunEffect {
     const abort = (): void => controller.abort();
     call.signal.addEventListener('abort', abort, { once: true });
     if (call.signal.aborted) abort();
-    const stopDeadline = deps.clock.schedule(call.timeoutMs, abort);
+    const stopDeadline = deps.clock.schedule(call.timeoutMs + ABORT_AFTER_MS, abort);
     try {
       const given = new Promise<EffectResult>((resolve) => {
         const giveUp = (): void =>

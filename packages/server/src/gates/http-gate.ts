@@ -12,7 +12,7 @@ const MESSAGE_LENGTH_MAX = 500;
 
 export function makeHttpGate({ http }: { http: HttpClient }): GateEvaluator<HttpGateDefinition> {
   return {
-    async evaluate(definition, question, signal) {
+    async evaluate(definition, question, { signal, timeoutMs }) {
       // A question is a plain JSON value.
       const body = canonicalJson(question as unknown as Json);
       try {
@@ -25,7 +25,7 @@ export function makeHttpGate({ http }: { http: HttpClient }): GateEvaluator<Http
             'idempotency-key': question.operationId,
           },
           body,
-          timeoutMs: definition.timeoutMs,
+          timeoutMs,
           responseBytesMax: RESPONSE_BYTES_MAX,
           signal,
         });
@@ -33,7 +33,7 @@ export function makeHttpGate({ http }: { http: HttpClient }): GateEvaluator<Http
         if (response.status !== 200) return error('gate.bad_response', `status ${response.status} instead of 200`);
         return parseVerdict(bytes);
       } catch (cause) {
-        return fromFailure(cause, definition.timeoutMs);
+        return fromFailure(cause, timeoutMs);
       }
     },
   };

@@ -19,7 +19,7 @@ import type {
   Release,
   ReleaseComponent,
   RoleBinding,
-  SettingKey,
+  AnySettingKey,
   Settings,
   TokenId,
 } from '@stella/domain';
@@ -97,10 +97,10 @@ export interface CommandTransaction {
   ensureAutomation(name: string, personId: PersonId, bindings: readonly RoleBinding[]): Promise<{ id: AutomationId }>;
 
   /** Locks a setting; null when it was never changed. */
-  lockSetting(key: SettingKey): Promise<{ readonly value: number | null; readonly version: number } | null>;
+  lockSetting(key: AnySettingKey): Promise<{ readonly value: number | null; readonly version: number } | null>;
   /** After `lockSetting`. Answers the new version; makes promotions due whose deadlines may depend on it. */
   writeSetting(change: {
-    readonly key: SettingKey;
+    readonly key: AnySettingKey;
     readonly value: number | null;
     readonly reason: string;
     readonly actor: Actor;

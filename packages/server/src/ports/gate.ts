@@ -24,7 +24,13 @@ export type GateAnswer =
     }
   | { readonly outcome: 'timeout' | 'error'; readonly code: string; readonly message: string };
 
-/** Never throws: every failure is an answer. Ends within the definition's time-out, at once when `signal` aborts. */
+/** How long one attempt may take, which settings may have changed since the definition; and its early end. */
+export interface GateCall {
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number;
+}
+
+/** Never throws: every failure is an answer. Ends within the call's time-out, at once when its signal aborts. */
 export interface GateEvaluator<Definition> {
-  evaluate(definition: Definition, question: GateQuestion, signal: AbortSignal): Promise<GateAnswer>;
+  evaluate(definition: Definition, question: GateQuestion, call: GateCall): Promise<GateAnswer>;
 }

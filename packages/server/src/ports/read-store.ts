@@ -15,7 +15,7 @@ import type {
   Release,
   ReleaseId,
   RoleBinding,
-  SettingKey,
+  AnySettingKey,
   Step,
   TokenId,
   WorkerId,
@@ -120,7 +120,7 @@ export interface TokenRow {
 
 /** A change of a setting; the last one says what it is now. */
 export interface SettingChange {
-  readonly key: SettingKey;
+  readonly key: AnySettingKey;
   /** Milliseconds, a count or bytes; null: unset. */
   readonly value: number | null;
   /** 1, 2, 3 … for each key. */
@@ -194,6 +194,6 @@ export interface ReadStore {
   /** Those that were ever changed, as they are now. */
   listSettings(): Promise<readonly SettingChange[]>;
   /** Newest first. */
-  listSettingChanges(key: SettingKey, page: PageRequest): Promise<Page<SettingChange>>;
+  listSettingChanges(key: AnySettingKey, page: PageRequest): Promise<Page<SettingChange>>;
   readFacts(stuckAfterMs: number): Promise<OrchestratorFacts>;
 }

@@ -2,7 +2,7 @@
  * Settings that were changed while the server runs, and every change that was made. Each type assertion is on a column
  * that only our own statements write, from checked values.
  */
-import { type Actor, type SettingKey, type Settings, toRfc3339 } from '@stella/domain';
+import { type Actor, type AnySettingKey, type Settings, toRfc3339 } from '@stella/domain';
 import type { SettingChange } from '../ports/read-store.ts';
 import type { Session, Statement } from './connection.ts';
 
@@ -58,14 +58,14 @@ export async function listSettingRows(session: Session): Promise<readonly Settin
 /** Newest first. */
 export async function listSettingChangeRows(
   session: Session,
-  key: SettingKey,
+  key: AnySettingKey,
   { beforeVersion, limit }: { readonly beforeVersion: number | null; readonly limit: number },
 ): Promise<readonly SettingChange[]> {
   return (await session.rows(CHANGES, [key, beforeVersion, limit])).map(toChange);
 }
 
 export interface SettingWrite {
-  readonly key: SettingKey;
+  readonly key: AnySettingKey;
   /** Null: what the server was started with counts again. */
   readonly value: number | null;
   readonly reason: string;
@@ -76,7 +76,7 @@ export interface SettingWrite {
 /** The row as it was, locked; null when it was never changed. */
 export async function lockSettingRow(
   session: Session,
-  key: SettingKey,
+  key: AnySettingKey,
 ): Promise<{ readonly value: number | null; readonly version: number } | null> {
   const [row] = await session.rows(LOCK, [key]);
   if (!row) return null;
@@ -94,7 +94,7 @@ export async function writeSettingRow(session: Session, write: SettingWrite): Pr
 
 function toChange(row: Readonly<Record<string, unknown>>): SettingChange {
   return {
-    key: row['key'] as SettingKey,
+    key: row['key'] as AnySettingKey,
     value: row['value'] === null ? null : Number(row['value']),
     version: Number(row['version']),
     changedAtMs: Number(row['changed_at']),

@@ -136,15 +136,21 @@ export interface GateServer {
   readonly url: string;
   /** What it answers from now on. */
   answerWith(status: number, text: string): void;
+  /** From now on it takes so long. */
+  answerAfter(delayMs: number): void;
   close(): void;
 }
 
 /** A gate service that says what the test wants. */
 export async function startGateServer(): Promise<GateServer> {
+  let delayMs = 0;
   let reply = { status: 200, text: '{"verdict":"passed","message":"tested"}' };
   const server: Server = createServer((request, response) => {
     request.resume();
-    response.writeHead(reply.status, { 'content-type': 'application/json' }).end(reply.text);
+    const { status, text } = reply;
+    setTimeout(() => {
+      response.writeHead(status, { 'content-type': 'application/json' }).end(text);
+    }, delayMs);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   // It listens on a port.
@@ -153,6 +159,9 @@ export async function startGateServer(): Promise<GateServer> {
     url: `http://127.0.0.1:${port}/`,
     answerWith: (status, text) => {
       reply = { status, text };
+    },
+    answerAfter: (ms) => {
+      delayMs = ms;
     },
     close: () => void server.close(),
   };

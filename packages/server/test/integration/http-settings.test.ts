@@ -1,7 +1,16 @@
 /** Settings that are changed while the server runs: typed, ranged, versioned, and read by everything at once. */
 import { waitFor } from '@stella/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { applyEnvironments, ask, createReleases, enrol, startTestServer, type TestServer } from './http-fixture.ts';
+import {
+  applyEnvironments,
+  ask,
+  createReleases,
+  enrol,
+  startGateServer,
+  startTestServer,
+  type TestServer,
+  untilStatus,
+} from './http-fixture.ts';
 
 let test: TestServer;
 beforeAll(async () => {
@@ -83,5 +92,43 @@ describe('a setting', () => {
     expect(await test.admin.call('getOrchestrator')).toMatchObject({ stalledCount: 1 });
     await set('stuck.after', null);
     expect((await read()).isStalled).toBe(false);
+  });
+
+  it('of a gate gives new attempts to promotions that are held there, as the runbook has it', async () => {
+    const service = await startGateServer();
+    const slow = `- { name: slow, kind: http, url: "${service.url}", timeout: 200ms, retries: 0 }`;
+    await applyEnvironments(test, [{ name: 'prod', gates: [slow] }]);
+    service.answerAfter(600);
+    const { id } = await test.admin.call('createPromotion', { body: { release: 'shop-1', environment: 'prod' } });
+    const read = () => test.admin.call('getPromotion', { parameters: { promotion: id } });
+    await waitFor(async () => (await read()).gates.some(({ heldUntil }) => heldUntil !== null), {
+      timeoutMs: 20_000,
+      why: 'its gate is held',
+    });
+    expect((await read()).gates[0]).toMatchObject({ state: 'timeout', attemptCount: 1, attemptLimit: 1 });
+    expect(await set('gates.slow.timeout', '5s')).toMatchObject({
+      body: { value: '5s', source: 'set', default: null, max: '1h' },
+    });
+    expect(await untilStatus(test.admin, id, 'completed', 'failed')).toBe('completed');
+    expect((await read()).gates[0]).toMatchObject({ state: 'passed', attemptCount: 2 });
+    const { items } = await test.admin.call('listSettings');
+    expect(items.find(({ key }) => key === 'gates.slow.timeout')).toMatchObject({ value: '5s' });
+    expect(await set('gates.slow.timeout', null)).toMatchObject({ body: { value: null, source: 'definition' } });
+    service.close();
+  });
+
+  it('of a gate is refused where no environment has it, and allowed to who operates that environment', async () => {
+    expect(await set('gates.slw.timeout', '5s')).toMatchObject({
+      status: 404,
+      body: { code: 'setting.not_found', next: [{ title: 'did you mean "gates.slow.timeout"?' }] },
+    });
+    expect(await set('environments.prd.gates.slow.timeout', '5s')).toMatchObject({
+      body: { code: 'environment.not_found' },
+    });
+    const { token } = await enrol(test, 'otto', 'operator@prod');
+    const body = { value: '3s' };
+    expect(await ask(test.server, path('gates.slow.timeout'), { token, body })).toMatchObject({ status: 403 });
+    const own = await ask(test.server, path('environments.prod.gates.slow.timeout'), { token, body });
+    expect(own).toMatchObject({ status: 200, body: { value: '3s' } });
   });
 });

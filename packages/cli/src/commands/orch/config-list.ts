@@ -17,10 +17,10 @@ export const orchConfigList: CommandSpec = {
         rows: list.items,
         columns: [
           { title: 'KEY', value: (row) => row.key },
-          { title: 'VALUE', value: (row) => row.value },
+          { title: 'VALUE', value: (row) => row.value ?? '-' },
           { title: 'SOURCE', value: (row) => row.source },
           { title: 'RANGE', value: (row) => `${row.min} to ${row.max}` },
-          { title: 'DEFAULT', value: (row) => row.default, isWide: true },
+          { title: 'DEFAULT', value: (row) => row.default ?? '-', isWide: true },
           { title: 'PURPOSE', value: (row) => row.purpose, isWide: true },
         ],
         nameOf: (row) => row.key,

@@ -8,6 +8,7 @@ const SOURCES: Readonly<Record<Setting['source'], string>> = {
   set: 'set while the server runs',
   start: 'given at the start of the server',
   default: 'the default',
+  definition: 'as the definition of each gate says',
 };
 
 export function settingView(setting: Setting): View {
@@ -18,9 +19,9 @@ function describe({ key, value, source, purpose, min, max, default: standard, ..
   const { version, changedAt, changedBy } = rest;
   return [
     `Setting    ${key}`,
-    `Value      ${value}, ${SOURCES[source]}`,
+    `Value      ${value === null ? '' : `${value}, `}${SOURCES[source]}`,
     `Purpose    ${purpose}`,
-    `Range      ${min} to ${max}, default ${standard}`,
+    `Range      ${min} to ${max}${standard === null ? '' : `, default ${standard}`}`,
     ...(changedAt === null ? [] : [`Changed    ${changedAt} by ${changedBy?.name ?? 'nobody'}, version ${version}`]),
   ].join('\n');
 }

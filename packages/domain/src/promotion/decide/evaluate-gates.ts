@@ -135,9 +135,10 @@ function noteUnanswered(
   gate: HttpGateDefinition,
   { run, outcome, message, endedAtMs }: Unanswered,
 ): void {
-  if (run.attemptCount < run.attemptLimit) {
+  const attemptLimit = Math.max(run.attemptLimit, 1 + gate.retryCount);
+  if (run.attemptCount < attemptLimit) {
     const nextAttemptAtMs = endedAtMs + gate.backoffMs * 2 ** Math.min(run.attemptCount - 1, 16);
-    updateGateRun(draft, run, { state: 'waiting', nextAttemptAtMs, message });
+    updateGateRun(draft, run, { state: 'waiting', attemptLimit, nextAttemptAtMs, message });
     wakeAt(draft, nextAttemptAtMs);
     return;
   }
@@ -149,7 +150,7 @@ function noteUnanswered(
 
 function decideHeld(draft: Draft, gate: HttpGateDefinition, run: GateRun): void {
   const heldUntilMs = run.heldUntilMs ?? draft.context.nowMs;
-  if (draft.promotion.retryRequestedAtMs !== null) {
+  if (draft.promotion.retryRequestedAtMs !== null || isRelaxed(draft, gate, run)) {
     const renewed = updateGateRun(draft, run, { attemptLimit: run.attemptCount + 1 + gate.retryCount });
     openGateAttempt(draft, gate, renewed);
     return;
@@ -160,6 +161,13 @@ function decideHeld(draft: Draft, gate: HttpGateDefinition, run: GateRun): void 
     return;
   }
   wakeAt(draft, heldUntilMs);
+}
+
+/** Somebody raised the gate's time-out or retries since its last attempt: it gets new attempts. */
+function isRelaxed(draft: Draft, gate: HttpGateDefinition, run: GateRun): boolean {
+  const last = lastAttempt(draft, 'gate', run.gate);
+  const wasTimeoutMs = last ? last.deadlineAtMs - last.startedAtMs : gate.timeoutMs;
+  return gate.timeoutMs > wasTimeoutMs || 1 + gate.retryCount > run.attemptLimit;
 }
 
 /** A gate's verdict said no: the promotion ends `rejected`. */

@@ -1,6 +1,7 @@
 /** The gate runs of a promotion as a whole: which is current, which is settled, and the opening of new rounds. */
 import type { GateDefinition } from '../../environment/environment-definition.ts';
 import { ATTEMPT_GATE_KINDS, gateMeaningHash } from '../../environment/environment-definition.ts';
+import { withGateSettings } from '../../settings/gate-settings.ts';
 import type { GateRun } from '../promotion.ts';
 import { addEvent, type Draft, noteProgress } from './draft.ts';
 
@@ -50,13 +51,20 @@ export function setVerdict(draft: Draft, run: GateRun, verdict: 'passed' | 'fail
   addEvent(draft, 'gate.verdict', { gate: run.gate, round: run.round, verdict, message }, run.gate);
 }
 
+/** As it is timed now; null when the frozen definition has no such gate. */
 export function definitionOf(draft: Draft, run: GateRun): GateDefinition | null {
-  return draft.promotion.definition.gates.find((gate) => gate.name === run.gate) ?? null;
+  const declared = draft.promotion.definition.gates.find((gate) => gate.name === run.gate);
+  return declared ? timedNow(draft, declared) : null;
+}
+
+function timedNow({ promotion, snapshot }: Draft, gate: GateDefinition): GateDefinition {
+  return withGateSettings(gate, promotion.environment, snapshot.settings);
 }
 
 /** A new round of one gate; the first when there was none. */
-export function openGateRun(draft: Draft, gate: GateDefinition): GateRun {
+export function openGateRun(draft: Draft, declared: GateDefinition): GateRun {
   const { nowMs, ids } = draft.context;
+  const gate = timedNow(draft, declared);
   const round = draft.gateRuns.filter((run) => run.gate === gate.name).length + 1;
   const hasAttempts = (ATTEMPT_GATE_KINDS as readonly string[]).includes(gate.kind);
   const run: GateRun = {

@@ -1,9 +1,9 @@
 /** `orch config set` and `unset`: effective at once, for everything that is read from then on. */
-import { AppError, authorize, type Principal, type SettingKey } from '@stella/domain';
+import { AppError, authorize, partsOfGateKey, type Principal, type AnySettingKey } from '@stella/domain';
 import type { CommandTransaction } from '../../ports/command-store.ts';
 
 export interface SettingOrder {
-  readonly key: SettingKey;
+  readonly key: AnySettingKey;
   /** Null: what the server was started with counts again. */
   readonly value: number | null;
   readonly reason: string;
@@ -12,15 +12,16 @@ export interface SettingOrder {
 }
 
 /**
- * Answers the version after it; setting what is set already changes nothing. Errors: `auth.forbidden`, because a setting
- * counts in every environment, and `etag.mismatch`.
+ * Answers the version after it; setting what is set already changes nothing. Errors: `auth.forbidden`, because most settings
+ * count in every environment, and `etag.mismatch`.
  */
 export async function changeSetting(
   tx: CommandTransaction,
   principal: Principal,
   { key, value, reason, seenVersion }: SettingOrder,
 ): Promise<void> {
-  authorize(principal, 'setting.write', { environment: '*', name: `the setting ${key}` });
+  const environment = partsOfGateKey(key)?.environment ?? '*';
+  authorize(principal, 'setting.write', { environment, name: `the setting ${key}` });
   const before = await tx.lockSetting(key);
   if (seenVersion !== null && seenVersion !== (before?.version ?? 0)) throw new AppError('etag.mismatch');
   if ((before?.value ?? null) === value) return;

@@ -1,21 +1,20 @@
 /** Settings as the API shows them: values in the words in which they are written. */
 import type { Answer } from '@stella/contract';
-import { formatSetting, type SettingKey, SETTINGS, type Settings, STANDARD_SETTINGS, toRfc3339 } from '@stella/domain';
+import { type AnySettingKey, formatSetting, settingEntryOf, type Settings, toRfc3339 } from '@stella/domain';
 import type { SettingChange } from '../../ports/read-store.ts';
 import { presentActor, presentInstant } from './values.ts';
 
 type Setting = Answer<'getSetting'>;
 
 /** `change`: the last one; null when it was never changed. */
-export function presentSetting(key: SettingKey, started: Settings, change: SettingChange | null): Setting {
-  const { unit, min, max, purpose } = SETTINGS[key];
-  const isSet = change !== null && change.value !== null;
-  const isStandard = started[key] === STANDARD_SETTINGS[key];
+export function presentSetting(key: AnySettingKey, started: Settings, change: SettingChange | null): Setting {
+  const { unit, standard, min, max, purpose } = settingEntryOf(key);
+  const format = (value: number | null): string | null => (value === null ? null : formatSetting(key, value));
   return {
     key,
-    value: formatSetting(key, change?.value ?? started[key]),
-    source: isSet ? 'set' : isStandard ? 'default' : 'start',
-    default: formatSetting(key, STANDARD_SETTINGS[key]),
+    value: format(change?.value ?? started[key] ?? null),
+    source: sourceOf(key, started, change),
+    default: format(standard),
     min: formatSetting(key, min),
     max: formatSetting(key, max),
     unit,
@@ -24,6 +23,13 @@ export function presentSetting(key: SettingKey, started: Settings, change: Setti
     changedAt: presentInstant(change?.changedAtMs ?? null),
     changedBy: change ? presentActor(change.changedBy) : null,
   };
+}
+
+function sourceOf(key: AnySettingKey, started: Settings, change: SettingChange | null): Setting['source'] {
+  if (change !== null && change.value !== null) return 'set';
+  const { standard } = settingEntryOf(key);
+  if (standard === null) return 'definition';
+  return started[key] === standard ? 'default' : 'start';
 }
 
 export function presentSettingChange(change: SettingChange): Answer<'listSettingChanges'>['items'][number] {

@@ -1,10 +1,10 @@
 /** `GET /settings/{setting}/changes`, newest first */
-import { settingKeyOf } from '@stella/domain';
+import { findSettingKey } from '../find-setting-key.ts';
 import { presentSettingChange } from '../present/present-setting.ts';
 import type { RouteHandler } from '../route-handler.ts';
 
 export const listSettingChanges: RouteHandler<'listSettingChanges'> = async ({ reads }, { parameters, query }) => {
   const { limit, cursor = null } = query;
-  const page = await reads.listSettingChanges(settingKeyOf(parameters.setting), { limit, cursor });
+  const page = await reads.listSettingChanges(await findSettingKey(reads, parameters.setting), { limit, cursor });
   return { items: page.rows.map(presentSettingChange), next: page.next };
 };

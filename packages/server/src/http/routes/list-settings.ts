@@ -1,10 +1,12 @@
 /** `GET /settings` */
-import { SETTING_KEYS } from '@stella/domain';
+import { isGateSettingKey, SETTING_KEYS } from '@stella/domain';
 import { presentSetting } from '../present/present-setting.ts';
 import type { RouteHandler } from '../route-handler.ts';
 
 export const listSettings: RouteHandler<'listSettings'> = async ({ reads, settings }) => {
   const changes = await reads.listSettings();
   const lastOf = (key: string) => changes.find((change) => change.key === key) ?? null;
-  return { items: SETTING_KEYS.map((key) => presentSetting(key, settings, lastOf(key))) };
+  // Of gates only those that are set: there are as many as gates.
+  const ofGates = changes.filter(({ key, value }) => isGateSettingKey(key) && value !== null).map(({ key }) => key);
+  return { items: [...SETTING_KEYS, ...ofGates].map((key) => presentSetting(key, settings, lastOf(key))) };
 };
