@@ -5,10 +5,12 @@
 import { runLifecycle } from './lifecycle.ts';
 import { printRows, type Row } from './report.ts';
 import { runTakeover } from './takeover.ts';
+import { runWaiting } from './waiting.ts';
 
 const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   lifecycle: runLifecycle,
   takeover: runTakeover,
+  waiting: runWaiting,
 };
 
 const name = process.argv[2] ?? '';

@@ -16,8 +16,10 @@ export const LEASE_TTL_MS = 15_000;
 export const LEASE_RENEW_MS = 5_000;
 export const SELF_STOP_MS = 10_000;
 
-/** Due work and dead workers are looked for this often; a hint makes it sooner. */
+/** Due work is looked for this often; a hint makes it sooner. */
 const POLL_MS = 250;
+/** Dead workers are looked for this often (safety L2 wants a takeover within 2 s). */
+const BURY_MS = 500;
 /** Claimed promotions of one worker: only memory, so that hung gates never use up the room (safety L6). */
 const RUNS_MAX = 1_000;
 /** Claims of one poll: short transactions, and work spreads over workers. */
@@ -126,9 +128,9 @@ async function pollLoop(deps: RunDeps, options: WorkerOptions, state: WorkerStat
   }
 }
 
-/** As often as a poll without hints, however many hints there are. */
+/** Not at each poll, however many hints there are. */
 async function burySometimes({ store, clock, logger }: RunDeps, id: WorkerId, state: WorkerState): Promise<void> {
-  if (clock.monotonicMs() - state.buriedAtMs < POLL_MS) return;
+  if (clock.monotonicMs() - state.buriedAtMs < BURY_MS) return;
   state.buriedAtMs = clock.monotonicMs();
   const buried = await store.buryDeadWorkers(id);
   for (const workerId of buried) logger.warn({ workerId }, 'worker declared dead');

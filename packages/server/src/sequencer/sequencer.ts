@@ -8,8 +8,10 @@ import { pause } from '../ports/clock.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { SequencerStore } from '../ports/sequencer-store.ts';
 
-/** Looked for this often when there was nothing: bounds the lag (at most 1 s is promised). */
-const POLL_MS = 100;
+/** After there was something, it is looked again so soon; then less and less often, up to the bound of the lag. */
+const POLL_MIN_MS = 100;
+/** At most 1 s is promised. */
+const POLL_MAX_MS = 800;
 const RETRY_MS = 1_000;
 /** Events of one transaction: short locks, and few commits under load. */
 const BATCH_SIZE = 1_000;
@@ -34,10 +36,13 @@ async function run(
   { store, clock, logger }: { store: SequencerStore; clock: Clock; logger: Logger },
   signal: AbortSignal,
 ): Promise<void> {
+  let idleMs = POLL_MIN_MS;
   while (!signal.aborted) {
-    let waitMs = POLL_MS;
+    let waitMs = 0;
     try {
-      if ((await store.appendToChain(BATCH_SIZE)) === BATCH_SIZE) waitMs = 0;
+      const count = await store.appendToChain(BATCH_SIZE);
+      idleMs = count > 0 ? POLL_MIN_MS : Math.min(idleMs * 2, POLL_MAX_MS);
+      if (count < BATCH_SIZE) waitMs = idleMs;
     } catch (error) {
       logger.warn({ error }, 'events could not be chained');
       waitMs = RETRY_MS;

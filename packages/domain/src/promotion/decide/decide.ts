@@ -9,7 +9,7 @@
 import type { Actor } from '../../identity/actor.ts';
 import type { Promotion } from '../promotion.ts';
 import type { DecideContext, PromotionSnapshot } from '../snapshot.ts';
-import { isTerminal, type Step } from '../status.ts';
+import { isTerminal, type PromotionStatus, type Step } from '../status.ts';
 import { decideAcquireLocks } from './acquire-locks.ts';
 import { decideCancel } from './cancel.ts';
 import { concludeDraft, runnableAttempts } from './conclude.ts';
@@ -29,6 +29,9 @@ const STEP_CHANGES_MAX = 16;
 
 /** After this long without any other reason a live promotion is looked at again: no wait is without end. */
 const RECHECK_AFTER_MS = 60_000;
+
+/** These wait for a person or for a time, whose act or whose moment wakes them: many of them cost nothing. */
+const PATIENT: ReadonlySet<PromotionStatus> = new Set(['pending_approval', 'scheduled']);
 
 const RULES: Readonly<Record<Step, (draft: Draft) => void>> = {
   precheck: decidePrecheck,
@@ -82,7 +85,8 @@ function nextAction(draft: Draft): Pick<Promotion, 'workerId' | 'nextActionAtMs'
   if (isTerminal(draft.promotion.status)) return { workerId: null, nextActionAtMs: null };
   const effects = runnableAttempts(draft);
   const moments = [...draft.wakeAtsMs, ...effects.map((attempt) => attempt.deadlineAtMs)];
-  const next = Math.min(draft.context.nowMs + RECHECK_AFTER_MS, ...moments);
+  const isPatient = PATIENT.has(draft.promotion.status) && moments.length > 0;
+  const next = Math.min(...moments, isPatient ? Number.POSITIVE_INFINITY : draft.context.nowMs + RECHECK_AFTER_MS);
   return {
     workerId: effects.length > 0 ? draft.promotion.workerId : null,
     nextActionAtMs: Math.max(next, draft.context.nowMs + 1),
