@@ -166,6 +166,7 @@ export const WORKSPACES: Readonly<Record<string, string>> = {
   '@stella/server': `${SERVER}/index.ts`,
   '@stella/cli': `${CLI}/index.ts`,
   '@stella/testkit': `${TESTKIT}/index.ts`,
+  '@stella/testkit/memory': `${TESTKIT}/memory/memory-stores.ts`,
   '@stella/testkit/oci-layout': `${TESTKIT}/oci-layout.ts`,
 };
 

@@ -1,5 +1,6 @@
 export * from './docker-registry.ts';
 export * from './fixtures.ts';
+export * from './memory/memory-stores.ts';
 export * from './oci-layout.ts';
 export * from './seeded-ids.ts';
 export * from './server/server-process.ts';

@@ -9,7 +9,7 @@ import {
   type Json,
   type PromotionSnapshot,
 } from '@stella/domain';
-import type { WriteRecord } from './memory-store.ts';
+import type { WriteRecord } from '../memory/memory-session.ts';
 import { insist } from './safety-violation.ts';
 
 export function checkEvents({ before, decision, ended, context }: WriteRecord): void {

@@ -23,7 +23,7 @@ import {
   makeWholeEnvironment,
   releaseIdOf,
 } from '../fixtures.ts';
-import { makeMemoryState, type MemoryState } from './memory-state.ts';
+import { makeMemoryState, type MemoryState, putEnvironment } from '../memory/memory-state.ts';
 import { makeMemoryTarget, type MemoryTarget } from './memory-target.ts';
 
 export interface Scenario {
@@ -137,8 +137,7 @@ export function makePlaces(plans: readonly EnvironmentPlan[]): {
     const definition = definitionOfPlan(plans, index);
     const { name } = definition;
     const release = plan.runs === null ? null : makeRelease(plan.runs);
-    state.definitions.set(name, definition);
-    state.environments.set(name, release ? makeWholeEnvironment(name, release) : makeEmptyEnvironment(name));
+    putEnvironment(state, definition, release ? makeWholeEnvironment(name, release) : makeEmptyEnvironment(name));
     for (const target of definition.targets) {
       targets.set(`${name}/${target.name}`, makeMemoryTarget(release?.components[0]?.digest ?? null));
     }

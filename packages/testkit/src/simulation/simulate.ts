@@ -17,8 +17,11 @@ import {
 import { releaseIdOf } from '../fixtures.ts';
 import { makeSeededIds, TEST_EPOCH_MS } from '../seeded-ids.ts';
 import { type Agenda, makeAgenda } from './agenda.ts';
-import { environmentOf, type MemoryState, readPredecessors, releaseOf } from './memory-state.ts';
-import { makeMemoryStore, type MemoryStore, type WriteRecord } from './memory-store.ts';
+import { readPredecessors } from '../memory/memory-reads.ts';
+import { environmentOf, type MemoryState, releaseOf } from '../memory/memory-state.ts';
+import { committedView } from '../memory/memory-transaction.ts';
+import type { WriteRecord } from '../memory/memory-session.ts';
+import { makeMemoryStore, type MemoryStore } from './memory-store.ts';
 import type { MemoryTarget } from './memory-target.ts';
 import { insist } from './safety-violation.ts';
 import { definitionOfPlan, environmentName, makePlaces, type RequestPlan, type Scenario } from './scenario.ts';
@@ -142,7 +145,7 @@ type DecideRest = [context: Parameters<typeof decide>[1], ended: readonly string
 
 /** What the command does after its transaction; a target that cannot be reached is not sealed. */
 function sealAll({ state, agenda, random, targetOf }: Simulation, environment: string, fence: Fence): void {
-  for (const target of state.definitions.get(environment)?.targets ?? []) {
+  for (const target of state.definitions.get(environment)?.definition.targets ?? []) {
     if (!random.chance(SEAL_HEARD_PERCENT)) continue;
     agenda.after(random.between(1, 3_000), () => void targetOf(environment, target.name).seal(fence));
   }
@@ -167,7 +170,7 @@ function request(simulation: RunningSimulation, plan: RequestPlan, retryOf: Prom
     definition,
     environment,
     base: environment.releaseId === null ? null : releaseOf(state, environment.releaseId),
-    predecessors: readPredecessors(state, definition, release.id),
+    predecessors: readPredecessors(committedView(state, agenda.nowMs()), definition, release.id),
     priority: plan.priority,
     requestedBy: actorOf(plan.requester),
     retryOf,

@@ -24,8 +24,9 @@ import {
 } from '@stella/domain';
 import { makeAutomation, makePerson, personIdOf, toBindings } from '../fixtures.ts';
 import type { Agenda } from './agenda.ts';
-import type { MemoryStore, WriteRecord } from './memory-store.ts';
-import { type MemoryState, rowOf } from './memory-state.ts';
+import type { MemoryStore } from './memory-store.ts';
+import type { WriteRecord } from '../memory/memory-session.ts';
+import { isRowLocked, type MemoryState, rowOf } from '../memory/memory-state.ts';
 import { insist } from './safety-violation.ts';
 import type { CommandPlan } from './scenario.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -124,8 +125,8 @@ interface CommandAttempt {
 /** Runs one command; when the row is held, a little later. */
 function attempt(world: PeopleWorld, id: PromotionId, command: CommandAttempt): void {
   const { agenda, store, count, onChange } = world;
-  const { promotion, isLocked } = rowOf(store.state, id);
-  if (isLocked) {
+  const { promotion } = rowOf(store.state, id);
+  if (isRowLocked(store.state, id)) {
     agenda.after(ROW_RETRY_MS, () => attempt(world, id, command));
     return;
   }

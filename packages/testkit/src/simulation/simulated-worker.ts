@@ -5,7 +5,8 @@
 import { type Actor, type Attempt, type Decision, isTerminal, type PromotionId, type WorkerId } from '@stella/domain';
 import type { Agenda } from './agenda.ts';
 import type { DecideRule, MemoryClaim, MemoryOutcome, MemoryStore, OpenTick } from './memory-store.ts';
-import { readSnapshot, rowOf } from './memory-state.ts';
+import { readSnapshot } from '../memory/memory-reads.ts';
+import { isRowLocked, putWorker, rowOf } from '../memory/memory-state.ts';
 import { insist } from './safety-violation.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import { type EffectWorld, isRefusedWrongly, type RunningEffect, startEffect } from './simulated-effects.ts';
@@ -69,7 +70,7 @@ const LOST_ANSWER_PERCENT = 2;
 export function makeSimulatedWorker(world: WorkerWorld, id: WorkerId): SimulatedWorker {
   const rule = world.decide({ kind: 'worker', id });
   const state: WorkerState = { world, id, rule, runs: new Map(), missed: [], isAlive: true, isPaused: false };
-  world.store.state.workers.set(id, { state: 'live', leaseUntilMs: Number.MAX_SAFE_INTEGER });
+  putWorker(world.store.state, id);
   const stop = (): void => {
     state.isAlive = false;
     for (const run of state.runs.values()) endRun(state, run);
@@ -138,7 +139,7 @@ function advance(state: WorkerState, run: Run): void {
   run.isPoked = true;
   const { agenda, random, store } = state.world;
   if (run.open || run.isOver || !state.isAlive || state.isPaused) return;
-  if (rowOf(store.state, run.claim.promotionId).isLocked) {
+  if (isRowLocked(store.state, run.claim.promotionId)) {
     // Another worker's transaction holds the row: wait for it.
     agenda.after(random.between(1, 3), () => advance(state, run));
     return;

@@ -29,7 +29,9 @@ import {
 } from '@stella/domain';
 import { makeDefinition, makeEmptyEnvironment, makePrincipal, makeRelease, personIdOf } from '../fixtures.ts';
 import { makeSeededIds, TEST_EPOCH_MS } from '../seeded-ids.ts';
-import { makeMemoryState, type MemoryState, readPredecessors, readSnapshot, rowOf } from './memory-state.ts';
+import { readPredecessors, readSnapshot } from '../memory/memory-reads.ts';
+import { makeMemoryState, type MemoryState, putEnvironment, putWorker, rowOf } from '../memory/memory-state.ts';
+import { committedView } from '../memory/memory-transaction.ts';
 import { makeMemoryStore, type MemoryClaim, type MemoryStore } from './memory-store.ts';
 import { makeWriteRules } from './write-rules.ts';
 
@@ -146,8 +148,7 @@ function setUp(stage: StageState, plan: StagePlan): void {
     const release = makeRelease(n);
     state.releases.set(release.id, release);
   }
-  state.definitions.set(definition.name, definition);
-  state.environments.set(definition.name, plan.environment ?? makeEmptyEnvironment(definition.name));
+  putEnvironment(state, definition, plan.environment ?? makeEmptyEnvironment(definition.name));
   for (const place of plan.predecessors ?? []) {
     state.environments.set(place.name, place);
     for (const id of state.releases.keys()) state.earlierCompletions.set(`${place.name}/${id}`, TEST_EPOCH_MS);
@@ -161,7 +162,7 @@ function setUp(stage: StageState, plan: StagePlan): void {
 function hire(stage: StageState): PromotionSnapshot['promotion']['workerId'] {
   stage.workerNumber += 1;
   const id = makeSeededIds(stage.workerNumber).next('wrk');
-  stage.state.workers.set(id, { state: 'live', leaseUntilMs: Number.MAX_SAFE_INTEGER });
+  putWorker(stage.state, id);
   return id;
 }
 
@@ -172,7 +173,7 @@ function create(
   const { state, definition } = stage;
   const wanted: Release = makeRelease(release);
   const environment = state.environments.get(definition.name) ?? makeEmptyEnvironment(definition.name);
-  const predecessors = readPredecessors(state, definition, wanted.id);
+  const predecessors = readPredecessors(committedView(state, stage.nowMs), definition, wanted.id);
   const base = environment.releaseId === null ? null : (state.releases.get(environment.releaseId) ?? null);
   const input = { release: wanted, definition, environment, base, predecessors, priority };
   const more = { requestedBy: requester.actor, retryOf: null, settings: state.settings };

@@ -14,7 +14,8 @@ import {
   type Step,
   STEPS,
 } from '@stella/domain';
-import { liveLocksOf, type MemoryState, type StoredPromotion } from './memory-state.ts';
+import { liveLocksOf } from '../memory/memory-reads.ts';
+import { isRowLocked, type MemoryState, type StoredPromotion } from '../memory/memory-state.ts';
 import type { MemoryTarget } from './memory-target.ts';
 import { insist } from './safety-violation.ts';
 
@@ -79,7 +80,7 @@ function checkTurn(state: MemoryState, { name }: EnvironmentStatus, nowMs: numbe
       ({ promotion: a }, { promotion: b }) =>
         priorityRank(a.priority) - priorityRank(b.priority) || (a.ticket ?? 0) - (b.ticket ?? 0),
     );
-  if (!first || first.isLocked || first.promotion.workerId !== null) return;
+  if (!first || isRowLocked(state, first.promotion.id) || first.promotion.workerId !== null) return;
   const sleepsMs = (first.promotion.nextActionAtMs ?? nowMs) - nowMs;
   insist('L4', sleepsMs <= WAKE_MS_MAX, () => `${name} is free, and ${first.promotion.id} sleeps for ${sleepsMs} ms`);
 }
@@ -127,7 +128,7 @@ function checkWhole({ state, targetOf }: World, environment: EnvironmentStatus):
   const here = [...state.promotions.values()].filter((row) => row.promotion.environment === environment.name);
   if (here.some(({ promotion }) => isTouching(promotion))) return;
   const release = environment.releaseId === null ? null : state.releases.get(environment.releaseId);
-  for (const target of state.definitions.get(environment.name)?.targets ?? []) {
+  for (const target of state.definitions.get(environment.name)?.definition.targets ?? []) {
     const promised = digestIn(release ?? null, target.component);
     const found = targetOf(environment.name, target.name).digest();
     insist('S10', found === promised, () => `${target.name} runs ${found}, ${environment.name} says ${promised}`);

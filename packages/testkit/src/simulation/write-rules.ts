@@ -1,7 +1,7 @@
 /**
  * What every single write must keep, said again in other words than the domain's own: fences (S2), one event per change
  * (S6), the right to deploy (S8, S9, S11), the next action (L1, L3). The store's constraints (S1, S5, S7) are in
- * `memory-writes.ts`, what must hold between writes is in `state-rules.ts`.
+ * `memory/memory-writes.ts`, what must hold between writes is in `state-rules.ts`.
  */
 import {
   type Attempt,
@@ -16,8 +16,9 @@ import {
   type RoleBinding,
 } from '@stella/domain';
 import { checkEvents } from './event-rules.ts';
-import type { WriteRecord } from './memory-store.ts';
-import { liveLocksOf, type MemoryState } from './memory-state.ts';
+import type { WriteRecord } from '../memory/memory-session.ts';
+import { liveLocksOf } from '../memory/memory-reads.ts';
+import type { MemoryState } from '../memory/memory-state.ts';
 import { insist } from './safety-violation.ts';
 
 /** Longest time without another look at a live promotion that waits for a machine or for its turn. */

@@ -1,0 +1,123 @@
+/** Environments and releases of a command's transaction. */
+import { AppError, definitionHash, type IdSource, isTerminal, type Release } from '@stella/domain';
+import type { CommandTransaction, EnvironmentRecord } from '@stella/server';
+import { readPredecessors, releaseIn } from './memory-reads.ts';
+import type { MemorySession } from './memory-session.ts';
+import { environmentKey, type StoredDefinition } from './memory-state.ts';
+import type { View } from './memory-transaction.ts';
+
+/** Of an environment's live promotions, as many are named. */
+const LIVE_MAX = 10;
+
+type EnvironmentMethods = Pick<
+  CommandTransaction,
+  'readEntry' | 'lockEnvironments' | 'writeDefinition' | 'removeEnvironment' | 'livePromotionsOf' | 'insertRelease'
+>;
+
+export function environmentMethods(session: MemorySession, ids: IdSource, nowMs: number): EnvironmentMethods {
+  return {
+    async readEntry(environment, release) {
+      await session.statement('shareEnvironment', async (tx) => {
+        if (tx.get(tx.state.environments, environment)) await session.lock(environmentKey(environment), 'share');
+      });
+      return session.statement('readEntry', (tx) => readEntry(tx, environment, release));
+    },
+    async lockEnvironments() {
+      await session.statement('lockEnvironments', async (tx) => {
+        for (const name of namesIn(tx)) await session.lock(environmentKey(name));
+      });
+      return session.statement('listEnvironments', (tx) => namesIn(tx).flatMap((name) => recordOf(tx, name) ?? []));
+    },
+    ...definitionMethods(session, nowMs),
+    livePromotionsOf: (environment) =>
+      session.statement('livePromotions', (tx) =>
+        [...tx.rows(tx.state.promotions)]
+          .flatMap(({ promotion: { id, environment: name, status } }) =>
+            name === environment && !isTerminal(status) ? [id] : [],
+          )
+          .sort()
+          .slice(0, LIVE_MAX),
+      ),
+    insertRelease: (wanted) => insertRelease(session, ids, nowMs, wanted),
+  };
+}
+
+type Definitions = Pick<EnvironmentMethods, 'writeDefinition' | 'removeEnvironment'>;
+
+function definitionMethods(session: MemorySession, nowMs: number): Definitions {
+  return {
+    writeDefinition: (definition) =>
+      session.statement('writeDefinition', async (tx) => {
+        const { name } = definition;
+        await session.lock(environmentKey(name));
+        const { definitions, definitionVersions, environments } = tx.state;
+        const version = (tx.get(definitionVersions, name) ?? 0) + 1;
+        const hash = definitionHash(definition);
+        const policyRevision = (tx.get(definitions, name)?.policyRevision ?? 0) + 1;
+        tx.put(definitionVersions, name, version);
+        tx.put(definitions, name, { definition, version, hash, appliedAtMs: nowMs, policyRevision });
+        if (!tx.get(environments, name)) {
+          tx.put(environments, name, { name, releaseId: null, releaseNumber: 0, releasedAtMs: null, state: 'empty' });
+        }
+        return { definition, version, hash, appliedAtMs: nowMs };
+      }),
+    removeEnvironment: (name) =>
+      session.statement('removeEnvironment', async (tx) => {
+        await session.lock(environmentKey(name));
+        tx.remove(tx.state.environments, name);
+        tx.remove(tx.state.definitions, name);
+      }),
+  };
+}
+
+function readEntry(
+  view: View,
+  environment: string,
+  release: Release,
+): Awaited<ReturnType<CommandTransaction['readEntry']>> {
+  const status = view.get(view.state.environments, environment);
+  const record = recordOf(view, environment);
+  if (!status || !record) return null;
+  return {
+    record,
+    status,
+    base: status.releaseId === null ? null : releaseIn(view, status.releaseId),
+    predecessors: readPredecessors(view, record.definition, release.id),
+  };
+}
+
+function namesIn(view: View): string[] {
+  return [...view.rows(view.state.environments)].map((status) => status.name).sort();
+}
+
+function recordOf(view: View, name: string): EnvironmentRecord | null {
+  const stored = view.get(view.state.definitions, name);
+  return stored ? toRecord(stored) : null;
+}
+
+function toRecord({ policyRevision: _internal, ...record }: StoredDefinition): EnvironmentRecord {
+  return record;
+}
+
+async function insertRelease(
+  session: MemorySession,
+  ids: IdSource,
+  nowMs: number,
+  { name, components }: Parameters<CommandTransaction['insertRelease']>[0],
+): Promise<Release> {
+  const id = ids.next('rel');
+  return session.statement('insertRelease', async (tx) => {
+    const { state } = tx;
+    await session.lock(`releases_name ${name}`);
+    // Drawn also when the name is taken.
+    state.lastReleaseNumber += 1;
+    const number = state.lastReleaseNumber;
+    for (const other of tx.rows(state.releases)) {
+      if (other.name === name) throw new AppError('release.name_taken', { details: { name, releaseId: other.id } });
+    }
+    const sorted = [...components].sort((a, b) => (a.name < b.name ? -1 : 1));
+    const release = { id, name, components: sorted, createdAtMs: nowMs, number };
+    tx.put(state.releases, id, release);
+    return release;
+  });
+}

@@ -1,0 +1,77 @@
+/** Outcomes of attempts: the first of an operation counts, later ones are kept as late (safety S3, S17). */
+import type { AttemptResult, PromotionId } from '@stella/domain';
+import type { OutcomeRecord } from '@stella/server';
+import { demand } from './database-refusal.ts';
+import type { StoredPromotion } from './memory-state.ts';
+import type { MemoryTransaction } from './memory-transaction.ts';
+
+/** Answers which ones are new. Repeating one changes nothing. */
+export function insertOutcomes(
+  tx: MemoryTransaction,
+  id: PromotionId,
+  outcomes: readonly OutcomeRecord[],
+  endedAtMs: number,
+): readonly string[] {
+  if (outcomes.length === 0) return [];
+  const { state } = tx;
+  const row = tx.get(state.promotions, id);
+  const attempts = new Map(row?.attempts);
+  const ended: string[] = [];
+  for (const { operationId, result } of outcomes) {
+    const attempt = attempts.get(operationId);
+    demand(attempt !== undefined, FOREIGN, () => `no operation ${operationId}`);
+    if (attempt.result !== null) continue;
+    attempts.set(operationId, { ...attempt, result: { ...printable(result), output: '', endedAtMs } });
+    ended.push(operationId);
+    const output = withoutNul(result.output);
+    if (output !== '') tx.put(state.outputs, operationId, { output, endedAtMs });
+  }
+  if (row && ended.length > 0) tx.put(state.promotions, id, { ...row, attempts });
+  return ended;
+}
+
+const FOREIGN = { sqlState: '23503', constraint: 'attempt_outcomes_operation_id_fkey' };
+
+/** After a lost claim: kept, without effect. The same one is not kept twice. */
+export function insertLateOutcomes(
+  tx: MemoryTransaction,
+  id: PromotionId,
+  outcomes: readonly OutcomeRecord[],
+  endedAtMs: number,
+): void {
+  const { state } = tx;
+  const row = tx.get(state.promotions, id);
+  // All of one statement are compared with what there was before it.
+  const fresh = outcomes.filter(({ operationId, result }) => !isKept(tx, row, operationId, printable(result)));
+  for (const { operationId, result } of fresh) {
+    demand(row?.attempts.has(operationId) === true, FOREIGN, () => `no operation ${operationId}`);
+    state.lastOutcomeId += 1;
+    const late = { operationId, result: { ...printable(result), output: '', endedAtMs } };
+    tx.put(state.lateOutcomes, state.lastOutcomeId, late);
+  }
+}
+
+function isKept(
+  tx: MemoryTransaction,
+  row: StoredPromotion | undefined,
+  operationId: string,
+  { outcome, message }: Pick<AttemptResult, 'outcome' | 'message'>,
+): boolean {
+  const first = row?.attempts.get(operationId)?.result;
+  if (first?.outcome === outcome && first.message === message) return true;
+  for (const late of tx.rows(tx.state.lateOutcomes)) {
+    const { result } = late;
+    if (late.operationId === operationId && result.outcome === outcome && result.message === message) return true;
+  }
+  return false;
+}
+
+/** PostgreSQL's `text` cannot hold U+0000; what an outside service answered may. */
+function printable(result: OutcomeRecord['result']): OutcomeRecord['result'] {
+  const message = withoutNul(result.message);
+  return message === result.message ? result : { ...result, message };
+}
+
+function withoutNul(text: string): string {
+  return text.replaceAll('\u0000', '\ufffd');
+}

@@ -1,0 +1,148 @@
+/** Reads over several tables, as the statements of the PostgreSQL store make them. */
+import {
+  type Approval,
+  type EnvironmentDefinition,
+  type EnvironmentGuard,
+  type EnvironmentStatus,
+  isTerminal,
+  type Lock,
+  type PredecessorStatus,
+  type Promotion,
+  type PromotionId,
+  type PromotionSnapshot,
+  type Release,
+  type ReleaseId,
+  type Settings,
+  type Waiter,
+} from '@stella/domain';
+import { SafetyViolation } from '../simulation/safety-violation.ts';
+import type { MemoryState, StoredApproval, StoredPromotion } from './memory-state.ts';
+import { committedView, type View } from './memory-transaction.ts';
+
+/** A holder for which nobody worked for so long is stale: longer than a takeover may last (safety L2). */
+const STALE_AFTER_MS = 20_000;
+
+/** Everything that `decide` may look at, as it is committed. Throws when there is no such promotion. */
+export function readSnapshot(state: MemoryState, id: PromotionId): PromotionSnapshot {
+  const snapshot = readSnapshotIn(committedView(state, 0), state.settings, id);
+  if (!snapshot) throw new SafetyViolation('store', `no promotion ${id}`);
+  return snapshot;
+}
+
+/** The same, as one transaction sees it. Null: there is no such promotion. */
+export function readSnapshotIn(view: View, started: Settings, id: PromotionId): PromotionSnapshot | null {
+  const { state } = view;
+  const row = view.get(state.promotions, id);
+  if (!row) return null;
+  const { promotion } = row;
+  const environment = view.get(state.environments, promotion.environment) ?? emptyEnvironment(promotion.environment);
+  return {
+    promotion,
+    release: releaseIn(view, promotion.releaseId),
+    // The database gives no order to steps and locks: the latest first is as good as any.
+    steps: [...row.steps.values()].reverse(),
+    gateRuns: [...row.gateRuns.values()].sort((a, b) => a.round - b.round),
+    attempts: [...row.attempts.values()].sort((a, b) => a.startedAtMs - b.startedAtMs || a.number - b.number),
+    approvals: row.approvals.map((approval) => completeApproval(view, approval)),
+    locks: liveLocksIn(view, id).reverse(),
+    environment,
+    base: environment.releaseId === null ? null : releaseIn(view, environment.releaseId),
+    predecessors: readPredecessors(view, promotion.definition, promotion.releaseId),
+    settings: settingsIn(view, started),
+  };
+}
+
+/** What was set, over what the server was started with. */
+export function settingsIn(view: View, started: Settings): Settings {
+  const set: [string, number][] = [];
+  for (const { key, value } of view.rows(view.state.settingRows)) {
+    if (value !== null) set.push([key, value]);
+  }
+  return set.length === 0 ? started : { ...started, ...Object.fromEntries(set) };
+}
+
+function completeApproval(view: View, approval: StoredApproval): Approval {
+  const person = view.get(view.state.persons, approval.personId);
+  return { ...approval, subject: person?.subject ?? '', bindingsNow: person?.bindings ?? [] };
+}
+
+export function liveLocksOf(state: MemoryState, id: PromotionId): Lock[] {
+  return liveLocksIn(committedView(state, 0), id);
+}
+
+export function liveLocksIn(view: View, id: PromotionId): Lock[] {
+  const locks: Lock[] = [];
+  for (const { releasedAtMs, ...lock } of view.rows(view.state.locks)) {
+    if (releasedAtMs === null && lock.promotionId === id) locks.push(lock);
+  }
+  return locks;
+}
+
+/** One per environment of `promotesFrom` that is still there. */
+export function readPredecessors(
+  view: View,
+  { promotesFrom }: EnvironmentDefinition,
+  releaseId: ReleaseId,
+): PredecessorStatus[] {
+  return promotesFrom.flatMap((name) => {
+    const status = view.get(view.state.environments, name);
+    return status ? [{ ...status, completedAtMs: completedAtMs(view, name, releaseId) }] : [];
+  });
+}
+
+function completedAtMs(view: View, environment: string, releaseId: ReleaseId): number | null {
+  let latestMs = view.state.earlierCompletions.get(`${environment}/${releaseId}`) ?? null;
+  for (const { promotion: one } of view.rows(view.state.promotions)) {
+    const isCompletion = one.releaseId === releaseId && one.environment === environment && one.status === 'completed';
+    if (isCompletion) latestMs = Math.max(latestMs ?? 0, one.endedAtMs ?? 0);
+  }
+  return latestMs;
+}
+
+/** An environment that was removed while an ended promotion still tells of it. */
+function emptyEnvironment(name: string): EnvironmentStatus {
+  return { name, releaseId: null, releaseNumber: 0, releasedAtMs: null, state: 'empty' };
+}
+
+export function releaseIn(view: View, id: ReleaseId): Release {
+  const release = view.get(view.state.releases, id);
+  if (!release) throw new SafetyViolation('store', `no release ${id}`);
+  return release;
+}
+
+/** Draws a ticket and a fence and says who holds and who waits. Whoever asks holds the environment's row. */
+export function readGuard(view: View, { id, environment }: Pick<Promotion, 'id' | 'environment'>): EnvironmentGuard {
+  const { state } = view;
+  state.lastTicket += 1;
+  state.lastFence += 1;
+  const resource = `environment:${environment}`;
+  let holder: EnvironmentGuard['holder'] = null;
+  for (const lock of view.rows(state.locks)) {
+    const isOther = lock.releasedAtMs === null && lock.mode === 'exclusive' && lock.promotionId !== id;
+    if (isOther && lock.resource === resource) {
+      holder = { lockId: lock.id, promotionId: lock.promotionId, isStale: isStale(view, lock.promotionId) };
+    }
+  }
+  const waiters: Waiter[] = [];
+  for (const { promotion: other } of view.rows(state.promotions)) {
+    const { ticket, priority, step, status } = other;
+    const isWaiter = other.environment === environment && step === 'acquire_locks' && other.id !== id;
+    if (isWaiter && ticket !== null && !isTerminal(status)) waiters.push({ promotionId: other.id, ticket, priority });
+  }
+  return { holder, waiters, ticket: state.lastTicket, fence: { epoch: state.fenceEpoch, n: state.lastFence } };
+}
+
+/** Nobody works for the promotion (domain, "stale"), by the clock of the transaction's beginning. */
+export function isStale(view: View, id: PromotionId): boolean {
+  const row = view.get(view.state.promotions, id);
+  return row === undefined || isRowStale(view, row);
+}
+
+function isRowStale(view: View, { promotion }: StoredPromotion): boolean {
+  if (isTerminal(promotion.status)) return true;
+  const lateMs = view.beganMs - (promotion.nextActionAtMs ?? view.beganMs);
+  if (promotion.workerId === null) return lateMs > STALE_AFTER_MS;
+  const worker = view.get(view.state.workers, promotion.workerId);
+  if (!worker) return true;
+  return view.beganMs - worker.leaseUntilMs > STALE_AFTER_MS || (worker.state !== 'live' && lateMs > STALE_AFTER_MS);
+}

@@ -1,0 +1,51 @@
+/**
+ * A database in memory behind the ports of the engine, the commands and the sequencer: what a deterministic simulation
+ * runs the real engine on. The contract suite of the stores holds for it as for PostgreSQL.
+ */
+import type { CommandStore, EngineStore, SequencerStore } from '@stella/server';
+import { makeMemoryCommandStore } from './memory-command-store.ts';
+import { makeMemoryEngineStore } from './memory-engine-store.ts';
+import { makeMemorySequencerStore } from './memory-sequencer-store.ts';
+import { breakConnections, type MemoryConnections, type MemoryStoresOptions } from './memory-session.ts';
+
+export { DatabaseRefusal } from './database-refusal.ts';
+export type { MemoryStoresOptions, WriteRecord } from './memory-session.ts';
+export {
+  endSession,
+  isRowLocked,
+  makeMemoryState,
+  type MemoryState,
+  POSTMASTER_START,
+  putEnvironment,
+  type StoredEvent,
+  type StoredLock,
+  type StoredPromotion,
+  type StoredWorker,
+} from './memory-state.ts';
+export { liveLocksOf, readSnapshot } from './memory-reads.ts';
+
+/** What one server has of the database; several of them share one state. */
+export interface MemoryStores {
+  readonly engine: EngineStore;
+  readonly commands: CommandStore;
+  readonly sequencer: SequencerStore;
+  /**
+   * Breaks every connection of this server, as its death or its network does: open transactions are rolled back and
+   * their locks go, and whoever still waits for them hears `database.unavailable`. Later calls connect anew.
+   */
+  disconnect(): void;
+}
+
+export function makeMemoryStores(options: MemoryStoresOptions): MemoryStores {
+  const connections: MemoryConnections = {
+    ...options,
+    settings: options.settings ?? options.state.settings,
+    open: new Set(),
+  };
+  return {
+    engine: makeMemoryEngineStore(connections),
+    commands: makeMemoryCommandStore(connections),
+    sequencer: makeMemorySequencerStore(connections),
+    disconnect: () => breakConnections(connections),
+  };
+}
