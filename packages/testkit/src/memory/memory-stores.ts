@@ -23,6 +23,7 @@ export {
   type StoredWorker,
 } from './memory-state.ts';
 export { liveLocksOf, readSnapshot } from './memory-reads.ts';
+export { type EventCache, toStoreState } from './to-store-state.ts';
 
 /** What one server has of the database; several of them share one state. */
 export interface MemoryStores {

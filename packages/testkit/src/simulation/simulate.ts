@@ -28,7 +28,7 @@ import { definitionOfPlan, environmentName, makePlaces, type RequestPlan, type S
 import { makeSeededRandom, mixSeeds, type SeededRandom } from './seeded-random.ts';
 import { actorOf, answerApprovals, carryOut, enrolPeople, type PeopleWorld } from './simulated-people.ts';
 import { makeStaff } from './staff.ts';
-import { checkState } from './state-rules.ts';
+import { checkState, makeRuleMemory, type RuleMemory } from './state-rules.ts';
 import { makeWriteRules } from './write-rules.ts';
 
 /** Nothing in a scenario takes longer: waits are bounded, and so are the rounds of a gate. */
@@ -71,6 +71,7 @@ interface Simulation {
   readonly random: SeededRandom;
   readonly agenda: Agenda;
   readonly state: MemoryState;
+  readonly memory: RuleMemory;
   readonly targetOf: (environment: string, target: string) => MemoryTarget;
   readonly counts: Map<string, number>;
   readonly count: (what: string) => void;
@@ -104,7 +105,8 @@ function makeSimulation(scenario: Scenario, decideWith: DecideFunction): Running
   const count = (what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1);
   const { state, targetOf } = makePlaces(scenario.environments);
   const plannedCount = scenario.requests.length;
-  const simulation = { scenario, random, agenda, state, targetOf, counts, count, plannedCount };
+  const memory = makeRuleMemory();
+  const simulation = { scenario, random, agenda, state, memory, targetOf, counts, count, plannedCount };
   enrolPeople(state);
 
   const rules = makeWriteRules(state);

@@ -5,6 +5,7 @@
  */
 import {
   type EnvironmentStatus,
+  type HashMemo,
   isTerminal,
   type Lock,
   priorityRank,
@@ -13,11 +14,13 @@ import {
   type Release,
   type Step,
   STEPS,
+  violationsOf,
 } from '@stella/domain';
 import { liveLocksOf } from '../memory/memory-reads.ts';
 import { isRowLocked, type MemoryState, type StoredPromotion } from '../memory/memory-state.ts';
 import type { MemoryTarget } from './memory-target.ts';
 import { insist } from './safety-violation.ts';
+import { type EventCache, toStoreState } from '../memory/to-store-state.ts';
 
 /** A waiter whose turn it is looks again within this (safety L4). */
 const WAKE_MS_MAX = 2_000;
@@ -28,11 +31,23 @@ const STEPS_UNDER_LOCK: ReadonlySet<Step> = new Set(['preflight', 'deploy', 'ver
 
 export interface World {
   readonly state: MemoryState;
+  /** What the rules of `domain/safety` remember between looks. */
+  readonly memory: RuleMemory;
   readonly targetOf: (environment: string, target: string) => MemoryTarget;
+}
+
+export interface RuleMemory {
+  readonly events: EventCache;
+  readonly hashes: HashMemo;
+}
+
+export function makeRuleMemory(): RuleMemory {
+  return { events: new WeakMap(), hashes: new WeakMap() };
 }
 
 export function checkState(world: World, nowMs: number): void {
   const { state } = world;
+  checkProperties(world, nowMs);
   for (const row of state.promotions.values()) {
     checkLocks(state, row.promotion);
     if (isTerminal(row.promotion.status)) continue;
@@ -44,6 +59,12 @@ export function checkState(world: World, nowMs: number): void {
     checkTurn(state, environment, nowMs);
     if (environment.state === 'whole') checkWhole(world, environment);
   }
+}
+
+/** The properties of `docs/safety.md`, by the predicates that production uses as SQL. */
+function checkProperties({ state, memory }: World, nowMs: number): void {
+  const [first] = violationsOf(toStoreState(state, memory.events), nowMs, { hashes: memory.hashes });
+  insist(first?.property ?? '', !first, () => `${first?.rule} of ${first?.subject}: ${first?.message}`);
 }
 
 /** Preflight, deploy, verify and rollback hold the locks; nothing else does. */
