@@ -1,3 +1,4 @@
+export * from './debian-postgres.ts';
 export * from './docker-registry.ts';
 export * from './fixtures.ts';
 export * from './memory/memory-stores.ts';

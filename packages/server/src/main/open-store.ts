@@ -2,8 +2,9 @@
 import type { ServerConfig } from '../config/server-config.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../postgres/embedded-postgres.ts';
 import type { Logger } from '../ports/logger.ts';
-import { type Database, type DatabaseAddress, openDatabase, query } from '../store/connection.ts';
+import { type Database, openDatabase, query } from '../store/connection.ts';
 import { migrate, type MigrationReport } from '../store/migrate.ts';
+import type { DatabaseAddress } from '../store/primary.ts';
 import { makeBatchingSocket } from '../system/batching-socket.ts';
 import { nodeClock } from '../system/node-clock.ts';
 import { nodeFileSystem } from '../system/node-file-system.ts';
@@ -15,8 +16,6 @@ const OWNER_POOL_SIZE = 1;
 
 export interface OpenStore {
   readonly database: Database;
-  /** Of the application role. */
-  readonly address: DatabaseAddress;
   readonly report: MigrationReport;
   readonly isEmbedded: boolean;
   /** Closes the connections, and stops PostgreSQL when it is ours. */
@@ -33,7 +32,6 @@ export async function openStore(config: ServerConfig, logger: Logger): Promise<O
     logger.info({ ...report }, 'database is ready');
     return {
       database,
-      address: app,
       report,
       isEmbedded: embedded !== null,
       async close() {

@@ -197,7 +197,7 @@ async function startWorking(options: StartOptions, parts: Parts, stops: Stops): 
   const worker = await superviseWorker({
     run: { store: engineStore, runEffect, clock: nodeClock, logger, metrics, faults, watchdog },
     ids,
-    openSession: () => openLivenessSession(store.address, logger),
+    openSession: () => openLivenessSession(store.database),
     options: { hostname: hostname(), version },
   });
   stops.push(() => worker.drain(DRAIN_PATIENCE_MS));

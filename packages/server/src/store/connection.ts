@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream';
 import pg from 'pg';
 import { AppError } from '@stella/domain';
 import type { Logger } from '../ports/logger.ts';
+import { type DatabaseAddress, type DatabaseHost, makePrimary, type Primary } from './primary.ts';
 
 /** Connections of one process: 10 to 20 serve 100 callers best (architecture, "Storage rules"). */
 const POOL_SIZE = 12;
@@ -17,13 +18,9 @@ const IDLE_IN_TRANSACTION_TIMEOUT_MS = 15_000;
 /** A little more than the statement's own: when the server no longer answers at all. */
 const QUERY_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + 2_000;
 
-/** Where a database is: a URL, or the socket directory of the embedded one. */
-export type DatabaseAddress =
-  | { readonly kind: 'url'; readonly url: string }
-  | { readonly kind: 'socket'; readonly directory: string; readonly user: string; readonly database: string };
-
 export interface Database {
   readonly pool: pg.Pool;
+  readonly primary: Primary;
   readonly logger: Logger;
   close(): Promise<void>;
 }
@@ -37,9 +34,20 @@ export interface DatabaseOptions {
 
 export function openDatabase(address: DatabaseAddress, options: DatabaseOptions): Database {
   const { logger, makeSocket, poolSize = POOL_SIZE } = options;
+  const primary = makePrimary(address, logger);
+  /** To the host that is the primary at the moment when the pool needs one more. */
+  class PooledClient extends pg.Client {
+    constructor() {
+      const host = primary.current();
+      super({ ...CLIENT_CONFIG, ...host.config, ...(makeSocket && { stream: makeSocket }) });
+      HOSTS.set(this, host);
+      // The pool listens only while it holds the connection; whoever uses it meanwhile gets the error by his statement.
+      this.on('error', (error) => logger.debug({ error, host: host.name }, 'a database connection broke'));
+    }
+  }
   const pool = new pg.Pool({
-    ...clientConfig(address),
-    ...(makeSocket && { stream: makeSocket }),
+    Client: PooledClient,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     max: poolSize,
     // Every connection of the pool stays: opening one costs more than keeping it.
     min: 0,
@@ -48,27 +56,53 @@ export function openDatabase(address: DatabaseAddress, options: DatabaseOptions)
   });
   // An idle connection that breaks is dropped by the pool; without a listener it would end the process.
   pool.on('error', (error) => logger.warn({ error }, 'an idle database connection broke'));
-  return { pool, logger, close: () => pool.end() };
+  return { pool, primary, logger, close: () => pool.end() };
 }
 
-export function clientConfig(address: DatabaseAddress): pg.ClientConfig {
-  const place =
-    address.kind === 'url'
-      ? { connectionString: address.url }
-      : { host: address.directory, user: address.user, database: address.database };
-  return {
-    ...place,
-    application_name: 'stella',
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    query_timeout: QUERY_TIMEOUT_MS,
-    statement_timeout: STATEMENT_TIMEOUT_MS,
-    lock_timeout: LOCK_TIMEOUT_MS,
-    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
-    options:
-      '-c search_path=stella,pg_temp -c TimeZone=UTC -c jit=off -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off',
-    pipeline: true,
-    types: { getTypeParser },
-  };
+/** Host of each connection of a pool. */
+const HOSTS = new WeakMap<object, DatabaseHost>();
+/** Connections whose host said that it takes writes. */
+const CHECKED = new WeakSet<object>();
+
+const CLIENT_CONFIG: pg.ClientConfig = {
+  application_name: 'stella',
+  connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+  query_timeout: QUERY_TIMEOUT_MS,
+  statement_timeout: STATEMENT_TIMEOUT_MS,
+  lock_timeout: LOCK_TIMEOUT_MS,
+  idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
+  options:
+    '-c search_path=stella,pg_temp -c TimeZone=UTC -c jit=off -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off',
+  pipeline: true,
+  types: { getTypeParser },
+};
+
+/**
+ * A connection of its own to the primary, outside of the pool. `config` goes over what all connections have. `lost`
+ * settles when the connection is gone, and never rejects.
+ */
+export function openDirect(
+  { primary, logger }: Pick<Database, 'primary' | 'logger'>,
+  config: pg.ClientConfig,
+): Promise<{ readonly client: pg.Client; readonly lost: Promise<void> }> {
+  return primary.use(async (host) => {
+    const client = new pg.Client({ ...CLIENT_CONFIG, ...host.config, ...config });
+    const lost = new Promise<void>((resolve) => {
+      client.on('error', (error) => {
+        logger.warn({ error, host: host.name }, 'a session of its own broke');
+        resolve();
+      });
+      client.on('end', () => resolve());
+    });
+    try {
+      await client.connect();
+      await primary.check(client, host);
+      return { client, lost };
+    } catch (error) {
+      client.end().catch(() => undefined);
+      throw error;
+    }
+  });
 }
 
 type Row = Record<string, unknown>;
@@ -106,7 +140,8 @@ export async function transact<T>(database: Database, work: (session: Session) =
     if (committed.command !== 'COMMIT') throw new Error('the transaction was rolled back at its commit');
     return result;
   } catch (error) {
-    isBroken = !(await rollback(client));
+    const isUsable = await rollback(client);
+    isBroken = !isUsable || isConnectionError(error);
     throw toStoreError(error);
   } finally {
     client.release(isBroken);
@@ -142,12 +177,33 @@ export function query(
   return autocommit(database, (session) => session.rows(statement, values));
 }
 
-async function connect(database: Database): Promise<pg.PoolClient> {
+async function connect({ pool, primary }: Database): Promise<pg.PoolClient> {
   try {
-    return await database.pool.connect();
+    return await primary.use(async (host) => takeConnection(pool, primary, host));
   } catch (error) {
     throw toStoreError(error, true);
   }
+}
+
+/** Connections to a host that is no longer the primary are closed on the way. */
+async function takeConnection(pool: pg.Pool, primary: Primary, host: DatabaseHost): Promise<pg.PoolClient> {
+  for (let taken = 0; taken <= POOL_SIZE; taken += 1) {
+    const client = await pool.connect();
+    if ((HOSTS.get(client) ?? host) !== host) {
+      client.release(true);
+      continue;
+    }
+    if (CHECKED.has(client)) return client;
+    try {
+      await primary.check(client, host);
+    } catch (error) {
+      client.release(true);
+      throw error;
+    }
+    CHECKED.add(client);
+    return client;
+  }
+  throw new Error(`the pool holds only connections to hosts other than ${host.name}`);
 }
 
 async function rollback(client: pg.PoolClient): Promise<boolean> {
@@ -174,12 +230,12 @@ function sessionOf(client: pg.ClientBase): Session {
   };
 }
 
-/** Class 08, 57P0x and socket errors: the connection or the server is gone. */
+/** Class 08, 57P0x and socket errors: the connection or the server is gone. 25006: it takes no writes any more. */
 export function isConnectionError(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const { code } = error as { code?: string };
   if (code === undefined) return /timeout|terminated|Connection|not queryable/i.test(error.message);
-  return /^(08|57P0|53)/.test(code) || /^E[A-Z]+$/.test(code);
+  return /^(08|57P0|53|25006)/.test(code) || /^E[A-Z]+$/.test(code);
 }
 
 export function sqlState(error: unknown): string | null {

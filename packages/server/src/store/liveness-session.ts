@@ -2,11 +2,10 @@
  * A worker's own direct session: idle, never pooled. Others see by it that the process lives (safety L2); losing it
  * means to stop at once. Settings and figures: architecture, "Liveness of workers".
  */
-import pg from 'pg';
+import type pg from 'pg';
 import { AppError } from '@stella/domain';
 import type { WorkerSession } from '../ports/engine-store.ts';
-import type { Logger } from '../ports/logger.ts';
-import { clientConfig, type DatabaseAddress } from './connection.ts';
+import { type Database, openDirect } from './connection.ts';
 
 /** Noticed within a second on each side when the other is gone without a word. */
 const SETTINGS = [
@@ -24,17 +23,14 @@ export interface LivenessSession extends WorkerSession {
   close(): Promise<void>;
 }
 
-export async function openLivenessSession(address: DatabaseAddress, logger: Logger): Promise<LivenessSession> {
-  const client = new pg.Client({ ...clientConfig(address), application_name: 'stella worker', keepAlive: true });
-  const lost = new Promise<void>((resolve) => {
-    client.on('error', (error) => {
-      logger.warn({ error }, "the worker's session broke");
-      resolve();
-    });
-    client.on('end', () => resolve());
-  });
+/** On the primary, as the pool's connections are. Errors: `database.unavailable`. */
+export async function openLivenessSession(database: Database): Promise<LivenessSession> {
+  const { logger } = database;
+  let client: pg.Client | null = null;
   try {
-    await client.connect();
+    const opened = await openDirect(database, { application_name: 'stella worker', keepAlive: true });
+    const { lost } = opened;
+    client = opened.client;
     // Not every setting exists everywhere (TCP ones do nothing on a socket); each is tried alone.
     for (const setting of SETTINGS.split('; ')) {
       await client.query(setting).catch((error: unknown) => logger.debug({ error, setting }, 'setting not taken'));
@@ -50,10 +46,11 @@ export async function openLivenessSession(address: DatabaseAddress, logger: Logg
       backendStart: row.backend,
       postmasterStart: row.postmaster,
       lost,
-      close: () => client.end(),
+      close: () => opened.client.end(),
     };
   } catch (error) {
-    await client.end().catch(() => undefined);
+    await client?.end().catch(() => undefined);
+    if (error instanceof AppError) throw error;
     const message = error instanceof Error ? error.message : String(error);
     throw new AppError('database.unavailable', { details: { message }, cause: error });
   }
