@@ -12,11 +12,16 @@ export type GateKind = (typeof GATE_KINDS)[number];
 /** Gates that ask something outside and may need several attempts; the others have one evaluation and a deadline. */
 export const ATTEMPT_GATE_KINDS = ['http'] as const satisfies readonly GateKind[];
 
+export const SKIP_RULES = ['allowed', 'forbidden'] as const;
+export type SkipRule = (typeof SKIP_RULES)[number];
+
 interface GateCommon {
   /** Unique in its environment, `[a-z0-9-]{1,63}`. */
   readonly name: string;
   /** How long a `passed` verdict counts, from the moment it was given. Default 24 h. */
   readonly validForMs: number;
+  /** Whether two people may step around it in an emergency; absent: as usual for its kind (`isSkippable`). */
+  readonly skip?: SkipRule;
 }
 
 /** Asks an HTTP service once per attempt; it answers `{"verdict":"passed"|"failed","message"?}` with status 200. */
@@ -103,9 +108,21 @@ export interface EnvironmentDefinition {
   readonly deployDeadlineMs: number;
 }
 
-/** The hash that a verdict is bound to: the gate's meaning, without its timing. */
+/** What holds where a gate does not say it: persons are asked because they shall decide, so they are not stepped around. */
+export function usualSkipRule(kind: GateKind): SkipRule {
+  return kind === 'approval' ? 'forbidden' : 'allowed';
+}
+
+export function isSkippable(gate: GateDefinition): boolean {
+  return (gate.skip ?? usualSkipRule(gate.kind)) === 'allowed';
+}
+
+/**
+ * The hash that a verdict is bound to: the gate's meaning, without its timing, and without who may step around it, which
+ * changes nothing of what is asked. The definition's hash, to which a skip is bound, holds all of it.
+ */
 export function gateMeaningHash(gate: GateDefinition): Digest {
-  const { validForMs: _validFor, ...rest } = gate;
+  const { validForMs: _validFor, skip: _skip, ...rest } = gate;
   const timing = new Set(['timeoutMs', 'retryCount', 'backoffMs', 'deadlineMs']);
   const meaning = Object.fromEntries(Object.entries(rest).filter(([key]) => !timing.has(key)));
   return digestOf(canonicalJson(meaning));

@@ -82,6 +82,11 @@ export const ERROR_CODES = {
     '{actor} requested this promotion and may not approve it',
     'another person with the role approver must run: stella promotion approve {promotionId}',
   ),
+  'auth.own_skip': entry(
+    'Forbidden',
+    '{actor} asked for the skip of gate "{gate}" and may not approve it',
+    'another person with the role approver must approve it; see: stella promotion gates {promotionId}',
+  ),
   'auth.person_needed': entry(
     'Forbidden',
     'only a person can {action}; this token belongs to automation',
@@ -110,6 +115,11 @@ export const ERROR_CODES = {
     'NotFound',
     'promotion {promotionId} has no gate "{name}"',
     'list them: stella promotion gates {promotionId}',
+  ),
+  'skip.not_found': entry(
+    'NotFound',
+    'no skip of gate "{gate}" is open at promotion {promotionId}',
+    'see: stella promotion gates {promotionId}',
   ),
   'lock.not_found': entry('NotFound', 'no lock "{name}"', 'list them: stella orch locks list'),
   'person.not_found': entry(
@@ -165,6 +175,16 @@ export const ERROR_CODES = {
     'Conflict',
     'lock {lockId} is held by {promotionId}, which is live',
     'wait for it, or run: stella orch locks release {lockId} --force',
+  ),
+  'skip.exists': entry(
+    'Conflict',
+    'a skip of gate "{gate}" is open already: {skipId}, asked for by {actor}, {state}',
+    'another person may decide about it; see: stella promotion gates {promotionId}',
+  ),
+  'skip.forbidden': entry(
+    'Conflict',
+    'gate "{gate}" of {environment} may not be skipped',
+    'settle the gate: stella promotion gates {promotionId}; or let an admin declare "skip: allowed" for promotions made later',
   ),
   'approval.repeated': entry(
     'Conflict',

@@ -25,6 +25,7 @@ const PAPER: Readonly<Record<Action, string>> = {
   'promotion.cancel': 'releaser operator',
   'promotion.retry': 'releaser operator',
   'promotion.prioritize': 'operator',
+  'gate.skip': 'operator',
   'lock.read': 'viewer releaser approver operator',
   'lock.release': 'operator',
   'setting.read': 'viewer releaser approver operator',

@@ -34,6 +34,7 @@ const ROLES_BY_ACTION = {
   'promotion.cancel': ['releaser', 'operator'],
   'promotion.retry': ['releaser', 'operator'],
   'promotion.prioritize': ['operator'],
+  'gate.skip': ['operator'],
   'lock.read': ['viewer', 'releaser', 'approver', 'operator'],
   'lock.release': ['operator'],
   'setting.read': ['viewer', 'releaser', 'approver', 'operator'],

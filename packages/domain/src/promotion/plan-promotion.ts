@@ -42,6 +42,8 @@ export function planPromotion(input: PromotionPlanInput, context: { nowMs: Insta
     gateRuns: [],
     attempts: [],
     approvals: [],
+    skips: [],
+    debts: [],
     locks: [],
     environment: input.environment,
     base: input.base,

@@ -5,6 +5,8 @@ import type { Settings } from '../settings/settings.ts';
 import type { IdSource, LockId, PromotionId } from '../values/ids.ts';
 import type { InstantMs } from '../values/instant.ts';
 import type { Approval, Attempt, EnvironmentStatus, GateRun, Lock, Promotion, StepRun } from './promotion.ts';
+import type { GateDebt } from './gate-debt.ts';
+import type { Skip } from './skip.ts';
 import type { Priority } from './status.ts';
 
 export interface PromotionSnapshot {
@@ -15,6 +17,10 @@ export interface PromotionSnapshot {
   /** By number; the ones of earlier rounds included. */
   readonly attempts: readonly Attempt[];
   readonly approvals: readonly Approval[];
+  /** Oldest first; the ended ones included. */
+  readonly skips: readonly Skip[];
+  /** Its own, and the open ones of other promotions in this environment. */
+  readonly debts: readonly GateDebt[];
   /** Own live locks. */
   readonly locks: readonly Lock[];
   readonly environment: EnvironmentStatus;

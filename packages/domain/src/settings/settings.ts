@@ -53,6 +53,12 @@ export const SETTINGS = {
     7 * DAY,
     'after its last attempt a gate without verdict is held for so long',
   ),
+  'skips.expireAfter': duration(
+    1 * HOUR,
+    1 * SECOND,
+    24 * HOUR,
+    'an approved skip of a gate that no deploy has used lapses after so long',
+  ),
   'precheck.holdFor': duration(
     60 * MINUTE,
     1 * SECOND,

@@ -4,7 +4,21 @@
  */
 import { AppError } from '../errors/app-error.ts';
 
-export const ID_PREFIXES = ['prm', 'rel', 'gtr', 'lck', 'apv', 'per', 'aut', 'tok', 'wrk', 'req', 'enr'] as const;
+export const ID_PREFIXES = [
+  'prm',
+  'rel',
+  'gtr',
+  'lck',
+  'apv',
+  'per',
+  'aut',
+  'tok',
+  'wrk',
+  'req',
+  'enr',
+  'skp',
+  'dbt',
+] as const;
 export type IdPrefix = (typeof ID_PREFIXES)[number];
 
 export type Id<P extends IdPrefix> = `${P}_${string}` & { readonly __id: P };
@@ -17,6 +31,8 @@ export type PersonId = Id<'per'>;
 export type AutomationId = Id<'aut'>;
 export type TokenId = Id<'tok'>;
 export type WorkerId = Id<'wrk'>;
+export type SkipId = Id<'skp'>;
+export type DebtId = Id<'dbt'>;
 
 /** Makes ids; the only way to get a new one. The server's is `makeIds(clock, random)`, a test's is seeded. */
 export interface IdSource {

@@ -21,6 +21,7 @@ import type { Session, Statement } from './connection.ts';
 import { type ImmutableRows, keep } from './immutable-rows.ts';
 import { readRelease } from './release-rows.ts';
 import { overlay, SET_SETTINGS } from './setting-rows.ts';
+import { type RawDebt, type RawSkip, SELECT_DEBTS, SELECT_SKIPS, toDebt, toSkip } from './skip-rows.ts';
 import { textOrNull } from './row-values.ts';
 
 /** Locks the promotion's row; every write to a promotion begins with it. */
@@ -44,6 +45,7 @@ const READ_SNAPSHOT: Statement = {
            (select coalesce(json_agg(json_build_object('role', b.role, 'pattern', b.pattern)), '[]')
             from role_bindings b where b.owner_id = v.person_id) as bindings
          from approvals v join persons n on n.id = v.person_id where v.promotion_id = p.id) t) as approvals,
+      ${SELECT_SKIPS} as skips, ${SELECT_DEBTS} as debts,
       (select coalesce(json_agg(l), '[]') from locks l where l.promotion_id = p.id and l.released_at is null) as locks,
       (select to_json(e) from environments e where e.name = p.environment) as environment,
       (select coalesce(json_agg(t), '[]') from (
@@ -113,6 +115,8 @@ export async function readTimedSnapshot(
     gateRuns: raw.gate_runs.map(toGateRun),
     attempts: raw.attempts.map(toAttempt),
     approvals: raw.approvals.map(toApproval),
+    skips: raw.skips.map(toSkip),
+    debts: raw.debts.map(toDebt),
     locks: raw.locks.map(toLock),
     environment,
     base,
@@ -149,6 +153,8 @@ interface RawSnapshot {
   readonly gate_runs: readonly RawGateRun[];
   readonly attempts: readonly RawAttempt[];
   readonly approvals: readonly RawApproval[];
+  readonly skips: readonly RawSkip[];
+  readonly debts: readonly RawDebt[];
   readonly locks: readonly RawLock[];
   readonly environment: RawEnvironment | null;
   readonly predecessors: readonly (RawEnvironment & { completed_at: string | null })[];

@@ -104,6 +104,32 @@ const INSERT_APPROVALS: Statement = {
     from json_populate_recordset(null::approvals, $2) v`,
 };
 
+const WRITE_SKIPS: Statement = {
+  name: 'skips_write',
+  text: `insert into skips (id, promotion_id, gate_run_id, gate, requested_by, reason, requested_at, base_release_id,
+      definition_hash, state, decided_by, decision_reason, decided_at, expires_at, ended_at, message)
+    select k.id, $1, k.gate_run_id, k.gate, k.requested_by, k.reason, k.requested_at, k.base_release_id,
+      k.definition_hash, k.state, k.decided_by, k.decision_reason, k.decided_at, k.expires_at, k.ended_at, k.message
+    from json_populate_recordset(null::skips, $2) k
+    on conflict (id) do update set state = excluded.state, decided_by = excluded.decided_by,
+      decision_reason = excluded.decision_reason, decided_at = excluded.decided_at, expires_at = excluded.expires_at,
+      ended_at = excluded.ended_at, message = excluded.message`,
+};
+
+/** Those of other promotions too, so each names its own. */
+const WRITE_DEBTS: Statement = {
+  name: 'debts_write',
+  text: `insert into gate_debts (id, promotion_id, environment, release_id, gate, kind, gate_run_id, skip_id,
+      definition_hash, state, opened_at, closed_at, due_at, ask_count, last_asked_at, last_outcome, message)
+    select d.id, d.promotion_id, d.environment, d.release_id, d.gate, d.kind, d.gate_run_id, d.skip_id,
+      d.definition_hash, d.state, d.opened_at, d.closed_at, d.due_at, d.ask_count, d.last_asked_at, d.last_outcome,
+      d.message
+    from json_populate_recordset(null::gate_debts, $1) d
+    on conflict (id) do update set state = excluded.state, closed_at = excluded.closed_at, due_at = excluded.due_at,
+      ask_count = excluded.ask_count, last_asked_at = excluded.last_asked_at, last_outcome = excluded.last_outcome,
+      message = excluded.message`,
+};
+
 const INSERT_LOCKS: Statement = {
   name: 'locks_insert',
   text: `insert into locks (id, resource, mode, promotion_id, fence_epoch, fence_n, acquired_at)
@@ -180,6 +206,10 @@ function partsOf(decision: Decision): readonly Part[] {
     INSERT_APPROVALS,
     decision.newApprovals.map(({ atMs, ...rest }) => toRow({ ...rest, decidedAtMs: atMs })),
   );
+  addRows(WRITE_SKIPS, decision.skips.map(toRow));
+  if (decision.debts.length > 0) {
+    parts.push({ statement: WRITE_DEBTS, values: [JSON.stringify(decision.debts.map(toRow))] });
+  }
   const { lockFence, releasedLocks } = decision;
   // A lock that is released now keeps the fence under which it was held.
   if (lockFence) parts.push({ statement: FENCE_LOCKS, values: [id, lockFence.epoch, lockFence.n, releasedLocks] });

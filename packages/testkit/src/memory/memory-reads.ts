@@ -4,6 +4,7 @@ import {
   type EnvironmentDefinition,
   type EnvironmentGuard,
   type EnvironmentStatus,
+  type GateDebt,
   isTerminal,
   type Lock,
   type PredecessorStatus,
@@ -13,10 +14,11 @@ import {
   type Release,
   type ReleaseId,
   type Settings,
+  type Skip,
   type Waiter,
 } from '@stella/domain';
 import { SafetyViolation } from '../simulation/safety-violation.ts';
-import type { MemoryState, StoredApproval, StoredPromotion } from './memory-state.ts';
+import type { MemoryState, StoredApproval, StoredPromotion, StoredSkip } from './memory-state.ts';
 import { committedView, type View } from './memory-transaction.ts';
 
 /** A holder for which nobody worked for so long is stale: longer than a takeover may last (safety L2). */
@@ -44,6 +46,8 @@ export function readSnapshotIn(view: View, started: Settings, id: PromotionId): 
     gateRuns: [...row.gateRuns.values()].sort((a, b) => a.round - b.round),
     attempts: [...row.attempts.values()].sort((a, b) => a.startedAtMs - b.startedAtMs || a.number - b.number),
     approvals: row.approvals.map((approval) => completeApproval(view, approval)),
+    skips: [...row.skips.values()].map((skip) => completeSkip(view, skip)),
+    debts: debtsIn(view, promotion),
     locks: liveLocksIn(view, id).reverse(),
     environment,
     base: environment.releaseId === null ? null : releaseIn(view, environment.releaseId),
@@ -64,6 +68,24 @@ export function settingsIn(view: View, started: Settings): Settings {
 function completeApproval(view: View, approval: StoredApproval): Approval {
   const person = view.get(view.state.persons, approval.personId);
   return { ...approval, subject: person?.subject ?? '', bindingsNow: person?.bindings ?? [] };
+}
+
+function completeSkip(view: View, skip: StoredSkip): Skip {
+  const { persons } = view.state;
+  const decider = skip.decidedBy === null ? null : view.get(persons, skip.decidedBy);
+  return {
+    ...skip,
+    requesterSubject: view.get(persons, skip.requestedBy)?.subject ?? '',
+    deciderSubject: decider?.subject ?? null,
+    deciderBindingsNow: decider?.bindings ?? [],
+  };
+}
+
+/** Its own, and what others owe in its environment. */
+function debtsIn(view: View, { id, environment }: Promotion): GateDebt[] {
+  return [...view.rows(view.state.debts)].filter(
+    (debt) => debt.promotionId === id || (debt.environment === environment && debt.state === 'open'),
+  );
 }
 
 export function liveLocksOf(state: MemoryState, id: PromotionId): Lock[] {

@@ -9,9 +9,11 @@ import type {
   AttemptResult,
   AutomationId,
   ChainedEvent,
+  DebtId,
   Digest,
   EnvironmentDefinition,
   EnvironmentStatus,
+  GateDebt,
   GateRun,
   GateRunId,
   Lock,
@@ -23,6 +25,8 @@ import type {
   ReleaseId,
   RoleBinding,
   Settings,
+  Skip,
+  SkipId,
   Step,
   StepRun,
   TokenId,
@@ -42,11 +46,15 @@ export interface StoredPromotion {
   /** By operation id, in order of making; with the outcome that counts. */
   readonly attempts: ReadonlyMap<string, Attempt>;
   readonly approvals: readonly StoredApproval[];
+  readonly skips: ReadonlyMap<SkipId, StoredSkip>;
   readonly events: readonly ChainedEvent[];
 }
 
 /** What else an approval tells, its person's row says. */
 export type StoredApproval = Omit<Approval, 'subject' | 'bindingsNow'>;
+
+/** Likewise, of two persons. */
+export type StoredSkip = Omit<Skip, 'requesterSubject' | 'deciderSubject' | 'deciderBindingsNow'>;
 
 export interface StoredLock extends Lock {
   readonly releasedAtMs: number | null;
@@ -128,6 +136,7 @@ export interface MemoryState {
   readonly enrolments: Map<Digest, StoredEnrolment>;
   readonly tokens: Map<TokenId, StoredToken>;
   readonly locks: Map<LockId, StoredLock>;
+  readonly debts: Map<DebtId, GateDebt>;
   readonly workers: Map<WorkerId, StoredWorker>;
   /** Completions from before the first promotion here: moment by `<environment>/<release id>`. */
   readonly earlierCompletions: Map<string, number>;
@@ -177,6 +186,7 @@ export function makeMemoryState(settings: Settings, { isFrozen = true }: { isFro
     enrolments: new Map(),
     tokens: new Map(),
     locks: new Map(),
+    debts: new Map(),
     workers: new Map(),
     earlierCompletions: new Map(),
     lateOutcomes: new Map(),

@@ -8,17 +8,21 @@ import {
   type AttemptResult,
   type ChainedEvent,
   type Decision,
+  type GateDebt,
   type GateRun,
   type GateRunId,
   isTerminal,
   type Promotion,
+  type Skip,
+  SKIP_TRANSITIONS,
+  type SkipId,
   STATUS_TRANSITIONS,
   type Step,
   type StepRun,
 } from '@stella/domain';
 import { freezeDeeply } from '../simulation/safety-violation.ts';
 import { demand } from './database-refusal.ts';
-import { promotionKey, type StoredApproval, type StoredPromotion } from './memory-state.ts';
+import { promotionKey, type StoredApproval, type StoredPromotion, type StoredSkip } from './memory-state.ts';
 import type { MemoryTransaction } from './memory-transaction.ts';
 
 /** Who writes: a person's command, or a worker's tick, which ends all doubt whether the promotion can be moved. */
@@ -58,6 +62,7 @@ export function insertDecision(tx: MemoryTransaction, decision: Decision): void 
     gateRuns: new Map(),
     attempts: new Map(),
     approvals: [],
+    skips: new Map(),
     events: [],
   };
   writeParts(tx, empty, decision);
@@ -113,8 +118,10 @@ function writeParts(tx: MemoryTransaction, row: StoredPromotion, decision: Decis
     gateRuns: withGateRuns(row.gateRuns, decision.gateRuns),
     attempts: withAttempts(row.attempts, decision),
     approvals: withApprovals(row.approvals, decision),
+    skips: withSkips(row.skips, decision.skips),
     events: decision.events.length > 0 ? [...row.events, ...decision.events] : row.events,
   });
+  for (const debt of decision.debts) writeDebt(tx, debt);
   writeLocks(tx, decision, at);
   if (decision.environment) tx.put(state.environments, decision.environment.name, decision.environment);
   if (decision.wakesEnvironment) wakeEnvironment(tx, promotion, at);
@@ -208,6 +215,47 @@ function withApprovals(before: readonly StoredApproval[], { newApprovals }: Deci
     approvals.push(approval);
   }
   return approvals;
+}
+
+function withSkips(before: ReadonlyMap<SkipId, StoredSkip>, changed: readonly Skip[]): ReadonlyMap<SkipId, StoredSkip> {
+  if (changed.length === 0) return before;
+  const skips = new Map(before);
+  for (const { requesterSubject: _asker, deciderSubject: _decider, deciderBindingsNow: _then, ...skip } of changed) {
+    checkSkip(skips, skip);
+    skips.set(skip.id, skip);
+  }
+  return skips;
+}
+
+/** The trigger on skips, their check constraints, and the unique index of open ones. */
+function checkSkip(skips: ReadonlyMap<SkipId, StoredSkip>, skip: StoredSkip): void {
+  const { id, gate, state, decidedBy, requestedBy, expiresAtMs, endedAtMs } = skip;
+  const before = skips.get(id);
+  const isListed = !before || before.state === state || SKIP_TRANSITIONS[before.state].includes(state);
+  const reason = { sqlState: 'ST001', property: 'S8' };
+  demand(isListed, reason, () => `skip ${id}: state ${state} after ${before?.state}`);
+  demand(before?.endedAtMs === null || !before, reason, () => `skip ${id} has ended and never changes`);
+  const check = (isRight: boolean): void =>
+    demand(isRight, { sqlState: '23514', property: 'S8' }, () => `skip ${id} is ${state}, its row says otherwise`);
+  check((decidedBy === null) === (skip.decidedAtMs === null));
+  check(expiresAtMs === null || (decidedBy !== null && decidedBy !== requestedBy) || state === 'rejected');
+  check((state !== 'approved' && state !== 'used') || expiresAtMs !== null);
+  check((state === 'requested' || state === 'approved') === (endedAtMs === null));
+  for (const other of skips.values()) {
+    const isDouble = other.id !== id && other.gate === gate && other.endedAtMs === null && endedAtMs === null;
+    const again = { sqlState: '23505', constraint: 'skips_open', property: 'S8' };
+    demand(!isDouble, again, () => `gate ${gate} has two open skips`);
+  }
+}
+
+/** Whoever writes holds the row of the debt's environment. */
+export function writeDebt(tx: MemoryTransaction, debt: GateDebt): void {
+  const { debts } = tx.state;
+  const isOpen = (tx.get(debts, debt.id)?.state ?? 'open') === 'open';
+  demand(isOpen, { sqlState: 'ST001' }, () => `debt ${debt.id} is closed and never changes`);
+  const isDue = (debt.state === 'open') === (debt.dueAtMs !== null);
+  demand(isDue, { sqlState: '23514', property: 'L1' }, () => `debt ${debt.id} is ${debt.state}, due ${debt.dueAtMs}`);
+  tx.put(debts, debt.id, debt);
 }
 
 function writeLocks(tx: MemoryTransaction, decision: Decision, releasedAtMs: number): void {

@@ -8,6 +8,7 @@ import {
   isTerminal,
   type Json,
   type PromotionSnapshot,
+  type Skip,
 } from '@stella/domain';
 import type { WriteRecord } from '../memory/memory-session.ts';
 import { insist } from './safety-violation.ts';
@@ -80,6 +81,7 @@ function countChanges(before: PromotionSnapshot | null, decision: Decision): Par
     'gate.opened': gateRuns.filter((run) => !runBefore(run.id)).length,
     'gate.verdict': gateRuns.filter((run) => run.verdict !== null && !runBefore(run.id)?.verdict).length,
     'gate.expired': gateRuns.filter((run) => run.state === 'expired').length,
+    ...countSkipChanges(before, decision),
     'lock.acquired': decision.takenLocks.length > 0 ? 1 : 0,
     'lock.released': decision.releasedLocks.length,
     'environment.released': isReleased ? 1 : 0,
@@ -89,6 +91,24 @@ function countChanges(before: PromotionSnapshot | null, decision: Decision): Par
     'promotion.rejected_by_person': newApprovals.filter((one) => one.decision === 'rejected').length,
     'promotion.cancel_requested':
       promotion.cancelRequestedAtMs !== (before?.promotion.cancelRequestedAtMs ?? null) ? 1 : 0,
+  };
+}
+
+function countSkipChanges(before: PromotionSnapshot | null, decision: Decision): Partial<Record<EventType, number>> {
+  const { gateRuns, skips, debts } = decision;
+  const stateBefore = (id: string): string | undefined => before?.skips.find((one) => one.id === id)?.state;
+  const into = (state: Skip['state']): number =>
+    skips.filter((one) => one.state === state && stateBefore(one.id) !== state).length;
+  const wasSkipped = (id: string): boolean => before?.gateRuns.find((run) => run.id === id)?.state === 'skipped';
+  return {
+    'skip.requested': into('requested'),
+    'skip.approved': into('approved'),
+    'skip.rejected': into('rejected'),
+    'skip.lapsed': into('lapsed'),
+    'skip.used': into('used'),
+    'gate.skipped': gateRuns.filter((run) => run.state === 'skipped' && !wasSkipped(run.id)).length,
+    'debt.opened': debts.filter((one) => one.state === 'open').length,
+    'debt.superseded': debts.filter((one) => one.state === 'superseded').length,
   };
 }
 

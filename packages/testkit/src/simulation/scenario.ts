@@ -84,6 +84,7 @@ export const SIMULATION_SETTINGS: Settings = {
   'locks.timeout': 5_000,
   'queue.maxWait': 120_000,
   'gates.holdFor': 40_000,
+  'skips.expireAfter': 12_000,
   'precheck.holdFor': 45_000,
   'precheck.interval': 10_000,
   'probe.timeout': 3_000,

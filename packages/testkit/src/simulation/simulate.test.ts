@@ -5,6 +5,7 @@
 import { decide, PROMOTION_STATUSES, STEPS } from '@stella/domain';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { personIdOf } from '../fixtures.ts';
 import { SafetyViolation } from './safety-violation.ts';
 import { COMMAND_WORDS, type EnvironmentPlan, type RequestPlan, type Scenario } from './scenario.ts';
 import { type DecideFunction, simulate } from './simulate.ts';
@@ -84,6 +85,12 @@ describe('simulate', () => {
         'effect.rollback_verify',
         'event.gate.held',
         'event.gate.expired',
+        'event.gate.skipped',
+        'event.skip.rejected',
+        'event.skip.lapsed',
+        'event.skip.used',
+        'event.debt.opened',
+        'event.debt.superseded',
         'event.promotion.base_changed',
         'event.promotion.retry_requested',
         'ending.lock.revoked',
@@ -157,6 +164,29 @@ describe('simulate with a wrong rule', () => {
         const bindingsNow = [{ role: 'admin', pattern: '*' }] as const;
         const approvals = snapshot.approvals.map((approval) => ({ ...approval, bindingsNow }));
         return decide({ ...snapshot, approvals }, context, actor, ended);
+      },
+    ],
+    [
+      'lets a skip last for ever',
+      ['S8', 'L3'],
+      (snapshot, context, actor, ended) => {
+        const skips = snapshot.skips.map((skip) => ({
+          ...skip,
+          expiresAtMs: skip.expiresAtMs === null ? null : Number.MAX_SAFE_INTEGER,
+        }));
+        return decide({ ...snapshot, skips }, context, actor, ended);
+      },
+    ],
+    [
+      'takes a request for a skip',
+      ['S8'],
+      (snapshot, context, actor, ended) => {
+        const bindings = [{ role: 'admin', pattern: '*' }] as const;
+        const approval = { state: 'approved', decidedBy: personIdOf('carol'), deciderBindingsNow: bindings } as const;
+        const skips = snapshot.skips.map((skip) =>
+          skip.state === 'requested' ? { ...skip, ...approval, expiresAtMs: Number.MAX_SAFE_INTEGER } : skip,
+        );
+        return decide({ ...snapshot, skips }, context, actor, ended);
       },
     ],
     [

@@ -27,6 +27,7 @@ import { insist } from './safety-violation.ts';
 import { definitionOfPlan, environmentName, makePlaces, type RequestPlan, type Scenario } from './scenario.ts';
 import { makeSeededRandom, mixSeeds, type SeededRandom } from './seeded-random.ts';
 import { actorOf, answerApprovals, carryOut, enrolPeople, type PeopleWorld } from './simulated-people.ts';
+import { askSkips } from './simulated-skips.ts';
 import { makeStaff } from './staff.ts';
 import { checkState, makeRuleMemory, type RuleMemory } from './state-rules.ts';
 import { makeWriteRules } from './write-rules.ts';
@@ -114,6 +115,7 @@ function makeSimulation(scenario: Scenario, decideWith: DecideFunction): Running
     rules.check(record);
     countWrite(record, count);
     answerApprovals(people, record);
+    askSkips(people, record);
     if (record.decision.promotion.status === 'completed') goOn(running, record.decision);
   };
   const store = makeMemoryStore(state, { seed: mixSeeds(scenario.seed, 1), onWrite });

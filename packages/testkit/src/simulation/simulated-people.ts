@@ -47,6 +47,8 @@ export const PEOPLE: Readonly<Record<string, readonly RoleBinding[]>> = {
   carol: toBindings(['approver@*']),
   dave: toBindings(['viewer@*']),
   olga: toBindings(['operator@*']),
+  // May ask for a skip, and approve one, but never both.
+  peter: toBindings(['operator@*', 'approver@*']),
 };
 
 /** Decides while its row is held by a transaction: tried again so long after. */
@@ -113,7 +115,7 @@ const WHEN_CLOSED: ReadonlySet<ErrorCode> = new Set([
   'auth.forbidden',
 ]);
 
-interface CommandAttempt {
+export interface CommandAttempt {
   readonly word: string;
   readonly rule: (snapshot: PromotionSnapshot, context: DecideContext) => Decision;
   /** Whether that end is right; null stands for success. */
@@ -123,7 +125,7 @@ interface CommandAttempt {
 }
 
 /** Runs one command; when the row is held, a little later. */
-function attempt(world: PeopleWorld, id: PromotionId, command: CommandAttempt): void {
+export function attempt(world: PeopleWorld, id: PromotionId, command: CommandAttempt): void {
   const { agenda, store, count, onChange } = world;
   const { promotion } = rowOf(store.state, id);
   if (isRowLocked(store.state, id)) {

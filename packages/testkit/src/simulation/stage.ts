@@ -11,6 +11,7 @@ import {
   compareFences,
   decide,
   decideApproval,
+  decideSkip,
   type DecideContext,
   type Decision,
   type EnvironmentDefinition,
@@ -21,6 +22,7 @@ import {
   type PromotionId,
   type PromotionSnapshot,
   type Release,
+  requestSkip,
   retryPromotion,
   type Settings,
   STANDARD_SETTINGS,
@@ -78,6 +80,8 @@ export interface Stage {
   ): Decision;
   approve(id: PromotionId, who: Principal, gate?: string): Decision;
   reject(id: PromotionId, who: Principal, reason?: string): Decision;
+  skip(id: PromotionId, who: Principal, gate: string, reason?: string): Decision;
+  decideSkip(id: PromotionId, who: Principal, gate: string, decision?: 'approved' | 'rejected'): Decision;
   cancel(id: PromotionId): Decision;
   retry(id: PromotionId): Decision;
 }
@@ -128,7 +132,7 @@ export function makeStage(plan: StagePlan = {}): Stage {
   };
 }
 
-function commandsOf(stage: StageState): Pick<Stage, 'approve' | 'reject' | 'cancel' | 'retry'> {
+function commandsOf(stage: StageState): Pick<Stage, 'approve' | 'reject' | 'skip' | 'decideSkip' | 'cancel' | 'retry'> {
   const run: Stage['command'] = (id, rule) => stage.store.command(id, false, rule, stage.nowMs);
   return {
     approve: (id, who, gate) =>
@@ -137,6 +141,10 @@ function commandsOf(stage: StageState): Pick<Stage, 'approve' | 'reject' | 'canc
       ),
     reject: (id, who, reason = 'no') =>
       run(id, (before, context) => decideApproval(before, context, who, { decision: 'rejected', gate: null, reason })),
+    skip: (id, who, gate, reason = 'the service is down') =>
+      run(id, (before, context) => requestSkip(before, context, who, { gate, reason })),
+    decideSkip: (id, who, gate, decision = 'approved') =>
+      run(id, (before, context) => decideSkip(before, context, who, { decision, gate, reason: '' })),
     cancel: (id) => run(id, (before, context) => cancelPromotion(before, context, OLGA, 'not now')),
     retry: (id) => run(id, (before, context) => retryPromotion(before, context, OLGA, 'mended')),
   };

@@ -5,6 +5,7 @@
  */
 import {
   type EnvironmentStatus,
+  type GateRun,
   type HashMemo,
   isTerminal,
   type Lock,
@@ -133,7 +134,8 @@ function checkStatusWord(row: StoredPromotion): void {
 
 function isWaitingFor({ promotion, gateRuns }: StoredPromotion, kind: string): boolean {
   if (promotion.step !== 'evaluate_gates') return false;
-  return [...gateRuns.values()].some((run) => run.kind === kind && run.verdict === null);
+  const isOpen = (run: GateRun): boolean => run.verdict === null && run.state !== 'skipped' && run.state !== 'expired';
+  return [...gateRuns.values()].some((run) => run.kind === kind && isOpen(run));
 }
 
 /** L7: the end of a cancelled promotion has a deadline. */

@@ -14,6 +14,7 @@ import {
   isTerminal,
   type PromotionSnapshot,
   type RoleBinding,
+  type Skip,
 } from '@stella/domain';
 import { checkEvents } from './event-rules.ts';
 import type { WriteRecord } from '../memory/memory-session.ts';
@@ -114,10 +115,17 @@ function deadlinesOf(before: PromotionSnapshot | null, decision: Decision): numb
   const moments =
     promotion.step === 'evaluate_gates'
       ? runsAfter(before, decision).flatMap((run) =>
-          run.verdict === null ? [run.nextAttemptAtMs, run.deadlineAtMs, run.heldUntilMs, run.dueAtMs] : [],
+          run.verdict === null && run.state !== 'skipped' && run.state !== 'expired'
+            ? [run.nextAttemptAtMs, run.deadlineAtMs, run.heldUntilMs, run.dueAtMs]
+            : [],
         )
       : [];
-  return [...moments.filter((atMs) => atMs !== null), ...effects.map((one) => one.deadlineAtMs)];
+  const expiries = skipsAfter(before, decision).map((one) => (one.state === 'approved' ? one.expiresAtMs : null));
+  return [...moments, ...expiries, ...effects.map((one) => one.deadlineAtMs)].filter((atMs) => atMs !== null);
+}
+
+function skipsAfter(before: PromotionSnapshot | null, { skips }: Decision): Skip[] {
+  return [...(before?.skips ?? []).filter((one) => skips.every((other) => other.id !== one.id)), ...skips];
 }
 
 function checkIntents({ before, context, decision }: WriteRecord): void {
@@ -161,6 +169,10 @@ function checkRight(before: PromotionSnapshot, decision: Decision, nowMs: number
     const latest = runsAfter(before, decision)
       .filter((run) => run.gate === gate.name)
       .sort((a, b) => b.round - a.round)[0];
+    if (latest?.state === 'skipped') {
+      checkSkip(before, decision, { gate, run: latest, nowMs });
+      continue;
+    }
     insist('S8', latest?.verdict === 'passed', () => `${id} deploys though gate ${gate.name} is ${latest?.state}`);
     const isValid = latest.validUntilMs !== null && latest.validUntilMs > nowMs;
     insist('S8', isValid, () => `${id} deploys though the verdict of ${gate.name} has expired`);
@@ -168,13 +180,43 @@ function checkRight(before: PromotionSnapshot, decision: Decision, nowMs: number
   }
 }
 
+interface SkippedGate {
+  readonly gate: GateDefinition;
+  readonly run: GateRun;
+  readonly nowMs: number;
+}
+
+/** Two persons, in time, for this base, and used up by this very write. */
+function checkSkip(before: PromotionSnapshot, decision: Decision, { gate, run, nowMs }: SkippedGate): void {
+  const { id, environment, definitionHash } = decision.promotion;
+  const say = (what: string) => (): string => `${id} deploys past gate ${gate.name}: ${what}`;
+  const isForbidden = gate.skip === 'forbidden' || (gate.kind === 'approval' && gate.skip !== 'allowed');
+  insist('S8', !isForbidden, say('it may not be skipped'));
+  const used = skipsAfter(before, decision).filter((one) => one.gateRunId === run.id && one.state === 'used');
+  insist('S8', used.length === 1, say(`${used.length} skips were used`));
+  const [skip] = used;
+  const was = before.skips.find((one) => one.id === skip?.id);
+  if (!skip || !was) return;
+  insist('S8', was.state === 'approved' && was.gate === gate.name, say(`the skip was ${was.state}`));
+  insist('S8', was.expiresAtMs !== null && nowMs < was.expiresAtMs, say('the skip had expired'));
+  const isBound = was.baseReleaseId === before.environment.releaseId && was.definitionHash === definitionHash;
+  insist('S8', isBound, say('the skip was for another base or definition'));
+  const isSecond = was.decidedBy !== null && was.decidedBy !== was.requestedBy && was.decidedBy !== requesterOf(before);
+  insist('S8', isSecond, say('no second person approved the skip'));
+  insist('S8', mayApprove(was.deciderBindingsNow, environment), say('who approved the skip may not any more'));
+}
+
+function requesterOf({ promotion: { requestedBy: by } }: PromotionSnapshot): string | null {
+  return by.kind === 'automation' ? by.personId : by.kind === 'person' ? by.id : null;
+}
+
 function checkApprovals(
-  { promotion, approvals, environment }: PromotionSnapshot,
+  before: PromotionSnapshot,
   gate: Extract<GateDefinition, { kind: 'approval' }>,
   runId: string,
 ): void {
-  const by = promotion.requestedBy;
-  const requester = by.kind === 'automation' ? by.personId : by.kind === 'person' ? by.id : null;
+  const { promotion, approvals, environment } = before;
+  const requester = requesterOf(before);
   const persons = approvals
     .filter((one) => one.gateRunId === runId && one.decision === 'approved')
     .filter((one) => one.personId !== requester && one.baseReleaseId === environment.releaseId)

@@ -2,17 +2,42 @@
  * What people ask of a live promotion. A command is pure: snapshot and principal in, decision or `AppError` out. It
  * writes down what was asked and makes the promotion due; the worker that looks next carries it out by `decide`.
  */
+import { type GateDefinition, isSkippable } from '../../environment/environment-definition.ts';
 import { AppError } from '../../errors/app-error.ts';
+import type { Actor } from '../../identity/actor.ts';
+import { nearestOf } from '../../values/nearest.ts';
 import { concludeDraft } from '../decide/conclude.ts';
 import type { Decision } from '../decide/decision.ts';
 import type { Draft } from '../decide/draft.ts';
-import { isHeld, isSettled } from '../decide/gate-runs.ts';
+import { currentGateRuns, isHeld, isSettled } from '../decide/gate-runs.ts';
 import type { GateRun, Promotion } from '../promotion.ts';
+import { isOpenSkip } from '../skip.ts';
 import type { PromotionSnapshot } from '../snapshot.ts';
 import { isTerminal } from '../status.ts';
 
 export const PROMOTION_COMMANDS = ['approve', 'reject', 'cancel', 'retry'] as const;
 export type PromotionCommand = (typeof PROMOTION_COMMANDS)[number];
+
+/** What a person alone may do, whatever rights an automation has. Throws `auth.person_needed`. */
+export function requirePerson(actor: Actor, action: string): Extract<Actor, { kind: 'person' }> {
+  if (actor.kind === 'person') return actor;
+  throw new AppError('auth.person_needed', { details: { action } });
+}
+
+/** Throws `gate.not_found`, naming the nearest. */
+export function requireGate({ promotion }: Pick<PromotionSnapshot, 'promotion'>, name: string): GateDefinition {
+  const { gates } = promotion.definition;
+  const gate = gates.find((one) => one.name === name);
+  if (gate) return gate;
+  const nearest = nearestOf(
+    name,
+    gates.map((one) => one.name),
+  );
+  throw new AppError('gate.not_found', {
+    details: { name, promotionId: promotion.id, nearest },
+    ...(nearest === null ? {} : { hint: `did you mean "${nearest}"?` }),
+  });
+}
 
 /** Keeps the claim as it is and makes the promotion due now. */
 export function concludeCommand(draft: Draft): Decision {
@@ -34,6 +59,39 @@ export function possibleCommands(
   return commands;
 }
 
+type Commandable = Pick<PromotionSnapshot, 'promotion' | 'gateRuns' | 'steps' | 'skips'>;
+
+/** The same as they are typed, with those about skips. */
+export function possibleLines(snapshot: Commandable): string[] {
+  const { id } = snapshot.promotion;
+  return [...possibleCommands(snapshot).map((command) => `stella promotion ${command} ${id}`), ...skipLines(snapshot)];
+}
+
+function skipLines(snapshot: Commandable): string[] {
+  const { promotion, skips } = snapshot;
+  if (isTerminal(promotion.status)) return [];
+  const open = skips.filter(isOpenSkip);
+  const deciding = open.flatMap(({ gate, state }) =>
+    (state === 'requested' ? ['approve', 'reject'] : ['reject']).map(
+      (verb) => `stella promotion ${verb} ${promotion.id} --skip ${gate}`,
+    ),
+  );
+  const asking = skippableGates(snapshot)
+    .filter((gate) => open.every((skip) => skip.gate !== gate))
+    .map((gate) => `stella promotion gate skip ${promotion.id} ${gate} --reason "…"`);
+  return [...deciding, ...asking];
+}
+
+/** Gates that are open and may be skipped. */
+export function skippableGates(snapshot: Pick<PromotionSnapshot, 'promotion' | 'gateRuns'>): string[] {
+  const { promotion } = snapshot;
+  if (isTerminal(promotion.status) || promotion.step !== 'evaluate_gates') return [];
+  return currentGateRuns(snapshot)
+    .filter((run) => !isSettled(run))
+    .map((run) => run.gate)
+    .filter((name) => isSkippable(requireGate(snapshot, name)));
+}
+
 /** Approval gates that wait for a decision. */
 export function openApprovals({ promotion, gateRuns }: Pick<PromotionSnapshot, 'promotion' | 'gateRuns'>): GateRun[] {
   if (isTerminal(promotion.status) || promotion.step !== 'evaluate_gates') return [];
@@ -53,12 +111,9 @@ export function canRetryNow({
   return gateRuns.some((run) => !isSettled(run) && (isHeld(run) || (run.kind === 'http' && run.state === 'waiting')));
 }
 
-export function illegalTransition(
-  snapshot: Pick<PromotionSnapshot, 'promotion' | 'gateRuns' | 'steps'>,
-  action: string,
-): AppError {
+export function illegalTransition(snapshot: Commandable, action: string): AppError {
   const promotion: Promotion = snapshot.promotion;
-  const possible = possibleCommands(snapshot).map((command) => `stella promotion ${command} ${promotion.id}`);
+  const possible = possibleLines(snapshot);
   return new AppError('promotion.illegal_transition', {
     details: {
       action,

@@ -1,13 +1,12 @@
 /** `promotion approve` and `promotion reject`: a person's decision at one approval gate (safety S9). */
 import { AppError } from '../../errors/app-error.ts';
-import { type Actor, formatActor, personOf } from '../../identity/actor.ts';
+import { formatActor, personOf } from '../../identity/actor.ts';
 import { authorize, type Principal } from '../../identity/authorize.ts';
-import { nearestOf } from '../../values/nearest.ts';
 import type { Decision } from '../decide/decision.ts';
 import { addEvent, makeDraft } from '../decide/draft.ts';
 import type { GateRun } from '../promotion.ts';
 import type { DecideContext, PromotionSnapshot } from '../snapshot.ts';
-import { concludeCommand, illegalTransition, openApprovals } from './command.ts';
+import { concludeCommand, illegalTransition, openApprovals, requireGate, requirePerson } from './command.ts';
 
 export interface ApprovalInput {
   readonly decision: 'approved' | 'rejected';
@@ -65,22 +64,10 @@ export function decideApproval(
   return concludeCommand(draft);
 }
 
-function requirePerson(actor: Actor, verb: string): Extract<Actor, { kind: 'person' }> {
-  if (actor.kind === 'person') return actor;
-  throw new AppError('auth.person_needed', { details: { action: verb } });
-}
-
 function findGate(snapshot: PromotionSnapshot, input: ApprovalInput, verb: string): GateRun {
   const open = openApprovals(snapshot);
   if (input.gate !== null) {
-    const names = snapshot.promotion.definition.gates.map((gate) => gate.name);
-    if (!names.includes(input.gate)) {
-      const nearest = nearestOf(input.gate, names);
-      throw new AppError('gate.not_found', {
-        details: { name: input.gate, promotionId: snapshot.promotion.id, nearest },
-        ...(nearest === null ? {} : { hint: `did you mean "${nearest}"?` }),
-      });
-    }
+    requireGate(snapshot, input.gate);
     const named = open.find((run) => run.gate === input.gate);
     if (named) return named;
     throw illegalTransition(snapshot, `${verb} gate "${input.gate}" of`);

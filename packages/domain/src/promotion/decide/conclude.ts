@@ -24,6 +24,8 @@ export function concludeDraft(draft: Draft, next: Pick<Promotion, 'workerId' | '
     newAttempts: draft.newAttempts,
     settledAttempts: draft.settledAttempts,
     newApprovals: draft.newApprovals,
+    skips: draft.skips.filter((skip) => !snapshot.skips.includes(skip)),
+    debts: draft.debts.filter((debt) => !snapshot.debts.includes(debt)),
     takenLocks: draft.takenLocks,
     releasedLocks: draft.releasedLocks,
     lockFence: draft.lockFence,

@@ -21,6 +21,7 @@ import { decidePrecheck } from './precheck.ts';
 import { decidePreflight } from './preflight.ts';
 import { decideRollback } from './rollback.ts';
 import { deriveStatus } from './derive-status.ts';
+import { decideSkips } from './skips.ts';
 import { decideTakeover } from './takeover.ts';
 import { decideVerify } from './verify.ts';
 
@@ -55,7 +56,10 @@ export function decide(
     noteEnded(draft, ended);
     decideTakeover(draft);
     decideCancel(draft);
+    decideSkips(draft);
     runRules(draft);
+    // A gate may have passed, or come into another round: whoever asked to skip it asked for nothing any more.
+    if (!isTerminal(draft.promotion.status)) decideSkips(draft);
     updatePromotion(draft, { retryRequestedAtMs: null });
     if (!isTerminal(draft.promotion.status)) setStatus(draft, deriveStatus(draft));
   }

@@ -12,6 +12,8 @@ import type {
   Promotion,
   StepRun,
 } from '../promotion.ts';
+import type { GateDebt } from '../gate-debt.ts';
+import type { Skip } from '../skip.ts';
 
 export interface Decision {
   /** Nothing else counts: decide again with a guard, in the same transaction. */
@@ -26,6 +28,10 @@ export interface Decision {
   readonly settledAttempts: readonly SettledAttempt[];
   /** Decisions of persons, recorded by a command. */
   readonly newApprovals: readonly Approval[];
+  /** Changed or new. */
+  readonly skips: readonly Skip[];
+  /** Changed or new; those of other promotions too, when this one supersedes them. */
+  readonly debts: readonly GateDebt[];
   readonly takenLocks: readonly Lock[];
   readonly releasedLocks: readonly LockId[];
   /** Set at a takeover: all own live locks get this fence. */

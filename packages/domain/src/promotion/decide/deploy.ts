@@ -4,10 +4,12 @@
  */
 import { applyOnFailure } from './apply-on-failure.ts';
 import { type Draft, moveToStep } from './draft.ts';
+import { useSkips } from './skips.ts';
 import { endedAttempts, isPastDeadline, openOperations, retryable, targetNames, wordsOf } from './target-operations.ts';
 import { beginVerify } from './verify.ts';
 
 export function beginDeploy(draft: Draft): void {
+  useSkips(draft);
   openOperations(draft, 'deploy', targetNames(draft));
 }
 

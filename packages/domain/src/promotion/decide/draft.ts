@@ -21,6 +21,8 @@ import {
   type Promotion,
   type StepRun,
 } from '../promotion.ts';
+import type { GateDebt } from '../gate-debt.ts';
+import { isOpenSkip, type Skip } from '../skip.ts';
 import type { DecideContext, EnvironmentGuard, PromotionSnapshot } from '../snapshot.ts';
 import { isTerminal, type PromotionStatus, type Step, type StepState, type TerminalStatus } from '../status.ts';
 import type { SettledAttempt } from './decision.ts';
@@ -33,6 +35,8 @@ export interface Draft {
   steps: StepRun[];
   gateRuns: GateRun[];
   attempts: Attempt[];
+  skips: Skip[];
+  debts: GateDebt[];
   environment: EnvironmentStatus;
   locks: Lock[];
   readonly newAttempts: Attempt[];
@@ -56,6 +60,8 @@ export function makeDraft(snapshot: PromotionSnapshot, context: DecideContext, a
     steps: [...snapshot.steps],
     gateRuns: [...snapshot.gateRuns],
     attempts: [...snapshot.attempts],
+    skips: [...snapshot.skips],
+    debts: [...snapshot.debts],
     environment: snapshot.environment,
     locks: [...snapshot.locks],
     newAttempts: [],
@@ -151,8 +157,19 @@ export function endPromotion(
     to: null,
   });
   updatePromotion(draft, { ending, endedAtMs: nowMs, ticket: null, deployDeadlineAtMs: null });
+  for (const skip of draft.skips.filter(isOpenSkip)) lapseSkip(draft, skip, 'the promotion ended');
   releaseLocks(draft, status);
   setStatus(draft, status);
+}
+
+/** Ends a skip that no deploy has used; whoever relied on it finds its gate open again. */
+export function lapseSkip(draft: Draft, skip: Skip, why: string): void {
+  updateSkip(draft, skip, { state: 'lapsed', endedAtMs: draft.context.nowMs, message: why });
+  addEvent(draft, 'skip.lapsed', { skip: skip.id, gate: skip.gate, why }, skip.gate);
+}
+
+export function updateSkip(draft: Draft, skip: Skip, patch: Partial<Skip>): void {
+  draft.skips = draft.skips.map((other) => (other.id === skip.id ? { ...skip, ...patch } : other));
 }
 
 /** Changes the status when it differs; the only place that does. */

@@ -27,6 +27,7 @@ import {
   setVerdict,
   updateGateRun,
 } from './gate-runs.ts';
+import { applySkips } from './skips.ts';
 import { isTerminal } from '../status.ts';
 
 /** A soak whose predecessor does not run the release looks again this often: nobody wakes it from another environment. */
@@ -43,6 +44,7 @@ export function decideEvaluateGates(draft: Draft): void {
     endOvertaken(draft);
     return;
   }
+  applySkips(draft);
   for (const run of currentGateRuns(draft)) {
     const gate = definitionOf(draft, run);
     if (gate && !isSettled(run)) evaluate(draft, gate, run);
@@ -55,8 +57,15 @@ export function decideEvaluateGates(draft: Draft): void {
   }
   moveToStep(draft, 'acquire_locks', {
     state: 'succeeded',
-    message: `${draft.promotion.definition.gates.length} gates passed`,
+    message: settledWords(draft),
   });
+}
+
+function settledWords(draft: Draft): string {
+  const runs = currentGateRuns(draft);
+  const skipped = runs.filter((run) => run.state === 'skipped').map((run) => run.gate);
+  const passed = `${runs.length - skipped.length} gates passed`;
+  return skipped.length === 0 ? passed : `${passed}, skipped: ${skipped.join(', ')}`;
 }
 
 /** A newer release reached the environment meanwhile: an older one never overwrites it (safety S11). */

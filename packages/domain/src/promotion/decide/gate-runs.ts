@@ -3,15 +3,16 @@ import type { GateDefinition } from '../../environment/environment-definition.ts
 import { ATTEMPT_GATE_KINDS, gateMeaningHash } from '../../environment/environment-definition.ts';
 import { withGateSettings } from '../../settings/gate-settings.ts';
 import type { GateRun } from '../promotion.ts';
+import type { PromotionSnapshot } from '../snapshot.ts';
 import { addEvent, type Draft, noteProgress } from './draft.ts';
 
-/** Rounds opened because a verdict expired; a changed base is not counted. */
+/** Rounds opened because a verdict expired; a changed base or a lapsed skip is not counted. */
 export const GATE_ROUNDS_MAX = 3;
 
 /** The newest round of each gate, in the order of the definition. */
-export function currentGateRuns(draft: Draft): GateRun[] {
-  return draft.promotion.definition.gates.flatMap((gate) => {
-    const runs = draft.gateRuns.filter((run) => run.gate === gate.name);
+export function currentGateRuns({ promotion, gateRuns }: Pick<PromotionSnapshot, 'promotion' | 'gateRuns'>): GateRun[] {
+  return promotion.definition.gates.flatMap((gate) => {
+    const runs = gateRuns.filter((run) => run.gate === gate.name);
     const newest = runs.sort((a, b) => a.round - b.round).at(-1);
     return newest ? [newest] : [];
   });
@@ -59,6 +60,15 @@ export function definitionOf(draft: Draft, run: GateRun): GateDefinition | null 
 
 function timedNow({ promotion, snapshot }: Draft, gate: GateDefinition): GateDefinition {
   return withGateSettings(gate, promotion.environment, snapshot.settings);
+}
+
+/** What was said about the gate no longer counts: it is asked again, in a round of its own. */
+export function openNextRound(draft: Draft, run: GateRun, reason: string): void {
+  const gate = definitionOf(draft, run);
+  if (!gate) return;
+  updateGateRun(draft, run, { state: 'expired', message: reason });
+  addEvent(draft, 'gate.expired', { gate: run.gate, round: run.round, reason }, run.gate);
+  openGateRun(draft, gate);
 }
 
 /** A new round of one gate; the first when there was none. */

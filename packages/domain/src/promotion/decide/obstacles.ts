@@ -4,12 +4,14 @@
  */
 import { addEvent, type Draft, endPromotion, moveToStep, releaseLocks, updatePromotion } from './draft.ts';
 import { countApprovals } from './approvals.ts';
-import { currentGateRuns, definitionOf, GATE_ROUNDS_MAX, openGateRun, updateGateRun } from './gate-runs.ts';
+import { currentGateRuns, GATE_ROUNDS_MAX, openNextRound } from './gate-runs.ts';
+import { skipInEffect } from './skips.ts';
 import type { GateRun } from '../promotion.ts';
 
 export type Obstacle =
   | { readonly kind: 'gate_open'; readonly gate: string }
   | { readonly kind: 'gate_expired'; readonly run: GateRun }
+  | { readonly kind: 'skip_lapsed'; readonly run: GateRun }
   | { readonly kind: 'approval_insufficient'; readonly run: GateRun }
   | { readonly kind: 'base_changed'; readonly run: GateRun }
   | { readonly kind: 'predecessor_missing'; readonly environment: string };
@@ -21,7 +23,10 @@ export function obstaclesOf(draft: Draft): Obstacle[] {
   const obstacles: Obstacle[] = [];
   for (const gate of promotion.definition.gates) {
     const run = runs.find((candidate) => candidate.gate === gate.name);
-    if (run?.verdict !== 'passed') {
+    if (run?.state === 'skipped') {
+      if (draft.environment.releaseId !== promotion.baseReleaseId) obstacles.push({ kind: 'base_changed', run });
+      else if (!skipInEffect(draft, run)) obstacles.push({ kind: 'skip_lapsed', run });
+    } else if (run?.verdict !== 'passed') {
       obstacles.push({ kind: 'gate_open', gate: gate.name });
     } else if (run.validUntilMs !== null && context.nowMs >= run.validUntilMs) {
       obstacles.push({ kind: 'gate_expired', run });
@@ -82,15 +87,7 @@ function noteBase(draft: Draft): void {
   updatePromotion(draft, { baseReleaseId: releaseId });
 }
 
-function openNextRound(draft: Draft, run: GateRun, reason: string): void {
-  const gate = definitionOf(draft, run);
-  if (!gate) return;
-  updateGateRun(draft, run, { state: 'expired', message: reason });
-  addEvent(draft, 'gate.expired', { gate: run.gate, round: run.round, reason }, run.gate);
-  openGateRun(draft, gate);
-}
-
-/** Rounds that ended because time ran out; those opened by a changed base are not counted. */
+/** Rounds that ended because time ran out; those opened by a changed base or a lapsed skip are not counted. */
 function countedRounds(draft: Draft, gate: string): number {
   const expired = draft.gateRuns.filter(
     (run) => run.gate === gate && run.state === 'expired' && run.message === 'gate_expired',

@@ -3,6 +3,7 @@
  * environment's current release, completes the promotion and releases the locks.
  */
 import { applyOnFailure } from './apply-on-failure.ts';
+import { settleDebts } from './debts.ts';
 import { addEvent, type Draft, endPromotion, openAttempt, requireGuard } from './draft.ts';
 import {
   endedAttempts,
@@ -54,5 +55,6 @@ function complete(draft: Draft, targetCount: number): void {
     state: 'whole',
   };
   addEvent(draft, 'environment.released', { from, to: release.id, targets: targetCount }, draft.environment.name);
+  settleDebts(draft);
   endPromotion(draft, 'completed', null, 'succeeded');
 }

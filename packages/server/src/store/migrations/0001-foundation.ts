@@ -18,11 +18,7 @@ import {
   STEPS,
   TERMINAL_STATUSES,
 } from '@stella/domain';
-
-/** `['a', 'b']` → `('a', 'b')`; the words are the domain's own and hold no quotes. */
-function among(words: readonly string[]): string {
-  return `(${words.map((word) => `'${word}'`).join(', ')})`;
-}
+import { among } from './among.ts';
 
 const TRANSITIONS = Object.entries(STATUS_TRANSITIONS)
   .flatMap(([from, followers]) => followers.map((to) => `('${from}', '${to}')`))

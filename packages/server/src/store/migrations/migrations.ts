@@ -1,5 +1,6 @@
 /** All migrations in order; append-only: one that was released is never changed. Version = place in this list. */
 import { foundation, foundationGrants } from './0001-foundation.ts';
+import { skips, skipsGrants } from './0002-skips.ts';
 
 export interface Migration {
   readonly name: string;
@@ -8,9 +9,10 @@ export interface Migration {
 
 export const MIGRATIONS: readonly Migration[] = [
   { name: 'foundation', sql: `set local search_path = stella, pg_temp;\n${foundation}` },
+  { name: 'skips', sql: `set local search_path = stella, pg_temp;\n${skips}` },
 ];
 
 /** Rights of the application role, whose name comes quoted. */
 export function grantsFor(quotedRole: string): string {
-  return foundationGrants.replaceAll('{app}', quotedRole);
+  return `${foundationGrants}${skipsGrants}`.replaceAll('{app}', quotedRole);
 }

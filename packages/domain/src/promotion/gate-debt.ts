@@ -1,0 +1,82 @@
+/**
+ * A debt: a promotion completed with a gate skipped, so the gate is still to pass for the release that runs. The
+ * promotion has ended and never changes; the debt is a row of its own, asked again until it is paid or until the
+ * environment gets another completed release.
+ */
+import { AppError } from '../errors/app-error.ts';
+import type { GateKind } from '../environment/environment-definition.ts';
+import type { EventDraft } from '../audit/event.ts';
+import type { Actor } from '../identity/actor.ts';
+import type { Digest } from '../values/digest.ts';
+import type { DebtId, GateRunId, PromotionId, ReleaseId, SkipId } from '../values/ids.ts';
+import type { InstantMs } from '../values/instant.ts';
+
+export const DEBT_STATES = ['open', 'paid', 'superseded'] as const;
+export type DebtState = (typeof DEBT_STATES)[number];
+
+export const DEBT_OUTCOMES = ['passed', 'failed', 'timeout', 'error'] as const;
+export type DebtOutcome = (typeof DEBT_OUTCOMES)[number];
+
+export interface GateDebt {
+  readonly id: DebtId;
+  readonly promotionId: PromotionId;
+  readonly environment: string;
+  readonly releaseId: ReleaseId;
+  readonly gate: string;
+  readonly kind: GateKind;
+  /** The run that was skipped, and by which skip. */
+  readonly gateRunId: GateRunId;
+  readonly skipId: SkipId;
+  /** The definition that the promotion was made with: the gate is asked as it was declared then. */
+  readonly definitionHash: Digest;
+  readonly state: DebtState;
+  readonly openedAtMs: InstantMs;
+  readonly closedAtMs: InstantMs | null;
+  /** When it is asked next; null when it is closed. */
+  readonly dueAtMs: InstantMs | null;
+  /** Times that it was claimed to be asked; the last one's answer is the one that counts. */
+  readonly askCount: number;
+  readonly lastAskedAtMs: InstantMs | null;
+  readonly lastOutcome: DebtOutcome | null;
+  /** What was answered last, or what closed it. */
+  readonly message: string;
+}
+
+export interface DebtAnswer {
+  readonly outcome: DebtOutcome;
+  readonly message: string;
+}
+
+export interface DebtContext {
+  readonly nowMs: InstantMs;
+  readonly actor: Actor;
+  /** Setting `debts.interval`. */
+  readonly intervalMs: number;
+}
+
+/**
+ * What becomes of an open debt by an answer of its gate. Only `passed` pays it. An event is written when it is paid and
+ * when the outcome is another one than before, so that a gate which says no for months does not fill the audit log.
+ */
+export function answerDebt(
+  debt: GateDebt,
+  { outcome, message }: DebtAnswer,
+  { nowMs, actor, intervalMs }: DebtContext,
+): { readonly debt: GateDebt; readonly events: readonly EventDraft[] } {
+  if (debt.state !== 'open')
+    throw new AppError('internal', { details: { message: `debt ${debt.id} is ${debt.state}` } });
+  const isPaid = outcome === 'passed';
+  const next: GateDebt = {
+    ...debt,
+    state: isPaid ? 'paid' : 'open',
+    closedAtMs: isPaid ? nowMs : null,
+    dueAtMs: isPaid ? null : nowMs + intervalMs,
+    lastAskedAtMs: nowMs,
+    lastOutcome: outcome,
+    message,
+  };
+  if (!isPaid && outcome === debt.lastOutcome) return { debt: next, events: [] };
+  const data = { promotion: debt.promotionId, environment: debt.environment, gate: debt.gate, outcome, message };
+  const type = isPaid ? 'debt.paid' : 'debt.asked';
+  return { debt: next, events: [{ type, actor, atMs: nowMs, promotionId: null, subject: debt.id, data }] };
+}
