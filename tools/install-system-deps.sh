@@ -6,7 +6,7 @@ set -euo pipefail
 # One line per package, with the tests that need it.
 packages=(
   docker-registry # test/system/registry.test.ts: a real OCI registry
-  postgresql-15   # test/system/primary.test.ts: the oldest PostgreSQL that is supported, with standbys
+  postgresql-15   # test/system/primary.test.ts, store.test.ts: the oldest PostgreSQL that is supported, with standbys
 )
 
 if [ "$(id -u)" -ne 0 ]; then

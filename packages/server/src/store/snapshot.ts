@@ -51,9 +51,10 @@ const READ_SNAPSHOT: Statement = {
       (select coalesce(json_agg(t), '[]') from (
          select e.*, (select max(c.ended_at) from promotions c
             where c.release_id = p.release_id and c.environment = e.name and c.status = 'completed') as completed_at
-         from environment_definitions d, jsonb_array_elements_text(d.definition -> 'promotesFrom') f
-         join environments e on e.name = f
-         where d.environment = p.environment and d.hash = p.definition_hash) t) as predecessors
+         from (select d.definition from environment_definitions d
+             where d.environment = p.environment and d.hash = p.definition_hash limit 1) d,
+           jsonb_array_elements_text(d.definition -> 'promotesFrom') f
+         join environments e on e.name = f) t) as predecessors
     from promotions p where p.id = $1`,
 };
 

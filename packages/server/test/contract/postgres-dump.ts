@@ -1,0 +1,51 @@
+/** Every row of a PostgreSQL as plain values, read by statements of their own: what was written, whatever reads it. */
+import type pg from 'pg';
+import type { DumpRow, StoreDump } from './store-world.ts';
+
+/** Instants are Unix milliseconds; where the order of a list means nothing, it is by key. */
+const TABLES: Readonly<Record<string, string>> = {
+  promotions: 'select * from stella.promotions order by id',
+  steps: 'select * from stella.promotion_steps order by promotion_id, step',
+  gateRuns: 'select * from stella.gate_runs order by id',
+  attempts: 'select * from stella.attempts order by operation_id',
+  outcomes: `select operation_id, is_late, outcome, code, message, digest, sealed, ended_at
+    from stella.attempt_outcomes order by operation_id, is_late, outcome, message`,
+  outputs: `select o.operation_id, t.output, t.ended_at from stella.attempt_outputs t
+    join stella.attempt_outcomes o on o.id = t.outcome_id order by o.operation_id`,
+  approvals: 'select * from stella.approvals order by id',
+  locks: 'select * from stella.locks order by id',
+  environments: `select name, version, hash, applied_at, release_id, release_number, released_at, state
+    from stella.environments order by name`,
+  releases: 'select id, name, number, created_at from stella.releases order by id',
+  workers: 'select id, state, heartbeat_at, lease_until_at from stella.workers order by id',
+  events: `select promotion_id, promotion_seq, type, actor, subject, data, at, hash, seq, chain_hash
+    from stella.events order by id`,
+  chainHead: 'select seq, chain_hash from stella.chain_head',
+  settings: 'select * from stella.settings order by key',
+  settingChanges: 'select * from stella.setting_changes order by key, version',
+  idempotencyKeys: 'select * from stella.idempotency_keys order by actor_id, route, key',
+  persons: 'select id, issuer, subject, enrolled_by from stella.persons order by id',
+  bindings: `select owner_id, role, pattern from stella.role_bindings order by owner_id, role, pattern`,
+  tokens: `select id, token_hash, person_id, automation_id, minted_by, name, expires_at, revoked_at
+    from stella.tokens order by id`,
+  enrolments: 'select * from stella.enrolments order by code_hash',
+};
+
+export async function dumpPostgres(client: pg.Client): Promise<StoreDump> {
+  const dump: Record<string, readonly DumpRow[]> = {};
+  for (const [name, sql] of Object.entries(TABLES)) {
+    const { rows } = await client.query<Record<string, unknown>>(sql);
+    dump[name] = rows.map(withSharedNames);
+  }
+  return dump;
+}
+
+/** `{ next_action_at: 5, fence_epoch: 1 }` → `{ nextActionAt: 5, fenceEpoch: 1 }`. */
+function withSharedNames(row: Record<string, unknown>): DumpRow {
+  return Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [
+      name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
+      value,
+    ]),
+  );
+}

@@ -1,0 +1,58 @@
+/** What the store contract needs of a place: the three ports, and a hand on clock, sessions and commits. */
+import type { IdSource, PromotionSnapshot, Settings } from '@stella/domain';
+import type { CommandStore } from '../../src/ports/command-store.ts';
+import type { EngineStore, WorkerSession } from '../../src/ports/engine-store.ts';
+import type { SequencerStore } from '../../src/ports/sequencer-store.ts';
+
+export interface StoreWorld {
+  readonly engine: EngineStore;
+  readonly commands: CommandStore;
+  readonly sequencer: SequencerStore;
+  /** Also those that the store itself draws. */
+  readonly ids: IdSource;
+  readonly control: StoreControl;
+  close(): Promise<void>;
+}
+
+export interface OpenWorkerSession {
+  readonly session: WorkerSession;
+  /** As the death of the process does. */
+  end(): Promise<void>;
+}
+
+export interface StoreControl {
+  /** The database's clock, which moves by `pass` only. */
+  nowMs(): number;
+  pass(durationMs: number): Promise<void>;
+  openSession(): Promise<OpenWorkerSession>;
+  /** The next transaction commits, and its caller hears `database.unavailable`. */
+  loseNextCommit(): void;
+  /** Empties the database and begins its sequences, its clock and its ids anew. */
+  reset(): Promise<void>;
+  /** All rows as they are committed, in the same words and order from every store. */
+  dump(): Promise<StoreDump>;
+}
+
+/** Tables by name; rows in order of their keys. Values of JSON. */
+export type StoreDump = Readonly<Record<string, readonly DumpRow[]>>;
+export type DumpRow = Readonly<Record<string, unknown>>;
+
+/** What servers are started with in these tests. */
+export type StartedSettings = Settings;
+
+/** A snapshot whose lists without an order of their own have one. */
+export function inOrder(snapshot: PromotionSnapshot): PromotionSnapshot {
+  const by =
+    <T>(key: (value: T) => string) =>
+    (a: T, b: T): number =>
+      key(a) < key(b) ? -1 : Number(key(a) > key(b));
+  return {
+    ...snapshot,
+    steps: [...snapshot.steps].sort(by((one) => one.step)),
+    gateRuns: [...snapshot.gateRuns].sort(by((one) => one.id)),
+    attempts: [...snapshot.attempts].sort(by((one) => one.operationId)),
+    approvals: [...snapshot.approvals].sort(by((one) => one.id)),
+    locks: [...snapshot.locks].sort(by((one) => one.id)),
+    predecessors: [...snapshot.predecessors].sort(by((one) => one.name)),
+  };
+}

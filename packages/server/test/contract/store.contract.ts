@@ -1,0 +1,22 @@
+/** What every store must do, whoever keeps the rows: run on memory, the embedded PostgreSQL and Debian's PostgreSQL 15. */
+import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
+import { describeClaimsOfStore } from './store-claims.contract.ts';
+import { describeCommandStore } from './store-commands.contract.ts';
+import { describeEngineStore } from './store-engine.contract.ts';
+import { describeSequencerStore } from './store-sequencer.contract.ts';
+import type { StoreWorld } from './store-world.ts';
+
+export function describeStoreContract(placeName: string, openWorld: () => Promise<StoreWorld>): void {
+  describe(`store contract: ${placeName}`, () => {
+    let world: StoreWorld;
+    beforeAll(async () => {
+      world = await openWorld();
+    });
+    beforeEach(() => world.control.reset());
+    afterAll(() => world?.close());
+    describeClaimsOfStore(() => world);
+    describeEngineStore(() => world);
+    describeCommandStore(() => world);
+    describeSequencerStore(() => world);
+  });
+}
