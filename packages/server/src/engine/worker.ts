@@ -25,6 +25,8 @@ const RUNS_MAX = 1_000;
 /** Claims of one poll: short transactions, and work spreads over workers. */
 const CLAIMS_PER_POLL = 50;
 const PRUNE_EVERY_MS = 60_000;
+/** Soon after the start, so that a server which is started again and again prunes too; not within it. */
+const PRUNE_FIRST_MS = 2_000;
 const PRUNE_ROWS_MAX = 1_000;
 
 export interface WorkerOptions {
@@ -80,7 +82,7 @@ export async function startWorker(deps: RunDeps, options: WorkerOptions): Promis
     renewedAtMs: startedAtMs,
     turnedAtMs: startedAtMs,
     buriedAtMs: Number.NEGATIVE_INFINITY,
-    prunedAtMs: startedAtMs,
+    prunedAtMs: startedAtMs - PRUNE_EVERY_MS + PRUNE_FIRST_MS,
     stop: (why) => {
       if (state.halt.signal.aborted) return;
       state.halt.abort();

@@ -22,17 +22,26 @@ interface FirstAdminDeps {
   readonly reads: ReadStore;
 }
 
-/** The path of the token file when one was written; null when the installation has its admin already. */
+/**
+ * The path of the token file when one was written; null when the installation has its admin already, also when another
+ * server that starts at the same moment made him.
+ */
 export async function ensureFirstAdmin(deps: FirstAdminDeps, dataDir: string): Promise<string | null> {
   if (await hasAdmin(deps.reads)) return null;
   const { secret, hash } = makeSecret(deps.random, 'token');
   const path = join(dataDir, ADMIN_TOKEN_FILE);
   // The file first: a token that nobody can read would be lost, one that is not known yet does no harm.
   await writePrivately(deps.fileSystem, path, secret);
-  await deps.commands.transact(null, async (tx) => {
-    await mintAdminToken(tx, deps, { personId: null, tokenHash: hash, lifetimeMs: TOKEN_LIFETIME_MAX_MS });
-    return { status: 201, body: {} };
-  });
+  try {
+    await deps.commands.transact(null, async (tx) => {
+      await mintAdminToken(tx, deps, { personId: null, tokenHash: hash, lifetimeMs: TOKEN_LIFETIME_MAX_MS });
+      return { status: 201, body: {} };
+    });
+  } catch (error) {
+    if (!isAppError(error, 'person.exists')) throw error;
+    await deps.fileSystem.rm(path, { force: true });
+    return null;
+  }
   return path;
 }
 

@@ -25,6 +25,13 @@ const FIND_BY_START: Statement = {
   text: `select id from locks where id >= $1 and id < $1 || 'g' and released_at is null order by id limit 3`,
 };
 
+/** A repeat of the request that released it means the same lock, and gets the same answer (safety S12). */
+const FIND_RELEASED_BY_START: Statement = {
+  name: 'lock_released_by_start',
+  text: `select id from locks where id >= $1 and id < $1 || 'g' and released_at is not null
+    order by released_at desc limit 1`,
+};
+
 const LIVE_IDS: Statement = {
   name: 'lock_ids',
   text: 'select id from locks where released_at is null order by id limit 500',
@@ -54,8 +61,11 @@ export async function findLockHolderRow(
 }
 
 /** Live locks whose id begins so; at most 3. */
+/** Live ones; without any, the one that was released last. */
 export async function findLocksByStart(session: Session, start: string): Promise<readonly LockId[]> {
-  return (await session.rows(FIND_BY_START, [start])).map((row) => row['id'] as LockId);
+  const live = await session.rows(FIND_BY_START, [start]);
+  const rows = live.length > 0 ? live : await session.rows(FIND_RELEASED_BY_START, [start]);
+  return rows.map((row) => row['id'] as LockId);
 }
 
 export async function listLiveLockIds(session: Session): Promise<readonly string[]> {

@@ -1,7 +1,7 @@
 /** The stores on a real database: what two writers do to each other, and what is not there. */
 import { join } from 'node:path';
 import { digestOf, makeIds, STANDARD_SETTINGS } from '@stella/domain';
-import { makeServerPlace, type ServerPlace, startServerProcess } from '@stella/testkit';
+import { makeServerPlace, type ServerPlace, startServerProcess, waitFor } from '@stella/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { IdempotencyRequest } from '../../src/ports/command-store.ts';
 import { type Database, openDatabase, query, transact } from '../../src/store/connection.ts';
@@ -130,3 +130,27 @@ describe('a PostgreSQL of an unknown version', () => {
     expect(sent.filter((text) => !text.startsWith('select'))).toEqual([]);
   });
 });
+
+describe('a connection', () => {
+  it('may break between two statements of a transaction, which ends the transaction and not the process', async () => {
+    const broken = transact(database, async (session) => {
+      const [row] = await session.rows({ name: '', text: 'select pg_backend_pid() as pid' });
+      await query(database, { name: '', text: 'select pg_terminate_backend($1)' }, [row?.['pid']]);
+      await waitFor(async () => (await countBackends(Number(row?.['pid']))) === 0, {
+        timeoutMs: 10_000,
+        why: 'the backend has ended',
+      });
+      // What the driver tells of it comes with the next turn of the loop.
+      await new Promise((resolve) => setImmediate(resolve));
+    });
+    await expect(broken).rejects.toMatchObject({ code: 'database.unavailable' });
+    expect(await query(database, { name: '', text: 'select 1 as one' })).toEqual([{ one: 1 }]);
+  });
+});
+
+async function countBackends(pid: number): Promise<number> {
+  const [row] = await query(database, { name: '', text: 'select count(*) from pg_stat_activity where pid = $1' }, [
+    pid,
+  ]);
+  return Number(row?.['count']);
+}
