@@ -5,6 +5,7 @@ import {
   type GateSetting,
   type GateSettingKey,
   SETTING_KEYS,
+  type SettingEntry,
   SETTINGS,
   type SettingKey,
 } from '@stella/domain';
@@ -14,7 +15,10 @@ export function renderSettingsPage(): string {
   return `${[
     '# Settings',
     generatedNote('packages/domain/src/settings/settings.ts'),
-    'Durations are written with units, such as `90s`, `5m`, `1h30m` or `2d`; counts and bytes are whole numbers.',
+    [
+      'Durations are written with units, such as `90s`, `5m`, `1h30m` or `2d`; counts and bytes are whole numbers; words are',
+      'written as they stand here.',
+    ].join('\n'),
     [
       'Changed while the server runs, and read by everything at once: `stella orch config set locks.timeout 45s`.',
       'Without, what the server was started with counts (`STELLA_LOCKS_TIMEOUT=45s`), else the default.',
@@ -41,7 +45,8 @@ function gateRow(setting: GateSetting): readonly string[] {
 }
 
 function settingRow(key: SettingKey): readonly string[] {
-  const { unit, standard, min, max, purpose } = SETTINGS[key];
+  const { unit, standard, min, max, words, purpose }: SettingEntry & { readonly standard: number } = SETTINGS[key];
+  if (words) return [`\`${key}\``, unit, words[standard] ?? '', words.join(' or '), '', cell(purpose)];
   const show = (value: number): string => (unit === 'duration' ? formatDuration(value) : value.toLocaleString('en'));
   return [`\`${key}\``, unit, show(standard), show(min), show(max), cell(purpose)];
 }

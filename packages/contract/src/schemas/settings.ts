@@ -1,4 +1,4 @@
-/** Settings of the orchestrator: values as they are written, `30s`, `5000`. */
+/** Settings of the orchestrator: values as they are written, `30s`, `5000`, `optimistic`. */
 import { z } from 'zod';
 import { actorSchema, instantSchema, pageSchema, reasonSchema } from './values.ts';
 
@@ -10,9 +10,12 @@ export const settingSchema = z
     /** `set` while the server runs, given at its `start`, the `default`, or the `definition` of a gate. */
     source: z.enum(['set', 'start', 'default', 'definition']),
     default: z.string().nullable(),
-    min: z.string(),
-    max: z.string(),
-    unit: z.enum(['duration', 'count', 'bytes']),
+    /** Null, like `max`, when it is one of `words`. */
+    min: z.string().nullable(),
+    max: z.string().nullable(),
+    /** Those to choose from; null for a number. */
+    words: z.array(z.string()).nullable(),
+    unit: z.enum(['duration', 'count', 'bytes', 'word']),
     purpose: z.string(),
     /** Raised by each change; 0 when it was never changed. */
     version: z.int(),

@@ -77,6 +77,7 @@ function newPromotion(input: PromotionPlanInput, { nowMs, ids }: { nowMs: Instan
     step: 'precheck',
     baseReleaseId: null,
     ticket: null,
+    preflightRevision: null,
     createdAtMs: nowMs,
     lastProgressAtMs: nowMs,
     inProgressSinceMs: nowMs,

@@ -29,6 +29,8 @@ export interface Promotion {
   readonly baseReleaseId: ReleaseId | null;
   /** Place in the queue; drawn on entering `acquire_locks`, given back when gates open again. */
   readonly ticket: number | null;
+  /** Revision of the environment when a preflight without locks began; null: none is under way (`locks.mode`). */
+  readonly preflightRevision: number | null;
   readonly createdAtMs: InstantMs;
   readonly lastProgressAtMs: InstantMs;
   /** Last entry into `in_progress`. */
@@ -194,6 +196,8 @@ export interface EnvironmentStatus {
   /** When it was verified there. */
   readonly releasedAtMs: InstantMs | null;
   readonly state: EnvironmentState;
+  /** Raised by each change of its definition that is applied. */
+  readonly policyRevision: number;
 }
 
 /** `operationIdOf('prm_…', 'deploy', 'web-1', 2)`: the same intent has the same id everywhere. */

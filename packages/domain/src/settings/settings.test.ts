@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { formatDuration } from '../values/duration.ts';
-import { parseSetting, SETTING_KEYS, SETTINGS, STANDARD_SETTINGS } from './settings.ts';
+import { formatSetting, parseSetting, SETTING_KEYS, SETTINGS, STANDARD_SETTINGS, wordSetting } from './settings.ts';
+
+const NUMBER_KEYS = SETTING_KEYS.filter((key) => SETTINGS[key].unit !== 'word');
 
 describe('SETTINGS', () => {
-  it.each(SETTING_KEYS.map((key) => [key, SETTINGS[key]] as const))('%s has a sensible range', (key, entry) => {
+  it.each(NUMBER_KEYS.map((key) => [key, SETTINGS[key]] as const))('%s has a sensible range', (key, entry) => {
     expect(entry.min).toBeLessThanOrEqual(entry.standard);
     expect(entry.standard).toBeLessThanOrEqual(entry.max);
     expect(STANDARD_SETTINGS[key]).toBe(entry.standard);
@@ -28,5 +30,33 @@ describe('parseSetting', () => {
   it('says the range in the words in which the setting is written', () => {
     expect(() => parseSetting('stuck.after', '1h')).toThrow('"1h" is outside of 1s to 20m');
     expect(() => parseSetting('stuck.after', 'soon')).toThrow(/stuck\.after .*"soon" is not a duration/);
+  });
+});
+
+describe('a setting that is a word', () => {
+  it('is written and shown as its word, and read as one of them', () => {
+    expect(STANDARD_SETTINGS['locks.mode']).toBe(0);
+    for (const word of ['pessimistic', 'optimistic'] as const) {
+      const value = parseSetting('locks.mode', word);
+      expect(formatSetting('locks.mode', value)).toBe(word);
+      expect(wordSetting({ ...STANDARD_SETTINGS, 'locks.mode': value }, 'locks.mode')).toBe(word);
+    }
+  });
+
+  it('refuses any other text, with the allowed words and the nearest', () => {
+    expect(() => parseSetting('locks.mode', 'optimstic')).toThrow(
+      expect.objectContaining({
+        code: 'setting.invalid',
+        message: 'the setting locks.mode is invalid: "optimstic" is none of pessimistic, optimistic',
+        hint: 'did you mean "optimistic"?',
+      }),
+    );
+    for (const text of ['', '0', '1', 'Optimistic', 'none', ' optimistic']) {
+      expect(() => parseSetting('locks.mode', text)).toThrow(expect.objectContaining({ code: 'setting.invalid' }));
+    }
+  });
+
+  it('falls back to the default for a word of a newer version', () => {
+    expect(wordSetting({ ...STANDARD_SETTINGS, 'locks.mode': 9 }, 'locks.mode')).toBe('pessimistic');
   });
 });

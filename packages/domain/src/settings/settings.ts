@@ -1,13 +1,14 @@
 /**
- * Every number that an operator may want to change: named, with unit, range, default and reason. Durations are
- * written as `30s`, `24h` and kept as milliseconds; counts and bytes are whole numbers.
+ * Everything that an operator may want to change: named, with unit, range, default and reason. Durations are written as
+ * `30s`, `24h` and kept as milliseconds; counts and bytes are whole numbers. A choice between words is kept as the place
+ * of the word in its list, so that every value is one number in the database; words are only ever added at the end.
  */
 import { AppError } from '../errors/app-error.ts';
 import { formatDuration, parseDuration } from '../values/duration.ts';
 import { GATE_SETTINGS, type GateSettingKey, isGateSettingKey, partsOfGateKey } from './gate-settings.ts';
 import { nearestOf } from '../values/nearest.ts';
 
-export type SettingUnit = 'duration' | 'count' | 'bytes';
+export type SettingUnit = 'duration' | 'count' | 'bytes' | 'word';
 
 export interface SettingEntry {
   readonly unit: SettingUnit;
@@ -15,6 +16,8 @@ export interface SettingEntry {
   readonly standard: number | null;
   readonly min: number;
   readonly max: number;
+  /** Of the unit `word` only. */
+  readonly words?: readonly string[];
   readonly purpose: string;
 }
 
@@ -33,6 +36,21 @@ const duration = (standard: number, min: number, max: number, purpose: string): 
   purpose,
 });
 
+interface WordEntry<Word extends string> extends FixedEntry {
+  readonly unit: 'word';
+  readonly words: readonly Word[];
+}
+
+const word = <Word extends string>(words: readonly [Word, ...Word[]], purpose: string): WordEntry<Word> => ({
+  unit: 'word',
+  words,
+  // The first is the default.
+  standard: 0,
+  min: 0,
+  max: words.length - 1,
+  purpose,
+});
+
 export const SETTINGS = {
   'stuck.after': duration(
     10 * MINUTE,
@@ -45,6 +63,10 @@ export const SETTINGS = {
     1 * SECOND,
     1 * HOUR,
     'a wait for a lock is shown as in_progress for so long, then as queued',
+  ),
+  'locks.mode': word(
+    ['pessimistic', 'optimistic'],
+    'locks are taken before preflight, or only when it has succeeded; counts for locks that are taken from then on',
   ),
   'queue.maxWait': duration(24 * HOUR, 1 * MINUTE, 30 * DAY, 'a promotion that got no lock for so long fails'),
   'gates.holdFor': duration(
@@ -102,13 +124,16 @@ export const SETTINGS = {
 } as const satisfies Record<string, FixedEntry>;
 
 export type SettingKey = keyof typeof SETTINGS;
+type WordSettingKey = {
+  readonly [Key in SettingKey]: (typeof SETTINGS)[Key] extends WordEntry<string> ? Key : never;
+}[SettingKey];
 // Its keys, all of them: it is a constant.
 export const SETTING_KEYS = Object.keys(SETTINGS) as readonly SettingKey[];
 
 /** Also those of gates, of which there are as many as gates. */
 export type AnySettingKey = SettingKey | GateSettingKey;
 
-/** Milliseconds, counts or bytes by key. */
+/** Milliseconds, counts, bytes or places of words by key. */
 export type Settings = Readonly<Record<SettingKey, number>> & Readonly<Partial<Record<GateSettingKey, number>>>;
 
 /** What is known of a setting. */
@@ -123,9 +148,22 @@ export const STANDARD_SETTINGS: Settings = Object.fromEntries(
   SETTING_KEYS.map((key) => [key, SETTINGS[key].standard]),
 ) as Settings;
 
-/** Milliseconds, a count or bytes as it is written: `30s`, `5000`. */
+/** `wordSetting(settings, 'locks.mode')` → `'pessimistic'`. A place that this version does not know counts as the default. */
+export function wordSetting<Key extends WordSettingKey>(
+  settings: Settings,
+  key: Key,
+): (typeof SETTINGS)[Key]['words'][number] {
+  const { words, standard } = SETTINGS[key];
+  const chosen = words[settings[key]] ?? words[standard];
+  if (chosen === undefined) throw new RangeError(`the setting ${key} has no words`);
+  return chosen;
+}
+
+/** Milliseconds, a count, bytes or a word as it is written: `30s`, `5000`, `optimistic`. */
 export function formatSetting(key: AnySettingKey, value: number): string {
-  return settingEntryOf(key).unit === 'duration' ? formatDuration(value) : String(value);
+  const { unit, words } = settingEntryOf(key);
+  if (words) return words[value] ?? String(value);
+  return unit === 'duration' ? formatDuration(value) : String(value);
 }
 
 /** Text → key. Throws `setting.not_found`, naming the nearest. */
@@ -138,9 +176,10 @@ export function settingKeyOf(text: string): AnySettingKey {
   throw new AppError('setting.not_found', { details: { name: text, nearest }, ...hint });
 }
 
-/** Text → value of that setting. Throws `setting.invalid` with the allowed range. */
+/** Text → value of that setting. Throws `setting.invalid` with the allowed range, or words. */
 export function parseSetting(key: AnySettingKey, text: string): number {
   const entry = settingEntryOf(key);
+  if (entry.words) return parseWord(key, text, entry.words);
   const show = (value: number): string => formatSetting(key, value);
   const refuse = (message: string, cause?: unknown): AppError =>
     new AppError('setting.invalid', { details: { name: key, message }, cause });
@@ -154,6 +193,15 @@ export function parseSetting(key: AnySettingKey, text: string): number {
     throw refuse(`"${text}" is outside of ${show(entry.min)} to ${show(entry.max)}`);
   }
   return value;
+}
+
+function parseWord(key: AnySettingKey, text: string, words: readonly string[]): number {
+  const place = words.indexOf(text);
+  if (place >= 0) return place;
+  const nearest = nearestOf(text, words);
+  const hint = nearest === null ? {} : { hint: `did you mean "${nearest}"?` };
+  const message = `"${text}" is none of ${words.join(', ')}`;
+  throw new AppError('setting.invalid', { details: { name: key, message, nearest }, ...hint });
 }
 
 /** Digits only: `0x10`, `1e3`, ` 5` and the empty text are slips. NaN for those. */

@@ -142,7 +142,7 @@ export async function readDefinition(
 
 /** An environment that was removed while an ended promotion still tells of it. */
 function emptyEnvironment(name: string): EnvironmentStatus {
-  return { name, releaseId: null, releaseNumber: 0, releasedAtMs: null, state: 'empty' };
+  return { name, releaseId: null, releaseNumber: 0, releasedAtMs: null, state: 'empty', policyRevision: 0 };
 }
 
 /** Rows as PostgreSQL prints them in JSON: what our own statements wrote, so their shapes are known. */
@@ -177,6 +177,7 @@ type RawPromotion = Raw<
     readonly step: Promotion['step'];
     readonly base_release_id: Promotion['baseReleaseId'];
     readonly ticket: number | null;
+    readonly preflight_revision: number | null;
     readonly created_at: string;
     readonly last_progress_at: string;
     readonly in_progress_since_at: string;
@@ -259,6 +260,7 @@ export interface RawEnvironment {
   readonly release_number: number;
   readonly released_at: string | null;
   readonly state: EnvironmentStatus['state'];
+  readonly policy_revision: number;
 }
 
 function toMs(text: string): number {
@@ -283,6 +285,7 @@ function toPromotion(row: RawPromotion, definition: EnvironmentDefinition): Prom
     step: row.step,
     baseReleaseId: row.base_release_id,
     ticket: row.ticket,
+    preflightRevision: row.preflight_revision,
     createdAtMs: toMs(row.created_at),
     lastProgressAtMs: toMs(row.last_progress_at),
     inProgressSinceMs: toMs(row.in_progress_since_at),
@@ -388,6 +391,7 @@ export function toEnvironmentStatus(row: RawEnvironment): EnvironmentStatus {
     releaseNumber: row.release_number,
     releasedAtMs: toMsOrNull(row.released_at),
     state: row.state,
+    policyRevision: row.policy_revision,
   };
 }
 

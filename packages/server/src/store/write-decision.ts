@@ -18,6 +18,7 @@ const COLUMNS = [
   'step',
   'base_release_id',
   'ticket',
+  'preflight_revision',
   'created_at',
   'last_progress_at',
   'in_progress_since_at',

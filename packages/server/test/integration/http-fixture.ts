@@ -23,9 +23,12 @@ export interface TestServer {
   remove(): Promise<void>;
 }
 
-export async function startTestServer(env: Readonly<Record<string, string>> = {}): Promise<TestServer> {
+export async function startTestServer(
+  env: Readonly<Record<string, string>> = {},
+  order: { readonly role?: 'all' | 'api' } = {},
+): Promise<TestServer> {
   const place = await makeServerPlace();
-  const server = await startServerProcess(place, { env });
+  const server = await startServerProcess(place, { env, ...order });
   return { place, server, admin: adminClient(server), remove: () => place.remove() };
 }
 

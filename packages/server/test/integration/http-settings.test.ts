@@ -76,6 +76,23 @@ describe('a setting', () => {
     expect(await ask(test.server, path('locks.timeout'), { token: all.token, body })).toMatchObject({ status: 200 });
   });
 
+  it('may be one of several words, kept and shown as such', async () => {
+    const seen = await ask(test.server, path('locks.mode'));
+    const words = ['pessimistic', 'optimistic'];
+    expect(seen.body).toMatchObject({ value: 'pessimistic', default: 'pessimistic', unit: 'word', words, min: null });
+    expect(await set('locks.mode', 'optimistic')).toMatchObject({ body: { value: 'optimistic', source: 'set' } });
+    expect(await set('locks.mode', 'optimstic')).toMatchObject({
+      status: 400,
+      body: {
+        code: 'setting.invalid',
+        next: [{ title: 'did you mean "optimistic"?' }],
+      },
+    });
+    expect(await set('locks.mode', null)).toMatchObject({ body: { value: 'pessimistic', source: 'default' } });
+    const page = await ask(test.server, `${path('locks.mode')}/changes`);
+    expect(page.body).toMatchObject({ items: [{ value: null }, { value: 'optimistic' }] });
+  });
+
   it('counts at once, also for promotions that run', async () => {
     await createReleases(test, 1);
     const gate = '- { name: tests, kind: http, url: "http://127.0.0.1:1/", timeout: 1s, retries: 0 }';

@@ -1,9 +1,9 @@
 /** Environments and releases of a command's transaction. */
 import { AppError, definitionHash, type IdSource, isTerminal, type Release } from '@stella/domain';
 import type { CommandTransaction, EnvironmentRecord } from '@stella/server';
-import { readPredecessors, releaseIn } from './memory-reads.ts';
+import { emptyEnvironment, readPredecessors, releaseIn } from './memory-reads.ts';
 import type { MemorySession } from './memory-session.ts';
-import { environmentKey, type StoredDefinition } from './memory-state.ts';
+import { environmentKey } from './memory-state.ts';
 import type { View } from './memory-transaction.ts';
 
 /** Of an environment's live promotions, as many are named. */
@@ -53,12 +53,10 @@ function definitionMethods(session: MemorySession, nowMs: number): Definitions {
         const { definitions, definitionVersions, environments } = tx.state;
         const version = (tx.get(definitionVersions, name) ?? 0) + 1;
         const hash = definitionHash(definition);
-        const policyRevision = (tx.get(definitions, name)?.policyRevision ?? 0) + 1;
         tx.put(definitionVersions, name, version);
-        tx.put(definitions, name, { definition, version, hash, appliedAtMs: nowMs, policyRevision });
-        if (!tx.get(environments, name)) {
-          tx.put(environments, name, { name, releaseId: null, releaseNumber: 0, releasedAtMs: null, state: 'empty' });
-        }
+        tx.put(definitions, name, { definition, version, hash, appliedAtMs: nowMs });
+        const status = tx.get(environments, name) ?? emptyEnvironment(name);
+        tx.put(environments, name, { ...status, policyRevision: status.policyRevision + 1 });
         return { definition, version, hash, appliedAtMs: nowMs };
       }),
     removeEnvironment: (name) =>
@@ -92,11 +90,7 @@ function namesIn(view: View): string[] {
 
 function recordOf(view: View, name: string): EnvironmentRecord | null {
   const stored = view.get(view.state.definitions, name);
-  return stored ? toRecord(stored) : null;
-}
-
-function toRecord({ policyRevision: _internal, ...record }: StoredDefinition): EnvironmentRecord {
-  return record;
+  return stored ?? null;
 }
 
 async function insertRelease(

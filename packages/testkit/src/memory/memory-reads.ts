@@ -121,9 +121,9 @@ function completedAtMs(view: View, environment: string, releaseId: ReleaseId): n
   return latestMs;
 }
 
-/** An environment that was removed while an ended promotion still tells of it. */
-function emptyEnvironment(name: string): EnvironmentStatus {
-  return { name, releaseId: null, releaseNumber: 0, releasedAtMs: null, state: 'empty' };
+/** A new environment; also one that was removed while an ended promotion still tells of it. */
+export function emptyEnvironment(name: string): EnvironmentStatus {
+  return { name, releaseId: null, releaseNumber: 0, releasedAtMs: null, state: 'empty', policyRevision: 0 };
 }
 
 export function releaseIn(view: View, id: ReleaseId): Release {

@@ -2,6 +2,7 @@
 import type { AnySettingKey } from '@stella/domain';
 import type { CommandTransaction } from '@stella/server';
 import type { MemorySession } from './memory-session.ts';
+import type { MemoryState } from './memory-state.ts';
 import { wakeRows } from './memory-writes.ts';
 
 type SettingMethods = Pick<CommandTransaction, 'lockSetting' | 'writeSetting' | 'listSettings'>;
@@ -39,6 +40,13 @@ export function settingMethods(session: MemorySession, nowMs: number): SettingMe
         [...tx.rows(tx.state.settingRows)].sort((a, b) => (a.key < b.key ? -1 : 1)),
       ),
   };
+}
+
+/** As if it had been set before the first promotion. */
+export function putSetting(state: MemoryState, key: AnySettingKey, value: number): void {
+  const version = (state.settingRows.get(key)?.version ?? 0) + 1;
+  const changedBy = { kind: 'system', name: 'test' } as const;
+  state.settingRows.set(key, { key, value, version, changedAtMs: 0, changedBy, reason: '' });
 }
 
 function settingKey(key: AnySettingKey): string {

@@ -79,7 +79,6 @@ export interface StoredDefinition {
   readonly version: number;
   readonly hash: Digest;
   readonly appliedAtMs: number;
-  readonly policyRevision: number;
 }
 
 export interface StoredEvent {
@@ -217,7 +216,7 @@ export function putEnvironment(state: MemoryState, definition: EnvironmentDefini
   const version = (state.definitionVersions.get(name) ?? 0) + 1;
   const hash = definitionHash(definition);
   state.definitionVersions.set(name, version);
-  state.definitions.set(name, { definition, version, hash, appliedAtMs: 0, policyRevision: version });
+  state.definitions.set(name, { definition, version, hash, appliedAtMs: 0 });
   state.environments.set(name, status);
 }
 

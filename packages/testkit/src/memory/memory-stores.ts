@@ -22,6 +22,7 @@ export {
   type StoredPromotion,
   type StoredWorker,
 } from './memory-state.ts';
+export { putSetting } from './memory-settings.ts';
 export { liveLocksOf, readSnapshot } from './memory-reads.ts';
 export { type EventCache, toStoreState } from './to-store-state.ts';
 

@@ -96,7 +96,8 @@ export function checkChange(before: Promotion, after: Promotion): void {
   checkRow(after);
 }
 
-function checkRow({ id, status, endedAtMs, nextActionAtMs, workerId, ticket }: Promotion): void {
+function checkRow(promotion: Promotion): void {
+  const { id, status, endedAtMs, nextActionAtMs, workerId, ticket, step, preflightRevision } = promotion;
   const check = (isRight: boolean, property: string, message: () => string): void =>
     demand(isRight, { sqlState: '23514', property }, message);
   const isEndKept = isTerminal(status) === (endedAtMs !== null);
@@ -105,6 +106,8 @@ function checkRow({ id, status, endedAtMs, nextActionAtMs, workerId, ticket }: P
   check(isScheduled, 'L1', () => `${id} is ${status}, next ${nextActionAtMs}`);
   const isLetGo = endedAtMs === null || (workerId === null && ticket === null);
   check(isLetGo, 'S5', () => `${id} has ended with worker ${workerId} and ticket ${ticket}`);
+  const isPreflight = preflightRevision === null || (endedAtMs === null && step === 'preflight');
+  check(isPreflight, 'S5', () => `${id} is in ${step} with a preflight without locks`);
 }
 
 function writeParts(tx: MemoryTransaction, row: StoredPromotion, decision: Decision): void {

@@ -7,6 +7,7 @@ import {
   type GateDefinition,
   type GateKind,
   type OnFailure,
+  parseSetting,
   type PrecheckMode,
   type Priority,
   type Settings,
@@ -31,6 +32,8 @@ export interface Scenario {
   /** At least one; each promotes from the one before. */
   readonly environments: readonly EnvironmentPlan[];
   readonly workerCount: number;
+  /** At first; a command changes it. */
+  readonly locksMode: LocksMode;
   /** Of a hundred effects so many go wrong in some way. */
   readonly badLuckPercent: number;
   readonly requests: readonly RequestPlan[];
@@ -61,7 +64,18 @@ export interface RequestPlan {
   readonly goesOn: boolean;
 }
 
-export const COMMAND_WORDS = ['cancel', 'retry', 'reject', 'release_lock', 'force_release', 'change_rights'] as const;
+export type LocksMode = 'pessimistic' | 'optimistic';
+
+export const COMMAND_WORDS = [
+  'cancel',
+  'retry',
+  'reject',
+  'release_lock',
+  'force_release',
+  'change_rights',
+  'apply',
+  'switch_locks_mode',
+] as const;
 
 export interface CommandPlan {
   readonly atMs: number;
@@ -127,11 +141,14 @@ function gateOf(plan: EnvironmentPlan, kind: GateKind, environments: readonly st
 const RELEASE_COUNT = 9;
 
 /** The state before the first request: releases 1 to 9, and every environment with what it runs. */
-export function makePlaces(plans: readonly EnvironmentPlan[]): {
+export function makePlaces(
+  plans: readonly EnvironmentPlan[],
+  locksMode: LocksMode,
+): {
   readonly state: MemoryState;
   readonly targetOf: (environment: string, target: string) => MemoryTarget;
 } {
-  const state = makeMemoryState(SIMULATION_SETTINGS);
+  const state = makeMemoryState({ ...SIMULATION_SETTINGS, 'locks.mode': parseSetting('locks.mode', locksMode) });
   for (let n = 1; n <= RELEASE_COUNT; n += 1) state.releases.set(releaseIdOf(n), makeRelease(n));
   const targets = new Map<string, MemoryTarget>();
   plans.forEach((plan, index) => {

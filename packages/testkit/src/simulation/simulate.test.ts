@@ -49,6 +49,7 @@ const scenario: fc.Arbitrary<Scenario> = fc.record({
   seed: fc.noShrink(fc.nat(0xffff_ffff)),
   environments: fc.array(environment, { minLength: 1, maxLength: 3 }),
   workerCount: fc.integer({ min: 1, max: 3 }),
+  locksMode: fc.constantFrom('pessimistic', 'optimistic'),
   badLuckPercent: fc.constantFrom(0, 3, 10, 30),
   requests: fc
     .tuple(fc.array(request, { minLength: 1, maxLength: 8 }), fc.boolean())
@@ -99,6 +100,9 @@ describe('simulate', () => {
         'worker.lost_answer',
         'fault.retire',
         'rights.changed',
+        'locks.late',
+        'locks.late_refused',
+        'locks.late_changed',
       ];
       expect(wanted.filter((what) => !totals.has(what))).toEqual([]);
     },
@@ -109,9 +113,16 @@ describe('simulate', () => {
 /** Scenarios in which a wrong rule has to show: many promotions in few environments. */
 const CROWD = fc.sample(scenario, { numRuns: 400, seed: 7 });
 
+/** The same with definitions that are applied all the time, and locks that come after the preflight. */
+const CHANGING: readonly Scenario[] = CROWD.map((one) => ({
+  ...one,
+  locksMode: 'optimistic',
+  commands: [0, 20_000, 60_000].map((atMs) => ({ atMs, word: 'apply', pick: 0 })),
+}));
+
 /** The first promise that is seen broken when `decide` is replaced; null when none is. */
-function brokenBy(wrong: DecideFunction): string | null {
-  for (const one of CROWD) {
+function brokenBy(wrong: DecideFunction, crowd: readonly Scenario[] = CROWD): string | null {
+  for (const one of crowd) {
     try {
       simulate(one, wrong);
     } catch (error) {
@@ -232,11 +243,28 @@ describe('simulate with a wrong rule', () => {
         return { ...decision, events };
       },
     ],
+    [
+      'goes before those that came first',
+      ['L4'],
+      (snapshot, context, actor, ended) => {
+        const guard = context.guard && { ...context.guard, waiters: [] };
+        return decide(snapshot, { ...context, guard }, actor, ended);
+      },
+    ],
     ['keeps its locks when it ends', ['S6', 'L4'], (...input) => ({ ...decide(...input), releasedLocks: [] })],
   ];
 
   it.each(wrongRules)('%s: it is seen', (_, properties, wrong) => {
     expect(properties).toContain(brokenBy(wrong));
+  });
+
+  it('takes its locks after a preflight although the environment has changed since: it is seen', () => {
+    const wrong: DecideFunction = (snapshot, ...rest) => {
+      const { promotion } = snapshot;
+      const preflightRevision = promotion.preflightRevision && snapshot.environment.policyRevision;
+      return decide({ ...snapshot, promotion: { ...promotion, preflightRevision } }, ...rest);
+    };
+    expect(brokenBy(wrong, CHANGING)).toBe('S8');
   });
 
   it('is not pure: it is seen', () => {

@@ -104,7 +104,7 @@ function makeSimulation(scenario: Scenario, decideWith: DecideFunction): Running
   const agenda = makeAgenda(TEST_EPOCH_MS, random);
   const counts = new Map<string, number>();
   const count = (what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1);
-  const { state, targetOf } = makePlaces(scenario.environments);
+  const { state, targetOf } = makePlaces(scenario.environments, scenario.locksMode);
   const plannedCount = scenario.requests.length;
   const memory = makeRuleMemory();
   const simulation = { scenario, random, agenda, state, memory, targetOf, counts, count, plannedCount };
@@ -205,5 +205,10 @@ function countWrite({ before, decision }: WriteRecord, count: (what: string) => 
   for (const event of events) count(`event.${event.type}`);
   if (promotion.status !== before?.promotion.status) count(`status.${promotion.status}`);
   if (promotion.step !== before?.promotion.step) count(`step.${promotion.step}`);
+  if (before?.promotion.step === 'preflight' && before.promotion.preflightRevision !== null) {
+    if (promotion.step === 'deploy') count('locks.late');
+    if (promotion.step === 'acquire_locks') count('locks.late_refused');
+    if (before.promotion.preflightRevision !== before.environment.policyRevision) count('locks.late_changed');
+  }
   if (isTerminal(promotion.status)) count(`ending.${promotion.ending?.code ?? 'none'}`);
 }

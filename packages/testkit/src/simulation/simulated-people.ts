@@ -14,6 +14,7 @@ import {
   isAppError,
   isTerminal,
   type LockId,
+  parseSetting,
   personOf,
   type Principal,
   type PromotionId,
@@ -21,11 +22,15 @@ import {
   releaseLock,
   retryPromotion,
   type RoleBinding,
+  wordSetting,
 } from '@stella/domain';
 import { makeAutomation, makePerson, personIdOf, toBindings } from '../fixtures.ts';
 import type { Agenda } from './agenda.ts';
 import type { MemoryStore } from './memory-store.ts';
 import type { WriteRecord } from '../memory/memory-session.ts';
+import { settingsIn } from '../memory/memory-reads.ts';
+import { putSetting } from '../memory/memory-settings.ts';
+import { committedView } from '../memory/memory-transaction.ts';
 import { isRowLocked, type MemoryState, rowOf } from '../memory/memory-state.ts';
 import { insist } from './safety-violation.ts';
 import type { CommandPlan } from './scenario.ts';
@@ -165,6 +170,10 @@ export function carryOut(world: PeopleWorld, plan: CommandPlan): void {
     changeRights(world, ['alice', 'bob', 'carol'][plan.pick % 3] ?? 'carol');
     return;
   }
+  if (plan.word === 'apply' || plan.word === 'switch_locks_mode') {
+    changePlaces(world, plan);
+    return;
+  }
   if (plan.word === 'release_lock' || plan.word === 'force_release') {
     releaseSomeLock(world, plan);
     return;
@@ -218,6 +227,32 @@ function changeRights(world: PeopleWorld, subject: string): void {
   const bindings = hasAll ? full.filter((binding) => binding.role !== 'approver') : full;
   state.persons.set(id, { subject, bindings });
   world.count('rights.changed');
+}
+
+/** A pipeline that applies a definition again and again raises its revision so many times, so soon. */
+const APPLY_COUNT = 200;
+const APPLY_WITHIN_MS = 60_000;
+
+function changePlaces(world: PeopleWorld, { word, pick }: CommandPlan): void {
+  const { agenda, random, store, count } = world;
+  const { state } = store;
+  count(`command.${word}`);
+  if (word === 'switch_locks_mode') {
+    const settings = settingsIn(committedView(state, agenda.nowMs()), state.settings);
+    const mode = wordSetting(settings, 'locks.mode') === 'optimistic' ? 'pessimistic' : 'optimistic';
+    putSetting(state, 'locks.mode', parseSetting('locks.mode', mode));
+    return;
+  }
+  const names = [...state.environments.keys()];
+  const name = names[pick % Math.max(1, names.length)];
+  for (let n = 0; n < APPLY_COUNT; n += 1) {
+    agenda.after(random.between(0, APPLY_WITHIN_MS), () => raiseRevision(state, name));
+  }
+}
+
+function raiseRevision({ environments }: MemoryState, name: string | undefined): void {
+  const place = name === undefined ? undefined : environments.get(name);
+  if (place) environments.set(place.name, { ...place, policyRevision: place.policyRevision + 1 });
 }
 
 function releaseSomeLock(world: PeopleWorld, plan: CommandPlan): void {

@@ -68,14 +68,15 @@ function checkProperties({ state, memory }: World, nowMs: number): void {
   insist(first?.property ?? '', !first, () => `${first?.rule} of ${first?.subject}: ${first?.message}`);
 }
 
-/** Preflight, deploy, verify and rollback hold the locks; nothing else does. */
-function checkLocks(state: MemoryState, { id, step, status, environment, ticket }: Promotion): void {
+/** Preflight, deploy, verify and rollback hold the locks; nothing else does, nor a preflight that comes before them. */
+function checkLocks(state: MemoryState, promotion: Promotion): void {
+  const { id, step, status, environment, ticket, preflightRevision } = promotion;
   const locks = liveLocksOf(state, id);
-  const mustHold = !isTerminal(status) && STEPS_UNDER_LOCK.has(step);
+  const mustHold = !isTerminal(status) && STEPS_UNDER_LOCK.has(step) && preflightRevision === null;
   const holds = locks.some((lock) => lock.resource === `environment:${environment}` && lock.mode === 'exclusive');
   insist('L4', locks.length === 0 || mustHold, () => `${id} is ${status} in ${step} and holds ${locks.length} locks`);
   insist('S1', holds || !mustHold, () => `${id} is in ${step} without its lock`);
-  const isEarly = step === 'precheck' || step === 'evaluate_gates';
+  const isEarly = step === 'precheck' || step === 'evaluate_gates' || preflightRevision !== null;
   insist('L4', ticket === null || !isEarly, () => `${id} is in ${step} and keeps ticket ${ticket}`);
   const fences = new Set(locks.map(({ fence }) => `${fence.epoch}.${fence.n}`));
   insist('S2', fences.size <= 1, () => `the locks of ${id} have different fences`);

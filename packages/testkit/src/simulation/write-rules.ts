@@ -12,6 +12,7 @@ import {
   type GateDefinition,
   type GateRun,
   isTerminal,
+  priorityRank,
   type PromotionSnapshot,
   type RoleBinding,
   type Skip,
@@ -45,6 +46,7 @@ export function makeWriteRules(state: MemoryState): WriteRules {
       checkEvents(record);
       checkFences(state, record, noteFence);
       checkNextAction(record);
+      checkOrder(record);
       checkIntents(record);
     },
   };
@@ -75,6 +77,17 @@ function checkFences(state: MemoryState, { decision, context }: WriteRecord, not
     const isOwn = held !== undefined && fence !== null && compareFences(fence, held) === 0;
     insist('S4', isOwn, () => `${promotion.id} seals with a fence that is not its lock's`);
   }
+}
+
+/** Nobody takes the lock while another one's turn is first: a higher priority, or the same and an older ticket. */
+function checkOrder({ before, decision: { promotion, takenLocks }, context: { guard } }: WriteRecord): void {
+  if (takenLocks.length === 0) return;
+  const ticket = before?.promotion.ticket ?? Number.POSITIVE_INFINITY;
+  const passed = (guard?.waiters ?? []).filter((one) => {
+    const rank = priorityRank(one.priority) - priorityRank(promotion.priority);
+    return rank < 0 || (rank === 0 && one.ticket < ticket);
+  });
+  insist('L4', passed.length === 0, () => `${promotion.id} went before ${passed.map((one) => one.promotionId).join()}`);
 }
 
 /** L1 and L3: it is looked at again in time for whatever it waits for, or somebody works on it. */
@@ -143,6 +156,7 @@ function checkIntents({ before, context, decision }: WriteRecord): void {
   const isFirst = (one: Attempt): boolean => one.number === 1;
   insist('S8', intents.every(isFirst) || !intents.some(isFirst), () => `a target joins a deploy that is under way`);
   if (intents.every(isFirst)) checkRight(before, decision, context.nowMs);
+  if (decision.takenLocks.length > 0) checkUnchanged(before);
 }
 
 function checkExclusion(before: PromotionSnapshot, { promotion, takenLocks, releasedLocks }: Decision): void {
@@ -153,6 +167,13 @@ function checkExclusion(before: PromotionSnapshot, { promotion, takenLocks, rele
   insist('S1', isLocked, () => `${promotion.id} deploys without its environment's lock`);
   const isKept = before.release.components.every((one) => has(`artifact:${one.digest}`, 'shared'));
   insist('S1', isKept, () => `${promotion.id} deploys an artifact that it has not locked`);
+}
+
+/** Locks that are taken after the preflight: nothing has changed since it began. */
+function checkUnchanged({ promotion, environment }: PromotionSnapshot): void {
+  const isSame =
+    promotion.preflightRevision === environment.policyRevision && promotion.baseReleaseId === environment.releaseId;
+  insist('S8', isSame, () => `${promotion.id} deploys though ${environment.name} has changed since its preflight`);
 }
 
 /** S8, S9, S11 from the rows alone. */

@@ -2,6 +2,7 @@
 import type { Answer } from '@stella/contract/client';
 import type { CommandSpec } from '../../command.ts';
 import { tableView } from '../../view.ts';
+import { rangeOf } from './setting-view.ts';
 
 type Row = Answer<'listSettings'>['items'][number];
 
@@ -19,7 +20,7 @@ export const orchConfigList: CommandSpec = {
           { title: 'KEY', value: (row) => row.key },
           { title: 'VALUE', value: (row) => row.value ?? '-' },
           { title: 'SOURCE', value: (row) => row.source },
-          { title: 'RANGE', value: (row) => `${row.min} to ${row.max}` },
+          { title: 'RANGE', value: rangeOf },
           { title: 'DEFAULT', value: (row) => row.default ?? '-', isWide: true },
           { title: 'PURPOSE', value: (row) => row.purpose, isWide: true },
         ],

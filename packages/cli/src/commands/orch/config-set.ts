@@ -9,10 +9,13 @@ export const orchConfigSet: CommandSpec = {
   kind: 'write',
   positionals: [
     { name: 'key', summary: 'as orch config list shows it' },
-    { name: 'value', summary: '45s, 5m, 5000' },
+    { name: 'value', summary: '45s, 5m, 5000, optimistic' },
   ],
   options: [{ flags: '--reason <text>', summary: 'recorded with it' }],
-  examples: ['stella orch config set locks.timeout 45s --reason "slow targets"'],
+  examples: [
+    'stella orch config set locks.timeout 45s --reason "slow targets"',
+    'stella orch config set locks.mode optimistic',
+  ],
   async run({ connect, show, globals }, { positionals, options }) {
     const { client, idempotencyKey } = await connect();
     const body = {

@@ -15,13 +15,18 @@ export function settingView(setting: Setting): View {
   return textView({ name: setting.key, data: setting, text: () => describe(setting) });
 }
 
-function describe({ key, value, source, purpose, min, max, default: standard, ...rest }: Setting): string {
-  const { version, changedAt, changedBy } = rest;
+/** `1s to 1h`, or `pessimistic or optimistic`. */
+export function rangeOf({ min, max, words }: Setting): string {
+  return words ? words.join(' or ') : `${min ?? ''} to ${max ?? ''}`;
+}
+
+function describe(setting: Setting): string {
+  const { key, value, source, purpose, default: standard, version, changedAt, changedBy } = setting;
   return [
     `Setting    ${key}`,
     `Value      ${value === null ? '' : `${value}, `}${SOURCES[source]}`,
     `Purpose    ${purpose}`,
-    `Range      ${min} to ${max}${standard === null ? '' : `, default ${standard}`}`,
+    `Range      ${rangeOf(setting)}${standard === null ? '' : `, default ${standard}`}`,
     ...(changedAt === null ? [] : [`Changed    ${changedAt} by ${changedBy?.name ?? 'nobody'}, version ${version}`]),
   ].join('\n');
 }

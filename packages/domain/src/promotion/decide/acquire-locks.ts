@@ -1,12 +1,11 @@
 /**
  * Step 2: all locks in one transaction or none, in the order of the queue. Everything here needs the guard. What the
  * gates said is looked at again before the locks are taken, so that nobody is kept waiting for a promotion that has to
- * go back to its gates.
+ * go back to its gates. With `locks.mode optimistic` only those come here that found the environment changed or held
+ * after their preflight; they wait, and go on, as everybody does.
  */
-import type { LockMode } from '../promotion.ts';
 import { formatDuration } from '../../values/duration.ts';
 import {
-  addEvent,
   type Draft,
   endPromotion,
   moveToStep,
@@ -16,10 +15,11 @@ import {
   updatePromotion,
   wakeAt,
 } from './draft.ts';
-import { endOvertaken, isOvertaken } from './evaluate-gates.ts';
+import { endOvertaken, isOvertaken } from './overtaken.ts';
 import { reopenGates } from './obstacles.ts';
 import { beginPreflight } from './preflight.ts';
 import { waitersAhead } from './queue.ts';
+import { isItsTurn, takeLocks } from './take-locks.ts';
 
 /** A waiter looks again this often, besides being woken when a lock is released: its holder may have turned stale. */
 const QUEUE_RECHECK_MS = 15_000;
@@ -33,50 +33,18 @@ export function decideAcquireLocks(draft: Draft): void {
   }
   if (reopenGates(draft)) return;
   if (draft.promotion.ticket === null) updatePromotion(draft, { ticket: guard.ticket });
-  const ahead = waitersAhead(draft, guard.waiters);
-  if (guard.holder === null && ahead.length === 0) {
-    takeLocks(draft);
+  if (isItsTurn(draft, guard)) {
+    const count = takeLocks(draft, guard);
+    moveToStep(draft, 'preflight', { state: 'succeeded', message: `${count} locks taken` });
+    beginPreflight(draft);
     return;
   }
   waitForTurn(
     draft,
     guard.holder
       ? `lock ${guard.holder.lockId} of ${guard.holder.promotionId}`
-      : `its turn behind ${ahead.length} promotions`,
+      : `its turn behind ${waitersAhead(draft, guard.waiters).length} promotions`,
   );
-}
-
-function takeLocks(draft: Draft): void {
-  const guard = requireGuard(draft);
-  if (!guard) return;
-  const { nowMs, ids } = draft.context;
-  const resources: [string, LockMode][] = [
-    [`environment:${draft.promotion.environment}`, 'exclusive'],
-    ...[...new Set(draft.snapshot.release.components.map((component) => component.digest))].map(
-      (digest): [string, LockMode] => [`artifact:${digest}`, 'shared'],
-    ),
-  ];
-  for (const [resource, mode] of resources) {
-    const lock = {
-      id: ids.next('lck'),
-      resource,
-      mode,
-      promotionId: draft.promotion.id,
-      fence: guard.fence,
-      acquiredAtMs: nowMs,
-    };
-    draft.locks.push(lock);
-    draft.takenLocks.push(lock);
-  }
-  const first = draft.takenLocks[0];
-  addEvent(
-    draft,
-    'lock.acquired',
-    { resources: resources.map(([resource]) => resource), fence: { ...guard.fence } },
-    first?.id,
-  );
-  moveToStep(draft, 'preflight', { state: 'succeeded', message: `${resources.length} locks taken` });
-  beginPreflight(draft);
 }
 
 function waitForTurn(draft: Draft, what: string): void {

@@ -156,7 +156,13 @@ export function endPromotion(
     message: ending?.message ?? '',
     to: null,
   });
-  updatePromotion(draft, { ending, endedAtMs: nowMs, ticket: null, deployDeadlineAtMs: null });
+  updatePromotion(draft, {
+    ending,
+    endedAtMs: nowMs,
+    ticket: null,
+    preflightRevision: null,
+    deployDeadlineAtMs: null,
+  });
   for (const skip of draft.skips.filter(isOpenSkip)) lapseSkip(draft, skip, 'the promotion ended');
   releaseLocks(draft, status);
   setStatus(draft, status);

@@ -28,7 +28,9 @@ import {
   updateGateRun,
 } from './gate-runs.ts';
 import { applySkips } from './skips.ts';
+import { endOvertaken, isOvertaken } from './overtaken.ts';
 import { isTerminal } from '../status.ts';
+import { wordSetting } from '../../settings/settings.ts';
 
 /** A soak whose predecessor does not run the release looks again this often: nobody wakes it from another environment. */
 const SOAK_RECHECK_MS = 30_000;
@@ -55,7 +57,8 @@ export function decideEvaluateGates(draft: Draft): void {
     setStepWaiting(draft, `waits for ${open.map((run) => run.gate).join(', ')}`);
     return;
   }
-  moveToStep(draft, 'acquire_locks', {
+  const isOptimistic = wordSetting(draft.snapshot.settings, 'locks.mode') === 'optimistic';
+  moveToStep(draft, isOptimistic ? 'preflight' : 'acquire_locks', {
     state: 'succeeded',
     message: settledWords(draft),
   });
@@ -66,17 +69,6 @@ function settledWords(draft: Draft): string {
   const skipped = runs.filter((run) => run.state === 'skipped').map((run) => run.gate);
   const passed = `${runs.length - skipped.length} gates passed`;
   return skipped.length === 0 ? passed : `${passed}, skipped: ${skipped.join(', ')}`;
-}
-
-/** A newer release reached the environment meanwhile: an older one never overwrites it (safety S11). */
-export function isOvertaken(draft: Draft): boolean {
-  return draft.environment.releaseNumber > draft.snapshot.release.number;
-}
-
-export function endOvertaken(draft: Draft): void {
-  const newer = draft.snapshot.base?.name ?? `release ${draft.environment.releaseNumber}`;
-  const message = `${newer} reached ${draft.promotion.environment} first`;
-  endPromotion(draft, 'superseded', { code: 'promotion.overtaken', message }, 'skipped');
 }
 
 function evaluate(draft: Draft, gate: GateDefinition, run: GateRun): void {

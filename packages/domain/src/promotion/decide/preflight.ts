@@ -1,27 +1,40 @@
 /**
- * Step 3, short and under lock: every target is probed once more, and the right to deploy is asked in the transaction
- * that writes the deploy intents.
+ * Step 3, short: every target is probed once more, and the right to deploy is asked in the transaction that writes the
+ * deploy intents. It runs under the locks; with `locks.mode optimistic` it runs before them, and then the locks are taken
+ * in that same transaction, unless the environment was changed meanwhile or is not free: then the promotion joins the
+ * queue, and its next preflight runs under the locks.
  */
 import {
-  endPromotion,
   type Draft,
+  endPromotion,
   lastAttempt,
   moveToStep,
   openAttempt,
   requireGuard,
   updatePromotion,
 } from './draft.ts';
-import { endOvertaken, isOvertaken } from './evaluate-gates.ts';
+import { endOvertaken, isOvertaken } from './overtaken.ts';
 import { beginDeploy } from './deploy.ts';
 import { reopenGates } from './obstacles.ts';
+import { isItsTurn, takeLocks } from './take-locks.ts';
 import type { Attempt } from '../promotion.ts';
+import type { EnvironmentGuard } from '../snapshot.ts';
 
 /** All probes of a preflight together; a probe's own time-out is never longer. */
 export const PREFLIGHT_MAX_MS = 30_000;
 
+/** With the locks just taken. */
 export function beginPreflight(draft: Draft): void {
+  startTimeUnderLock(draft);
+  probeTargets(draft);
+}
+
+function startTimeUnderLock(draft: Draft): void {
   const { nowMs } = draft.context;
   updatePromotion(draft, { deployDeadlineAtMs: nowMs + draft.promotion.definition.deployDeadlineMs });
+}
+
+function probeTargets(draft: Draft): void {
   const timeoutMs = Math.min(draft.snapshot.settings['probe.timeout'], PREFLIGHT_MAX_MS);
   for (const target of draft.promotion.definition.targets) {
     openAttempt(draft, { purpose: 'preflight_target', subject: target.name, timeoutMs });
@@ -29,6 +42,10 @@ export function beginPreflight(draft: Draft): void {
 }
 
 export function decidePreflight(draft: Draft): void {
+  if (draft.locks.length === 0 && draft.promotion.preflightRevision === null) {
+    beginWithoutLocks(draft);
+    return;
+  }
   const attempts = draft.promotion.definition.targets.flatMap((target): Attempt[] => {
     const attempt = lastAttempt(draft, 'preflight_target', target.name);
     return attempt ? [attempt] : [];
@@ -40,12 +57,52 @@ export function decidePreflight(draft: Draft): void {
     endPromotion(draft, 'failed', { code: 'preflight.failed', message });
     return;
   }
-  if (!requireGuard(draft)) return;
+  const guard = requireGuard(draft);
+  if (!guard) return;
+  if (isOvertaken(draft)) {
+    endOvertaken(draft);
+    return;
+  }
+  const isUnchanged = isAsItBegan(draft);
+  if (reopenGates(draft)) return;
+  if (draft.promotion.preflightRevision !== null) {
+    goOnWithoutLocks(draft, guard, { isUnchanged, targetCount: attempts.length });
+    return;
+  }
+  moveToStep(draft, 'deploy', { state: 'succeeded', message: `${attempts.length} targets answered` });
+  beginDeploy(draft);
+}
+
+/** What would send it back to its gates is looked at first; afterwards it is bound to what the environment runs now. */
+function beginWithoutLocks(draft: Draft): void {
   if (isOvertaken(draft)) {
     endOvertaken(draft);
     return;
   }
   if (reopenGates(draft)) return;
-  moveToStep(draft, 'deploy', { state: 'succeeded', message: `${attempts.length} targets answered` });
+  updatePromotion(draft, { preflightRevision: draft.environment.policyRevision });
+  probeTargets(draft);
+}
+
+/** Neither the definition nor the release of the environment has changed since its preflight without locks began. */
+function isAsItBegan({ promotion, environment }: Draft): boolean {
+  return (
+    promotion.preflightRevision === environment.policyRevision && promotion.baseReleaseId === environment.releaseId
+  );
+}
+
+/** The locks are taken now or waited for: the rule of `acquire_locks` runs next, in the same transaction. */
+function goOnWithoutLocks(
+  draft: Draft,
+  guard: EnvironmentGuard,
+  { isUnchanged, targetCount }: { readonly isUnchanged: boolean; readonly targetCount: number },
+): void {
+  const message = `${targetCount} targets answered${isUnchanged ? '' : ', but the environment was changed meanwhile'}`;
+  moveToStep(draft, 'acquire_locks', { state: 'succeeded', message: `${message}; no lock was held` });
+  updatePromotion(draft, { preflightRevision: null, ticket: guard.ticket });
+  if (!isUnchanged || !isItsTurn(draft, guard)) return;
+  const count = takeLocks(draft, guard);
+  startTimeUnderLock(draft);
+  moveToStep(draft, 'deploy', { state: 'succeeded', message: `${count} locks taken` });
   beginDeploy(draft);
 }

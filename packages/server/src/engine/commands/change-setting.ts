@@ -1,5 +1,13 @@
 /** `orch config set` and `unset`: effective at once, for everything that is read from then on. */
-import { AppError, authorize, partsOfGateKey, type Principal, type AnySettingKey } from '@stella/domain';
+import {
+  AppError,
+  authorize,
+  formatSetting,
+  partsOfGateKey,
+  type Principal,
+  type AnySettingKey,
+  settingEntryOf,
+} from '@stella/domain';
 import type { CommandTransaction } from '../../ports/command-store.ts';
 
 export interface SettingOrder {
@@ -27,6 +35,11 @@ export async function changeSetting(
   if ((before?.value ?? null) === value) return;
   const { actor } = principal;
   const version = await tx.writeSetting({ key, value, reason, actor });
-  const data = { from: before?.value ?? null, to: value, version, reason };
+  const data = { from: recorded(key, before?.value ?? null), to: recorded(key, value), version, reason };
   await tx.writeEvents([{ type: 'setting.changed', actor, atMs: tx.nowMs, promotionId: null, subject: key, data }]);
+}
+
+/** As an event keeps it: a number as it counts, a word as such, because its place says nothing to a reader. */
+function recorded(key: AnySettingKey, value: number | null): number | string | null {
+  return value !== null && settingEntryOf(key).words ? formatSetting(key, value) : value;
 }

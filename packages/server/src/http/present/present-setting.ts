@@ -8,15 +8,16 @@ type Setting = Answer<'getSetting'>;
 
 /** `change`: the last one; null when it was never changed. */
 export function presentSetting(key: AnySettingKey, started: Settings, change: SettingChange | null): Setting {
-  const { unit, standard, min, max, purpose } = settingEntryOf(key);
+  const { unit, standard, min, max, words, purpose } = settingEntryOf(key);
   const format = (value: number | null): string | null => (value === null ? null : formatSetting(key, value));
   return {
     key,
     value: format(change?.value ?? started[key] ?? null),
     source: sourceOf(key, started, change),
     default: format(standard),
-    min: formatSetting(key, min),
-    max: formatSetting(key, max),
+    min: words ? null : formatSetting(key, min),
+    max: words ? null : formatSetting(key, max),
+    words: words ? [...words] : null,
     unit,
     purpose,
     version: change?.version ?? 0,

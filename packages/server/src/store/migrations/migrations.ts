@@ -1,6 +1,7 @@
 /** All migrations in order; append-only: one that was released is never changed. Version = place in this list. */
 import { foundation, foundationGrants } from './0001-foundation.ts';
 import { skips, skipsGrants } from './0002-skips.ts';
+import { queue } from './0003-queue.ts';
 
 export interface Migration {
   readonly name: string;
@@ -10,6 +11,7 @@ export interface Migration {
 export const MIGRATIONS: readonly Migration[] = [
   { name: 'foundation', sql: `set local search_path = stella, pg_temp;\n${foundation}` },
   { name: 'skips', sql: `set local search_path = stella, pg_temp;\n${skips}` },
+  { name: 'queue', sql: `set local search_path = stella, pg_temp;\n${queue}` },
 ];
 
 /** Rights of the application role, whose name comes quoted. */

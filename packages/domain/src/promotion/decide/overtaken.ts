@@ -1,0 +1,12 @@
+/** A newer release reached the environment meanwhile: an older one never overwrites it (safety S11). */
+import { type Draft, endPromotion } from './draft.ts';
+
+export function isOvertaken(draft: Draft): boolean {
+  return draft.environment.releaseNumber > draft.snapshot.release.number;
+}
+
+export function endOvertaken(draft: Draft): void {
+  const newer = draft.snapshot.base?.name ?? `release ${draft.environment.releaseNumber}`;
+  const message = `${newer} reached ${draft.promotion.environment} first`;
+  endPromotion(draft, 'superseded', { code: 'promotion.overtaken', message }, 'skipped');
+}

@@ -1,0 +1,41 @@
+/** All locks of a promotion at once: its environment exclusively, its artifacts shared, under the fence drawn for it. */
+import type { LockMode } from '../promotion.ts';
+import type { EnvironmentGuard } from '../snapshot.ts';
+import { addEvent, type Draft } from './draft.ts';
+import { waitersAhead } from './queue.ts';
+
+/** Nobody holds the environment, and nobody goes before it in the queue. */
+export function isItsTurn(draft: Draft, guard: EnvironmentGuard): boolean {
+  return guard.holder === null && waitersAhead(draft, guard.waiters).length === 0;
+}
+
+/** When it is its turn only. Answers how many were taken. */
+export function takeLocks(draft: Draft, guard: EnvironmentGuard): number {
+  const { nowMs, ids } = draft.context;
+  const resources: [string, LockMode][] = [
+    [`environment:${draft.promotion.environment}`, 'exclusive'],
+    ...[...new Set(draft.snapshot.release.components.map((component) => component.digest))].map(
+      (digest): [string, LockMode] => [`artifact:${digest}`, 'shared'],
+    ),
+  ];
+  for (const [resource, mode] of resources) {
+    const lock = {
+      id: ids.next('lck'),
+      resource,
+      mode,
+      promotionId: draft.promotion.id,
+      fence: guard.fence,
+      acquiredAtMs: nowMs,
+    };
+    draft.locks.push(lock);
+    draft.takenLocks.push(lock);
+  }
+  const first = draft.takenLocks[0];
+  addEvent(
+    draft,
+    'lock.acquired',
+    { resources: resources.map(([resource]) => resource), fence: { ...guard.fence } },
+    first?.id,
+  );
+  return resources.length;
+}
