@@ -22,6 +22,7 @@ export * from './promotion/commands/retry-promotion.ts';
 export * from './promotion/commands/skip-gate.ts';
 export * from './promotion/decide/decide.ts';
 export * from './promotion/decide/decision.ts';
+export { doesReplace } from './promotion/decide/replaced.ts';
 export * from './promotion/gate-debt.ts';
 export * from './promotion/plan-promotion.ts';
 export * from './promotion/promotion.ts';

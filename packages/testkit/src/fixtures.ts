@@ -123,6 +123,7 @@ export function makeDefinition(patch: Partial<EnvironmentDefinition> = {}): Envi
     targets: [makeTarget()],
     onFailure: 'rollback',
     precheck: 'required',
+    queue: 'fifo',
     deployDeadlineMs: 15 * MINUTE_MS,
     ...patch,
   };

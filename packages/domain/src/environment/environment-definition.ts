@@ -96,6 +96,10 @@ export type OnFailure = (typeof ON_FAILURE)[number];
 export const PRECHECK_MODES = ['required', 'warn'] as const;
 export type PrecheckMode = (typeof PRECHECK_MODES)[number];
 
+/** `latest`: a promotion before its deploy makes way for a newer one that carries all of its components. */
+export const QUEUE_MODES = ['fifo', 'latest'] as const;
+export type QueueMode = (typeof QUEUE_MODES)[number];
+
 export interface EnvironmentDefinition {
   readonly name: string;
   /** A release must have completed in each of these before it may enter. Empty: any release may enter. */
@@ -104,6 +108,7 @@ export interface EnvironmentDefinition {
   readonly targets: readonly TargetDefinition[];
   readonly onFailure: OnFailure;
   readonly precheck: PrecheckMode;
+  readonly queue: QueueMode;
   /** Bounds preflight, deploy and verify together, and once more the rollback: the time under lock. Default 15 m. */
   readonly deployDeadlineMs: number;
 }
@@ -128,7 +133,12 @@ export function gateMeaningHash(gate: GateDefinition): Digest {
   return digestOf(canonicalJson(meaning));
 }
 
-/** The hash that freezes a definition with a promotion. */
+/**
+ * The hash that freezes a definition with a promotion. What was added to definitions later is left out where it is the
+ * default, so that the hash of a definition that was stored before stays what it was.
+ */
 export function definitionHash(definition: EnvironmentDefinition): Digest {
-  return digestOf(canonicalJson(definition as unknown as Json));
+  const { queue, ...rest } = definition;
+  const hashed = { ...rest, ...(queue === 'fifo' ? {} : { queue }) };
+  return digestOf(canonicalJson(hashed as unknown as Json));
 }

@@ -313,6 +313,11 @@ export const ERROR_CODES = {
     'a newer release {base} reached {environment} first',
     'nothing to do; the newer release is there',
   ),
+  'promotion.replaced': entry(
+    'Conflict',
+    'a newer promotion {promotionId} to {environment} took its place',
+    'nothing to do; to bring this release after all, make a promotion of it again',
+  ),
   // Targets
   'precheck.failed': entry(
     'Unavailable',

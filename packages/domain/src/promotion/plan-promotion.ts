@@ -49,6 +49,7 @@ export function planPromotion(input: PromotionPlanInput, context: { nowMs: Insta
     base: input.base,
     predecessors: input.predecessors,
     settings: input.settings,
+    replacement: null,
   };
   const draft = makeDraft(snapshot, { ...context, guard: null, isTakeover: false }, input.requestedBy);
   addEvent(draft, 'promotion.created', {
@@ -60,6 +61,8 @@ export function planPromotion(input: PromotionPlanInput, context: { nowMs: Insta
   });
   updateStep(draft, 'precheck', { state: 'running', startedAtMs: context.nowMs });
   decidePrecheck(draft);
+  // With `queue: latest` older ones make way, each by itself, as soon as this one is there.
+  draft.wakesOlder = input.definition.queue === 'latest';
   return concludeDraft(draft, { workerId: null, nextActionAtMs: context.nowMs });
 }
 

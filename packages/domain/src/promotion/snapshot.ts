@@ -29,6 +29,13 @@ export interface PromotionSnapshot {
   /** One per environment of `promotesFrom`. */
   readonly predecessors: readonly PredecessorStatus[];
   readonly settings: Settings;
+  /** Looked for with `queue: latest` only: the newest live promotion that takes this one's place (`doesReplace`). */
+  readonly replacement: Replacement | null;
+}
+
+export interface Replacement {
+  readonly promotionId: PromotionId;
+  readonly releaseName: string;
 }
 
 export interface PredecessorStatus extends EnvironmentStatus {

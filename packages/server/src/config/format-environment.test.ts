@@ -84,6 +84,7 @@ const definition: fc.Arbitrary<EnvironmentDefinition> = fc
       gates: gatesAfter(promotesFrom),
       targets,
       onFailure: fc.constantFrom('rollback', 'hold'),
+      queue: fc.constantFrom('fifo', 'latest'),
       precheck: fc.constantFrom('required', 'warn'),
       deployDeadlineMs: durationMs(1_000, 4 * HOUR_MS),
     }),
@@ -119,6 +120,7 @@ describe('formatEnvironmentYaml', () => {
       targets: [{ kind: 'files', name: 'web', component: 'web', directory: '/srv/shop', keepCount: 3, health: null }],
       onFailure: 'rollback',
       precheck: 'required',
+      queue: 'fifo',
       deployDeadlineMs: 900_000,
     });
     expect(text).toBe(`kind: Environment
@@ -146,6 +148,7 @@ targets:
     keep: 3
 onFailure: rollback
 precheck: required
+queue: fifo
 deployDeadline: 15m
 `);
   });

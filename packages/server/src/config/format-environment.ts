@@ -6,7 +6,7 @@ import { ENVIRONMENT_KIND } from './parse-environments.ts';
 
 /** The inverse of `parseEnvironmentDocuments`: one document, without `---`. Equal definitions give equal texts. */
 export function formatEnvironmentYaml(definition: EnvironmentDefinition): string {
-  const { name, promotesFrom, gates, targets, onFailure, precheck, deployDeadlineMs } = definition;
+  const { name, promotesFrom, gates, targets, onFailure, precheck, queue, deployDeadlineMs } = definition;
   const document = {
     kind: ENVIRONMENT_KIND,
     name,
@@ -15,6 +15,7 @@ export function formatEnvironmentYaml(definition: EnvironmentDefinition): string
     targets: targets.map(targetForm),
     onFailure,
     precheck,
+    queue,
     deployDeadline: formatDuration(deployDeadlineMs),
   };
   // A list that occurs twice is written twice: an alias would surprise the reader.

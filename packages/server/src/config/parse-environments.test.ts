@@ -52,6 +52,7 @@ name: prod
 promotesFrom: [staging, canary]
 onFailure: hold
 precheck: warn
+queue: latest
 deployDeadline: 20m
 gates:
   - name: tests
@@ -99,6 +100,7 @@ describe('a whole document', () => {
           promotesFrom: ['staging', 'canary'],
           onFailure: 'hold',
           precheck: 'warn',
+          queue: 'latest',
           deployDeadlineMs: 20 * MINUTE_MS,
           gates: [
             {
@@ -170,6 +172,7 @@ describe('a whole document', () => {
       promotesFrom: ['dev', 'staging'],
       onFailure: 'rollback',
       precheck: 'required',
+      queue: 'fifo',
       deployDeadlineMs: 15 * MINUTE_MS,
       gates: [
         {
@@ -322,6 +325,7 @@ describe('refuses', () => {
     ['too long a duration', withLines('deployDeadline: 5h'), 4, '5h is outside of 1s to 4h'],
     ['an unknown anchor', withLines('gates: *gates'), 4, 'no anchor "&gates" stands before this alias'],
     ['an alias to an outer node', '&a\nkind: Environment\nname: a\ntargets: *a', 2, 'targets: expected a list'],
+    ['an unknown queue', withLines('queue: lates'), 4, 'did you mean "latest"?'],
     ['an unknown tag', withLines('onFailure: !secret hold'), 4, 'Unresolved tag'],
     ['text that is no YAML', withLines('gates: [', 'x'), 5, ''],
     ['tabs as indentation', withLines('gates:', '\t- name: x'), 5, ''],

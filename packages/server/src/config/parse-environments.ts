@@ -11,7 +11,13 @@
  *     targets:
  *       - { name: web, kind: files, component: web, directory: /srv/shop }
  */
-import { type EnvironmentDefinition, ON_FAILURE, PRECHECK_MODES, type TargetDefinition } from '@stella/domain';
+import {
+  type EnvironmentDefinition,
+  ON_FAILURE,
+  PRECHECK_MODES,
+  QUEUE_MODES,
+  type TargetDefinition,
+} from '@stella/domain';
 import { checkName } from './definition-checks.ts';
 import { makeFindings } from './findings.ts';
 import { type MapReader, type NumberRule, readMap } from './map-reader.ts';
@@ -30,6 +36,7 @@ const KEYS = [
   'targets',
   'onFailure',
   'precheck',
+  'queue',
   'deployDeadline',
 ] as const satisfies readonly string[];
 /** Gates of one environment are all asked at the same time. */
@@ -93,6 +100,7 @@ function readEnvironment(map: MapReader): EnvironmentDefinition | null {
     targets: targets.map((target) => target.value),
     onFailure: map.choice('onFailure', ON_FAILURE, 'rollback') ?? 'rollback',
     precheck: map.choice('precheck', PRECHECK_MODES, 'required') ?? 'required',
+    queue: map.choice('queue', QUEUE_MODES, 'fifo') ?? 'fifo',
     deployDeadlineMs: map.duration('deployDeadline', DEPLOY_DEADLINE),
   };
 }

@@ -20,6 +20,7 @@ import {
 import type { Session, Statement } from './connection.ts';
 import { type ImmutableRows, keep } from './immutable-rows.ts';
 import { readRelease } from './release-rows.ts';
+import { findReplacement } from './replacement.ts';
 import { overlay, SET_SETTINGS } from './setting-rows.ts';
 import { type RawDebt, type RawSkip, SELECT_DEBTS, SELECT_SKIPS, toDebt, toSkip } from './skip-rows.ts';
 import { textOrNull } from './row-values.ts';
@@ -109,8 +110,9 @@ export async function readTimedSnapshot(
   const release = await readRelease(session, cache, stored.release_id);
   const environment = raw.environment ? toEnvironmentStatus(raw.environment) : emptyEnvironment(stored.environment);
   const base = environment.releaseId === null ? null : await readRelease(session, cache, environment.releaseId);
+  const promotion = toPromotion(stored, definition);
   const snapshot: PromotionSnapshot = {
-    promotion: toPromotion(stored, definition),
+    promotion,
     release,
     steps: raw.steps.map(toStepRun),
     gateRuns: raw.gate_runs.map(toGateRun),
@@ -123,6 +125,7 @@ export async function readTimedSnapshot(
     base,
     predecessors: raw.predecessors.map(toPredecessor),
     settings: overlay(settings, raw.settings),
+    replacement: await findReplacement(session, promotion, release),
   };
   return { snapshot, nowMs: raw.now };
 }

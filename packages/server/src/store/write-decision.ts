@@ -166,6 +166,15 @@ const WAKE_ENVIRONMENT: Statement = {
       for update skip locked)`,
 };
 
+/** `queue: latest`: who may have to make way for the writer looks again now; those at work are asked by their worker. */
+const WAKE_OLDER: Statement = {
+  name: 'environment_wake_older',
+  text: `update promotions set next_action_at = $3, version = version + 1
+    where id in (select id from promotions where environment = $1 and id <> $2 and ended_at is null
+      and next_action_at > $3 and set_aside_at is null
+      and step in ('precheck', 'evaluate_gates', 'acquire_locks', 'preflight') for update skip locked)`,
+};
+
 /** A new promotion with its first attempts. Errors: `promotion.live_exists`. */
 export async function insertDecision(session: Session, decision: Decision): Promise<void> {
   const { promotion } = decision;
@@ -221,7 +230,10 @@ function partsOf(decision: Decision): readonly Part[] {
     const values = [name, releaseId, releaseNumber, toInstant(releasedAtMs), state];
     parts.push({ statement: UPDATE_ENVIRONMENT, values });
   }
-  if (decision.wakesEnvironment) parts.push({ statement: WAKE_ENVIRONMENT, values: [promotion.environment, id, at] });
+  if (decision.wakesEnvironment || decision.wakesOlder) {
+    const statement = decision.wakesOlder ? WAKE_OLDER : WAKE_ENVIRONMENT;
+    parts.push({ statement, values: [promotion.environment, id, at] });
+  }
   if (decision.events.length > 0) parts.push({ statement: INSERT_EVENTS, values: [toEventRows(decision.events)] });
   return parts;
 }

@@ -86,6 +86,8 @@ export interface EnvironmentYaml {
   readonly promotesFrom?: readonly string[];
   /** Lines of YAML below `gates:`. */
   readonly gates?: readonly string[];
+  /** Further lines of YAML. */
+  readonly more?: readonly string[];
 }
 
 /** Applies environments with one `files` target each. */
@@ -94,7 +96,7 @@ export async function applyEnvironments(
   environments: readonly EnvironmentYaml[],
 ): Promise<void> {
   await mkdir(place.targets, { recursive: true });
-  const documents = environments.map(({ name, promotesFrom = [], gates = [] }) => ({
+  const documents = environments.map(({ name, promotesFrom = [], gates = [], more = [] }) => ({
     file: `${name}.yaml`,
     text: [
       'kind: Environment',
@@ -103,6 +105,7 @@ export async function applyEnvironments(
       ...(gates.length > 0 ? ['gates:', ...gates.map((line) => `  ${line}`)] : []),
       'targets:',
       `  - { name: web, kind: files, component: web, directory: ${join(place.targets, name)} }`,
+      ...more,
       '',
     ].join('\n'),
   }));

@@ -5,6 +5,7 @@ import {
   type EnvironmentGuard,
   type EnvironmentStatus,
   type GateDebt,
+  doesReplace,
   isTerminal,
   type Lock,
   type PredecessorStatus,
@@ -15,6 +16,7 @@ import {
   type ReleaseId,
   type Settings,
   type Skip,
+  STEPS,
   type Waiter,
 } from '@stella/domain';
 import { SafetyViolation } from '../simulation/safety-violation.ts';
@@ -53,7 +55,25 @@ export function readSnapshotIn(view: View, started: Settings, id: PromotionId): 
     base: environment.releaseId === null ? null : releaseIn(view, environment.releaseId),
     predecessors: readPredecessors(view, promotion.definition, promotion.releaseId),
     settings: settingsIn(view, started),
+    replacement: replacementIn(view, promotion),
   };
+}
+
+/** `queue: latest`: the live promotion of the newest release that takes its place. */
+function replacementIn(view: View, promotion: Promotion): PromotionSnapshot['replacement'] {
+  const isBeforeDeploy = STEPS.indexOf(promotion.step) < STEPS.indexOf('deploy');
+  if (promotion.definition.queue !== 'latest' || promotion.endedAtMs !== null || !isBeforeDeploy) return null;
+  const older = { promotion, release: releaseIn(view, promotion.releaseId) };
+  let newest: Release | null = null;
+  let found: PromotionSnapshot['replacement'] = null;
+  for (const { promotion: other } of view.rows(view.state.promotions)) {
+    if (other.endedAtMs !== null || other.environment !== promotion.environment) continue;
+    const release = releaseIn(view, other.releaseId);
+    if (!doesReplace({ promotion: other, release }, older) || (newest && newest.number > release.number)) continue;
+    newest = release;
+    found = { promotionId: other.id, releaseName: release.name };
+  }
+  return found;
 }
 
 /** What was set, over what the server was started with. */

@@ -19,6 +19,7 @@ import {
   STATUS_TRANSITIONS,
   type Step,
   type StepRun,
+  STEPS,
 } from '@stella/domain';
 import { freezeDeeply } from '../simulation/safety-violation.ts';
 import { demand } from './database-refusal.ts';
@@ -127,7 +128,8 @@ function writeParts(tx: MemoryTransaction, row: StoredPromotion, decision: Decis
   for (const debt of decision.debts) writeDebt(tx, debt);
   writeLocks(tx, decision, at);
   if (decision.environment) tx.put(state.environments, decision.environment.name, decision.environment);
-  if (decision.wakesEnvironment) wakeEnvironment(tx, promotion, at);
+  if (decision.wakesOlder) wakeOlder(tx, promotion, at);
+  else if (decision.wakesEnvironment) wakeEnvironment(tx, promotion, at);
   insertEvents(tx, decision.events);
 }
 
@@ -291,6 +293,14 @@ function wakeEnvironment(tx: MemoryTransaction, { id, environment }: Promotion, 
   wakeRows(tx, atMs, ({ promotion: other }) => {
     const isThere = other.environment === environment && other.id !== id && other.workerId === null;
     return isThere && (other.step === 'evaluate_gates' || other.step === 'acquire_locks');
+  });
+}
+
+/** `queue: latest`: who has not begun to deploy there is due now, also when a worker has it. */
+function wakeOlder(tx: MemoryTransaction, { id, environment }: Promotion, atMs: number): void {
+  wakeRows(tx, atMs, ({ promotion: other }) => {
+    const isOther = other.environment === environment && other.id !== id && other.setAside === null;
+    return isOther && STEPS.indexOf(other.step) < STEPS.indexOf('deploy');
   });
 }
 

@@ -10,6 +10,7 @@ import {
   parseSetting,
   type PrecheckMode,
   type Priority,
+  type QueueMode,
   type Settings,
   STANDARD_SETTINGS,
 } from '@stella/domain';
@@ -46,6 +47,7 @@ export interface EnvironmentPlan {
   readonly targetCount: number;
   readonly onFailure: OnFailure;
   readonly precheck: PrecheckMode;
+  readonly queue: QueueMode;
   readonly approvalCount: number;
   /** Verdicts count for so long; short ones expire while the promotion waits. */
   readonly validForMs: number;
@@ -118,6 +120,7 @@ export function definitionOfPlan(plans: readonly EnvironmentPlan[], index: numbe
     targets: Array.from({ length: plan.targetCount }, (_, n) => makeTarget({ name: `${name}-${n + 1}` })),
     onFailure: plan.onFailure,
     precheck: plan.precheck,
+    queue: plan.queue,
     deployDeadlineMs: 60_000,
   });
 }
@@ -149,7 +152,8 @@ export function makePlaces(
   readonly targetOf: (environment: string, target: string) => MemoryTarget;
 } {
   const state = makeMemoryState({ ...SIMULATION_SETTINGS, 'locks.mode': parseSetting('locks.mode', locksMode) });
-  for (let n = 1; n <= RELEASE_COUNT; n += 1) state.releases.set(releaseIdOf(n), makeRelease(n));
+  for (let n = 1; n <= RELEASE_COUNT; n += 1)
+    state.releases.set(releaseIdOf(n), makeRelease(n, n % 3 === 0 ? ['api', 'web'] : ['web']));
   const targets = new Map<string, MemoryTarget>();
   plans.forEach((plan, index) => {
     const definition = definitionOfPlan(plans, index);

@@ -20,6 +20,7 @@ const environment: fc.Arbitrary<EnvironmentPlan> = fc.record({
   targetCount: fc.integer({ min: 1, max: 3 }),
   onFailure: fc.constantFrom('rollback', 'hold'),
   precheck: fc.constantFrom('required', 'warn'),
+  queue: fc.constantFrom('fifo', 'latest'),
   approvalCount: fc.integer({ min: 1, max: 2 }),
   validForMs: fc.constantFrom(86_400_000, 30_000, 8_000, 3_000),
   runs: fc.option(fc.integer({ min: 1, max: 2 })),
@@ -100,6 +101,7 @@ describe('simulate', () => {
         'worker.lost_answer',
         'fault.retire',
         'rights.changed',
+        'ending.promotion.replaced',
         'locks.late',
         'locks.late_refused',
         'locks.late_changed',
@@ -242,6 +244,11 @@ describe('simulate with a wrong rule', () => {
         const events = decision.events.filter((event) => event.type !== 'promotion.status_changed');
         return { ...decision, events };
       },
+    ],
+    [
+      'does not make way for a newer one',
+      ['queue'],
+      (snapshot, ...rest) => decide({ ...snapshot, replacement: null }, ...rest),
     ],
     [
       'goes before those that came first',

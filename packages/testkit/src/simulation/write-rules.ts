@@ -47,6 +47,7 @@ export function makeWriteRules(state: MemoryState): WriteRules {
       checkFences(state, record, noteFence);
       checkNextAction(record);
       checkOrder(record);
+      checkReplaced(record);
       checkIntents(record);
     },
   };
@@ -90,6 +91,15 @@ function checkOrder({ before, decision: { promotion, takenLocks }, context: { gu
   insist('L4', passed.length === 0, () => `${promotion.id} went before ${passed.map((one) => one.promotionId).join()}`);
 }
 
+/** `queue: latest`: nobody goes on before the deploy when a newer one takes its place, and nobody is replaced without one. */
+function checkReplaced({ kind, before, decision: { promotion } }: WriteRecord): void {
+  const replacement = before?.replacement ?? null;
+  const isReplaced = promotion.ending?.code === 'promotion.replaced';
+  insist('queue', !isReplaced || replacement !== null, () => `${promotion.id} made way for nobody`);
+  if (kind !== 'ticked' || !replacement) return;
+  insist('queue', isTerminal(promotion.status), () => `${promotion.id} goes on beside ${replacement.promotionId}`);
+}
+
 /** L1 and L3: it is looked at again in time for whatever it waits for, or somebody works on it. */
 function checkNextAction({ kind, before, decision, context: { nowMs } }: WriteRecord): void {
   const { promotion, effects } = decision;
@@ -99,7 +109,8 @@ function checkNextAction({ kind, before, decision, context: { nowMs } }: WriteRe
   }
   const { nextActionAtMs, workerId, id } = promotion;
   const nextMs = nextActionAtMs ?? Number.POSITIVE_INFINITY;
-  const isPatient = promotion.status === 'pending_approval' || promotion.status === 'scheduled';
+  const isPatient =
+    promotion.definition.queue === 'fifo' && ['pending_approval', 'scheduled'].includes(promotion.status);
   // Who waits for a person or a time is woken by them, and looks by itself at the next deadline, which must exist.
   const latestMs = isPatient ? Number.MAX_SAFE_INTEGER : nowMs + RECHECK_MS_MAX;
   insist('L1', nextMs <= latestMs, () => `${id} looks again in ${nextMs - nowMs} ms only`);

@@ -31,6 +31,7 @@ export function concludeDraft(draft: Draft, next: Pick<Promotion, 'workerId' | '
     lockFence: draft.lockFence,
     environment: draft.environment === snapshot.environment ? null : draft.environment,
     wakesEnvironment: draft.wakesEnvironment,
+    wakesOlder: draft.wakesOlder,
     events: chained.events,
     effects: runnableAttempts(draft),
   };

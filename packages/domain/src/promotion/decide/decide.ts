@@ -19,6 +19,7 @@ import { addEvent, type Draft, makeDraft, setStatus, updatePromotion } from './d
 import { decideEvaluateGates } from './evaluate-gates.ts';
 import { decidePrecheck } from './precheck.ts';
 import { decidePreflight } from './preflight.ts';
+import { decideReplaced } from './replaced.ts';
 import { decideRollback } from './rollback.ts';
 import { deriveStatus } from './derive-status.ts';
 import { decideSkips } from './skips.ts';
@@ -56,6 +57,7 @@ export function decide(
     noteEnded(draft, ended);
     decideTakeover(draft);
     decideCancel(draft);
+    if (!isTerminal(draft.promotion.status)) decideReplaced(draft);
     decideSkips(draft);
     runRules(draft);
     // A gate may have passed, or come into another round: whoever asked to skip it asked for nothing any more.
@@ -84,12 +86,17 @@ function noteEnded(draft: Draft, ended: readonly string[]): void {
   }
 }
 
+/** It is woken when a newer one is made, unless its row was held at that moment: so it looks now and then by itself. */
+function mayBeReplaced({ promotion }: Draft): boolean {
+  return promotion.definition.queue === 'latest';
+}
+
 /** Work keeps the claim; a pure wait gives it back and names when to look again. */
 function nextAction(draft: Draft): Pick<Promotion, 'workerId' | 'nextActionAtMs'> {
   if (isTerminal(draft.promotion.status)) return { workerId: null, nextActionAtMs: null };
   const effects = runnableAttempts(draft);
   const moments = [...draft.wakeAtsMs, ...effects.map((attempt) => attempt.deadlineAtMs)];
-  const isPatient = PATIENT.has(draft.promotion.status) && moments.length > 0;
+  const isPatient = PATIENT.has(draft.promotion.status) && moments.length > 0 && !mayBeReplaced(draft);
   const next = Math.min(...moments, isPatient ? Number.POSITIVE_INFINITY : draft.context.nowMs + RECHECK_AFTER_MS);
   return {
     workerId: effects.length > 0 ? draft.promotion.workerId : null,

@@ -39,6 +39,8 @@ export interface Decision {
   readonly environment: EnvironmentStatus | null;
   /** The environment's lock or base changed: whoever waits for it must look again now. */
   readonly wakesEnvironment: boolean;
+  /** With `queue: latest`: whoever has not begun to deploy there looks again now, whatever it does. */
+  readonly wakesOlder: boolean;
   readonly events: readonly ChainedEvent[];
   /** Open attempts, to be run outside of any transaction; those in flight already are left alone. */
   readonly effects: readonly Attempt[];

@@ -47,6 +47,7 @@ export interface Draft {
   lockFence: Fence | null;
   needsGuard: boolean;
   wakesEnvironment: boolean;
+  wakesOlder: boolean;
   readonly events: EventDraft[];
   readonly wakeAtsMs: InstantMs[];
 }
@@ -72,6 +73,7 @@ export function makeDraft(snapshot: PromotionSnapshot, context: DecideContext, a
     lockFence: null,
     needsGuard: false,
     wakesEnvironment: false,
+    wakesOlder: false,
     events: [],
     wakeAtsMs: [],
   };

@@ -48,6 +48,8 @@ export function decidePrecheck(draft: Draft): void {
 
 function passPrecheck(draft: Draft, message: string): void {
   moveToStep(draft, 'evaluate_gates', { state: 'succeeded', message });
+  // Once more: whose row was held when this promotion was made has not heard of it.
+  draft.wakesOlder = draft.promotion.definition.queue === 'latest';
   beginGates(draft);
 }
 
