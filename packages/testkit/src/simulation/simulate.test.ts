@@ -261,9 +261,13 @@ describe('simulate with a wrong rule', () => {
     ['keeps its locks when it ends', ['S6', 'L4'], (...input) => ({ ...decide(...input), releasedLocks: [] })],
   ];
 
-  it.each(wrongRules)('%s: it is seen', (_, properties, wrong) => {
-    expect(properties).toContain(brokenBy(wrong));
-  });
+  it.each(wrongRules)(
+    '%s: it is seen',
+    (_, properties, wrong) => {
+      expect(properties).toContain(brokenBy(wrong));
+    },
+    TIMEOUT_MS,
+  );
 
   it('takes its locks after a preflight although the environment has changed since: it is seen', () => {
     const wrong: DecideFunction = (snapshot, ...rest) => {
