@@ -113,8 +113,8 @@ describe('doesReplace', () => {
       fc.property(side, side, side, (a, b, c) => {
         const [x, y, z] = [toRival(a), toRival(b), toRival(c)];
         expect(doesReplace(x, x)).toBe(false);
-        if (doesReplace(x, y)) expect(doesReplace(y, x)).toBe(false);
-        if (doesReplace(x, y) && doesReplace(y, z)) expect(doesReplace(x, z)).toBe(true);
+        expect(doesReplace(x, y) && doesReplace(y, x)).toBe(false);
+        expect(!(doesReplace(x, y) && doesReplace(y, z)) || doesReplace(x, z)).toBe(true);
       }),
       { numRuns: 2_000 },
     );
