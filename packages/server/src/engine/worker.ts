@@ -9,7 +9,7 @@
 import type { PromotionId, WorkerId } from '@stella/domain';
 import type { Clock } from '../ports/clock.ts';
 import { pause } from '../ports/clock.ts';
-import type { WorkerSession } from '../ports/engine-store.ts';
+import type { Claim, WorkerSession } from '../ports/engine-store.ts';
 import { type PromotionRun, type RunDeps, startPromotionRun } from './promotion-run.ts';
 
 export const LEASE_TTL_MS = 15_000;
@@ -147,14 +147,23 @@ async function pollOnce(deps: RunDeps, id: WorkerId, state: WorkerState): Promis
   if (due.claimed.length > 0) await deps.faults.hit('engine.claimed');
   for (const claim of due.claimed) {
     state.runs.get(claim.promotionId)?.abandon();
-    const run = startPromotionRun(deps, claim);
-    state.runs.set(claim.promotionId, run);
-    void run.ended.then(() => {
-      if (state.runs.get(claim.promotionId) === run) state.runs.delete(claim.promotionId);
-    });
+    beginRun(deps, state, claim);
   }
-  for (const promotionId of due.owned) state.runs.get(promotionId)?.poke();
+  for (const claim of due.owned) {
+    const run = state.runs.get(claim.promotionId);
+    if (run) run.poke();
+    // Its claim committed, but the answer was lost: nobody else may take it, so it is ours to run.
+    else if (room > 0) beginRun(deps, state, claim);
+  }
   return room > 0 && due.claimed.length === room;
+}
+
+function beginRun(deps: RunDeps, state: WorkerState, claim: Claim): void {
+  const run = startPromotionRun(deps, claim);
+  state.runs.set(claim.promotionId, run);
+  void run.ended.then(() => {
+    if (state.runs.get(claim.promotionId) === run) state.runs.delete(claim.promotionId);
+  });
 }
 
 async function renewLoop({ store, clock, logger, metrics }: RunDeps, id: WorkerId, state: WorkerState): Promise<void> {

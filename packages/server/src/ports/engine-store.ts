@@ -33,8 +33,11 @@ export interface ClaimFailure {
 export interface DueWork {
   /** Newly claimed for this worker. */
   readonly claimed: readonly Claim[];
-  /** Already this worker's, and due: a timer ran out or somebody asked for something. */
-  readonly owned: readonly PromotionId[];
+  /**
+   * Already this worker's, and due: a timer ran out or somebody asked for something. Also those whose claim committed
+   * while its answer was lost: so each can be run, as a takeover, by a worker that does not know of it (safety S17).
+   */
+  readonly owned: readonly Claim[];
 }
 
 /** The outcome of an effect; inserted once by operation id, whatever became of the claim meanwhile (safety S3). */

@@ -68,10 +68,11 @@ const TAKE_DUE: Statement = {
       returning p.id, p.claim_epoch, p.claim_failures,
         free.worker_id is not null or p.set_aside_at is not null as is_takeover
     ), owned as (
-      select id from promotions where worker_id = $1 and next_action_at <= now() order by next_action_at limit 1000
+      select id, claim_epoch, claim_failures from promotions
+      where worker_id = $1 and next_action_at <= now() order by next_action_at limit 1000
     )
-    select id, claim_epoch, claim_failures, is_takeover from claimed
-    union all select id, null, null, null from owned`,
+    select id, claim_epoch, claim_failures, is_takeover, true as is_new from claimed
+    union all select id, claim_epoch, claim_failures, true, false from owned`,
 };
 
 /** From so many failed claims on a promotion is a suspect; an innocent one is cleared by its next tick. */
@@ -135,15 +136,11 @@ export async function buryWorkers(session: Session, id: WorkerId): Promise<reado
 export async function takeDueRows(session: Session, id: WorkerId, limit: number): Promise<DueWork> {
   const rows = await session.rows(TAKE_DUE, [id, limit, SUSPECT_FAILURES]);
   const claimed: Claim[] = [];
-  const owned: PromotionId[] = [];
+  const owned: Claim[] = [];
   for (const row of rows) {
-    const promotionId = row['id'] as PromotionId;
-    if (row['claim_epoch'] === null) {
-      owned.push(promotionId);
-      continue;
-    }
-    claimed.push({
-      promotionId,
+    const list = row['is_new'] === true ? claimed : owned;
+    list.push({
+      promotionId: row['id'] as PromotionId,
       claimEpoch: Number(row['claim_epoch']),
       isTakeover: row['is_takeover'] === true,
       failureCount: Number(row['claim_failures']),

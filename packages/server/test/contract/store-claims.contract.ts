@@ -116,7 +116,10 @@ function describeClaims(world: GiveWorld): void {
     await world().control.pass(MINUTE_MS + 1);
     for (const one of [worker, other]) await world().engine.renewLease(one.id, LEASE_MS);
     expect(await world().engine.takeDueWork(other.id, 10)).toEqual({ claimed: [], owned: [] });
-    expect(await world().engine.takeDueWork(worker.id, 10)).toEqual({ claimed: [], owned: [id] });
+    expect(await world().engine.takeDueWork(worker.id, 10)).toEqual({
+      claimed: [],
+      owned: [{ promotionId: id, claimEpoch: 1, isTakeover: true, failureCount: 0 }],
+    });
   });
 
   it('of the dead are taken over at once, and count as failed until a tick was written', async () => {

@@ -37,7 +37,12 @@ export function takeDueWork(tx: MemoryTransaction, workerId: WorkerId, limit: nu
   demand(isKnown, { sqlState: '23503', constraint: 'promotions_worker_id_fkey' }, () => `no worker ${workerId}`);
   return {
     claimed: taken.map((row) => claim(tx, row, workerId)),
-    owned: owned.map((row) => row.promotion.id),
+    owned: owned.map(({ promotion, claimFailureCount }) => ({
+      promotionId: promotion.id,
+      claimEpoch: promotion.claimEpoch,
+      isTakeover: true,
+      failureCount: claimFailureCount,
+    })),
   };
 }
 

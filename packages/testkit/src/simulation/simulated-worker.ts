@@ -128,8 +128,8 @@ function poll(state: WorkerState): void {
     if (claim.isTakeover) count('worker.took_over');
     agenda.after(random.between(0, 3), () => advance(state, run));
   }
-  for (const id of due.owned) {
-    const run = state.runs.get(id);
+  for (const { promotionId } of due.owned) {
+    const run = state.runs.get(promotionId);
     if (run && !run.isOver) advance(state, run);
   }
 }
