@@ -38,6 +38,13 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'simulation',
+          include: ['packages/*/test/simulation/**/*.test.ts'],
+          testTimeout: 120_000,
+        },
+      },
+      {
+        test: {
           name: 'transcript',
           include: ['packages/*/test/transcripts/**/*.test.ts'],
           globalSetup: ['packages/cli/test/transcripts/build-once.ts'],

@@ -1,0 +1,296 @@
+/** Who does what when in a seed: releases are made and promoted, gates are decided on, and somebody interferes. */
+import {
+  type EnvironmentDefinition,
+  isTerminal,
+  type LockId,
+  type PromotionId,
+  type ReleaseId,
+  type AnySettingKey,
+} from '@stella/domain';
+import { personIdOf, type WriteRecord } from '@stella/testkit';
+import { applyDefinitions } from '../../src/engine/commands/apply-definitions.ts';
+import { changeSetting } from '../../src/engine/commands/change-setting.ts';
+import { commandPromotion, type PromotionWord } from '../../src/engine/commands/command-promotion.ts';
+import { createPromotion } from '../../src/engine/commands/create-promotion.ts';
+import { createRelease, resolveComponents } from '../../src/engine/commands/create-release.ts';
+import { sealTargets, takeLock } from '../../src/engine/commands/release-lock.ts';
+import { type People, type PeopleWorld, pickPromotion, releaseByNumber } from './people.ts';
+import { type CyclePlan, drawGate, PEOPLE, PROMOTION_COUNT, type SeedPlan } from './seed-plan.ts';
+import { pushTag, type RegistryWorld } from './simulated-registry.ts';
+
+/** To resolve all artifacts of a release, as the route allows. */
+const RESOLVE_TIMEOUT_MS = 25_000;
+const SOURCES = {
+  api: { kind: 'registry', registry: 'registry.example:5000', repository: 'shop/api' },
+  web: { kind: 'registry', registry: 'registry.example:5000', repository: 'shop/web' },
+} as const;
+/** Requests that may be made, refused ones included, until nobody asks any more. */
+const REQUESTS_MAX = 60;
+
+export interface AgendaWorld extends PeopleWorld {
+  readonly plan: SeedPlan;
+  readonly people: People;
+  readonly registry: RegistryWorld;
+}
+
+export interface AgendaOfPeople {
+  start(): void;
+  /** Reacts to what was written: gates are decided on, completed releases go on. */
+  onWrite(record: WriteRecord): void;
+  /** Nothing is under way: whatever is left to be asked for is asked for now. False: nothing is left. */
+  askForMore(): boolean;
+  /** Acts that are under way or planned. */
+  pendingCount(): number;
+}
+
+export function makeAgendaOfPeople(world: AgendaWorld): AgendaOfPeople {
+  return new Agenda(world);
+}
+
+class Agenda implements AgendaOfPeople {
+  private readonly world: AgendaWorld;
+  private requestCount = 0;
+  private pushCount = 0;
+  private pending = 0;
+
+  constructor(world: AgendaWorld) {
+    this.world = world;
+  }
+
+  start(): void {
+    const { plan, scheduler } = this.world;
+    for (const cycle of plan.cycles) this.later(cycle.atMs, () => this.runCycle(cycle));
+    for (let n = 0; n < plan.mix.interferences; n += 1) {
+      const atMs = scheduler.random.between(0, plan.faultsEndAfterMs);
+      this.later(atMs, () => this.interfere());
+    }
+  }
+
+  pendingCount(): number {
+    return this.pending;
+  }
+
+  askForMore(): boolean {
+    const { state } = this.world;
+    if (state.promotions.size >= PROMOTION_COUNT || this.requestCount >= REQUESTS_MAX) return false;
+    const { random } = this.world.scheduler;
+    const requester = random.pick(['alice', 'bob', 'ci']);
+    const cycle = { atMs: 0, requester, olderBy: null, environment: 'dev', goesOn: true };
+    this.later(random.between(1, 3_000), () => this.runCycle(cycle));
+    return true;
+  }
+
+  onWrite({ before, decision }: WriteRecord): void {
+    const { random } = this.world.scheduler;
+    const { promotion, gateRuns } = decision;
+    for (const run of gateRuns) {
+      const isNew = before?.gateRuns.every((one) => one.id !== run.id) ?? true;
+      if (run.kind === 'approval' && run.verdict === null && isNew) this.vote(promotion.id, run.gate);
+    }
+    if (promotion.status !== 'completed' || !random.chance(85)) return;
+    const next = { dev: ['staging', 'edge'], staging: ['prod'] }[promotion.environment] ?? [];
+    for (const environment of next) {
+      this.later(random.between(1, 8_000), () => this.request(promotion.releaseId, environment, 'alice'));
+    }
+  }
+
+  /** The act counts as pending from now until it has ended. */
+  private later(delayMs: number, run: () => Promise<unknown>): void {
+    this.pending += 1;
+    this.world.scheduler.after(delayMs, () => {
+      run().then(
+        () => {
+          this.pending -= 1;
+        },
+        (error: unknown) =>
+          this.world.guarded(() => {
+            throw error;
+          }),
+      );
+    });
+  }
+
+  private async runCycle({ requester, olderBy, environment }: CyclePlan): Promise<void> {
+    const { state } = this.world;
+    const older = olderBy === null ? null : releaseByNumber(state, state.lastReleaseNumber - olderBy);
+    const releaseId = older?.id ?? (await this.makeRelease(requester));
+    if (releaseId !== null) await this.request(releaseId, environment, requester);
+  }
+
+  /** Somebody pushes to the tag; now and then it moves again while it is being resolved. */
+  private async makeRelease(by: string): Promise<ReleaseId | null> {
+    const { people, registry, scheduler } = this.world;
+    this.pushCount += 1;
+    const n = this.pushCount;
+    for (const source of Object.values(SOURCES)) pushTag(registry, source, 'latest', n);
+    if (scheduler.random.chance(10)) {
+      this.pushCount += 1;
+      const again = this.pushCount;
+      scheduler.after(scheduler.random.between(1, 400), () => void pushTag(registry, SOURCES.web, 'latest', again));
+    }
+    const wanted = Object.entries(SOURCES).map(([name, source]) => ({
+      name,
+      reference: { source, tag: 'latest', digest: null },
+    }));
+    const answer = await people.act({
+      word: 'release.create',
+      by,
+      work: async (tx, principal, server) => {
+        const signal = server.process.clockOn('world').timeoutSignal(RESOLVE_TIMEOUT_MS);
+        const components = await resolveComponents(server.registry(), wanted, signal);
+        const release = await createRelease(tx, principal, { name: `shop-${n}`, components });
+        return { releaseId: release.id };
+      },
+    });
+    return answer.kind === 'done' ? answer.body.releaseId : null;
+  }
+
+  private async request(releaseId: ReleaseId, environment: string, by: string): Promise<void> {
+    const { people, state, scheduler } = this.world;
+    const release = state.releases.get(releaseId);
+    if (!release || state.promotions.size >= PROMOTION_COUNT || this.requestCount >= REQUESTS_MAX) return;
+    this.requestCount += 1;
+    const priority = scheduler.random.chance(15) ? ('low' as const) : ('normal' as const);
+    await people.act({
+      word: 'promotion.create',
+      by,
+      work: async (tx, principal, { ids }) => ({
+        promotionId: await createPromotion(tx, { ids }, principal, { release, environment, priority, retryOf: null }),
+      }),
+    });
+  }
+
+  /** Somebody decides, sooner or later or never; now and then two at once, one of them against it. */
+  private vote(promotionId: PromotionId, gate: string): void {
+    const { random } = this.world.scheduler;
+    const isRace = random.chance(10);
+    const raceMs = random.between(50, 10_000);
+    for (const name of ['alice', 'bob', 'carol', 'dave', 'ci']) {
+      if (!random.chance(75)) continue;
+      const usualMs = random.chance(85) ? random.between(50, 15_000) : random.between(15_000, 120_000);
+      const kind = isRace && name === 'carol' ? 'reject' : 'approve';
+      const isLost = random.chance(6);
+      this.later(isRace ? raceMs : usualMs, async () => {
+        await this.command(promotionId, name, { kind, gate, reason: kind === 'reject' ? 'no' : '' });
+        if (isLost) this.changeRights(name);
+      });
+    }
+  }
+
+  private command(promotionId: PromotionId, by: string, word: PromotionWord): Promise<unknown> {
+    const { people } = this.world;
+    return people.act({
+      word: `promotion.${word.kind}`,
+      by,
+      work: async (tx, principal, { ids }) => {
+        const id = await commandPromotion(tx, { ids }, principal, { promotionId, version: null, word });
+        return { promotionId: id };
+      },
+    });
+  }
+
+  private async interfere(): Promise<void> {
+    const { state, scheduler } = this.world;
+    const { random } = scheduler;
+    const id = pickPromotion(state, random);
+    const kind = random.pick(['cancel', 'cancel', 'retry', 'reject', 'locks', 'force', 'rights', 'setting', 'apply']);
+    if (kind === 'rights') this.changeRights(random.pick(['alice', 'bob', 'carol']));
+    else if (kind === 'setting') await this.changeSomeSetting();
+    else if (kind === 'apply') await this.applyOne();
+    else if (kind === 'locks' || kind === 'force') await this.takeSomeLock(kind === 'force');
+    else if (id) await this.interfereWith(id, kind);
+  }
+
+  private async interfereWith(id: PromotionId, kind: string): Promise<void> {
+    const { random } = this.world.scheduler;
+    if (kind === 'cancel') await this.command(id, random.pick(['olga', 'bob']), { kind, reason: 'not now' });
+    else if (kind === 'retry') await this.command(id, 'olga', { kind, reason: 'mended' });
+    else await this.command(id, 'carol', { kind: 'reject', gate: null, reason: 'no' });
+  }
+
+  /** An approver loses the right, or gets it back: approvals count by the rights held when the intent is written. */
+  private changeRights(subject: string): void {
+    const { state, journal } = this.world;
+    const id = personIdOf(subject);
+    const person = state.persons.get(id);
+    const full = PEOPLE[subject] ?? [];
+    if (!person) return;
+    const hasAll = person.bindings.length === full.length;
+    journal.reach('rights.changed');
+    state.persons.set(id, {
+      ...person,
+      bindings: hasAll ? full.filter((binding) => binding.role !== 'approver') : full,
+    });
+  }
+
+  private async changeSomeSetting(): Promise<void> {
+    const { people, scheduler } = this.world;
+    const { random } = scheduler;
+    const [key, values] = random.pick<[AnySettingKey, number[]]>([
+      ['gates.holdFor', [5_000, 30_000]],
+      ['gates.tests.timeout', [2_000, 20_000]],
+      ['gates.tests.retries', [0, 4]],
+      ['precheck.interval', [1_000, 20_000]],
+      ['probe.timeout', [500, 10_000]],
+      ['locks.timeout', [1_000, 60_000]],
+    ]);
+    const value = random.chance(20) ? null : random.pick(values);
+    await people.act({
+      word: 'setting.change',
+      by: 'olga',
+      work: async (tx, principal) => {
+        await changeSetting(tx, principal, { key, value, reason: 'tried', seenVersion: null });
+        return {};
+      },
+    });
+  }
+
+  /** Its gates change for the promotions that come from now on. */
+  private async applyOne(): Promise<void> {
+    const { people, scheduler, state } = this.world;
+    const { random } = scheduler;
+    const stored = random.pick([...state.definitions.values()]);
+    const { definition } = stored;
+    const { promotesFrom } = definition;
+    const kinds = (['http', 'approval'] as const).filter(() => random.chance(50));
+    const gates = kinds.map((kind) => drawGate(random, kind, { isShort: true, promotesFrom }));
+    const changed: EnvironmentDefinition = { ...definition, gates };
+    await people.act({
+      word: 'environment.apply',
+      by: 'root',
+      work: async (tx, principal) => {
+        await applyDefinitions(tx, principal, { definitions: [changed], isPruning: false, findCycle: () => null });
+        return {};
+      },
+    });
+  }
+
+  private async takeSomeLock(isForced: boolean): Promise<void> {
+    const { people, scheduler, state } = this.world;
+    const held = [...state.locks.values()].filter((lock) => lock.releasedAtMs === null && lock.mode === 'exclusive');
+    if (held.length === 0) return;
+    const lockId: LockId = scheduler.random.pick(held).id;
+    const answer = await people.act({
+      word: isForced ? 'lock.force' : 'lock.release',
+      by: 'olga',
+      work: async (tx, principal, { ids }) => {
+        const { definition, fence } = await takeLock(tx, { ids }, principal, { lockId, isForced, reason: 'stuck' });
+        return { targets: definition.targets, fence };
+      },
+    });
+    if (answer.kind !== 'done') return;
+    // The server that answered seals; when it dies meanwhile, the targets stay as they are.
+    const { targets, fence } = answer.body;
+    const server = scheduler.random.pick(this.world.servers());
+    if (!server.process.isAlive()) return;
+    const clock = server.process.clockOn('world');
+    void sealTargets({ openTarget: (one) => server.openTarget(one), clock }, targets, fence);
+  }
+}
+
+/** Promotions that have not ended. */
+export function liveCount({ state }: Pick<AgendaWorld, 'state'>): number {
+  let count = 0;
+  for (const { promotion } of state.promotions.values()) if (!isTerminal(promotion.status)) count += 1;
+  return count;
+}

@@ -1,0 +1,209 @@
+/**
+ * What every commit must keep, whoever made it, from the rows before and after: a terminal promotion is never touched and
+ * versions grow by one (S5), outcomes and verdicts are set once and were really given (S7, S10, S17), locks exclude
+ * (S1, L4), nobody waits without being woken (L1, L4), and a whole environment runs what it says (S10).
+ */
+import {
+  type Attempt,
+  type EnvironmentStatus,
+  isTerminal,
+  type Lock,
+  priorityRank,
+  type Promotion,
+  type PromotionId,
+  type Release,
+  STATUS_TRANSITIONS,
+  type Step,
+} from '@stella/domain';
+import { insist, isRowLocked, type MemoryState, type StoredPromotion } from '@stella/testkit';
+import type { Journal } from '../journal.ts';
+import type { Machine } from '../simulated-targets.ts';
+
+/** A waiter whose turn it is looks again within this (safety L4). */
+const WAKE_MS_MAX = 2_000;
+const STEPS_UNDER_LOCK: ReadonlySet<Step> = new Set(['preflight', 'deploy', 'verify', 'rollback']);
+
+export interface CommitWorld {
+  readonly state: MemoryState;
+  readonly journal: Journal;
+  readonly machines: ReadonlyMap<string, Machine>;
+}
+
+export interface CommitRules {
+  /** Right after a commit was applied. Throws at the first broken promise. */
+  check(nowMs: number): void;
+  /** The row as the last commit left it. */
+  last(id: PromotionId): StoredPromotion | undefined;
+}
+
+export function makeCommitRules(world: CommitWorld): CommitRules {
+  const { state } = world;
+  const seen = new Map<PromotionId, StoredPromotion>();
+  let environments = [...state.environments.values()];
+  let locks = [...state.locks.values()];
+  return {
+    last: (id) => seen.get(id),
+    check(nowMs) {
+      const changed: StoredPromotion[] = [];
+      for (const [id, row] of state.promotions) {
+        const before = seen.get(id);
+        if (before === row) continue;
+        changed.push(row);
+        if (before) checkChange(world, before, row);
+        checkAnswers(world, before, row);
+        seen.set(id, row);
+      }
+      for (const id of seen.keys()) insist('S5', state.promotions.has(id), () => `${id} is gone`);
+      const locksNow = [...state.locks.values()];
+      const environmentsNow = [...state.environments.values()];
+      if (changed.length === 0 && isSame(locks, locksNow) && isSame(environments, environmentsNow)) return;
+      locks = locksNow;
+      environments = environmentsNow;
+      const live = locksNow.filter((lock) => lock.releasedAtMs === null);
+      checkExclusion(live);
+      for (const { promotion } of state.promotions.values()) checkHolding(promotion, live);
+      for (const environment of environmentsNow) {
+        checkTurn(state, environment, { live, nowMs });
+        if (environment.state === 'whole') checkWhole(world, environment);
+      }
+    },
+  };
+}
+
+function isSame(before: readonly unknown[], after: readonly unknown[]): boolean {
+  return before.length === after.length && before.every((one, index) => one === after[index]);
+}
+
+function checkChange({ journal }: CommitWorld, before: StoredPromotion, after: StoredPromotion): void {
+  const from = before.promotion;
+  const to = after.promotion;
+  insist('S5', !isTerminal(from.status), () => `${from.id} was ${from.status} and was written again`);
+  insist('S5', to.version === from.version + 1, () => `${from.id} has version ${to.version} after ${from.version}`);
+  const isListed = to.status === from.status || STATUS_TRANSITIONS[from.status].includes(to.status);
+  insist('S5', isListed, () => `${from.id} went from ${from.status} to ${to.status}`);
+  insist('S3', to.claimEpoch >= from.claimEpoch, () => `the claim epoch of ${from.id} went back`);
+  const isAppended = before.events.every((event, index) => event === after.events[index]);
+  insist('S13', isAppended, () => `an event of ${from.id} was changed or removed`);
+  if (to.status !== from.status) journal.reach(`status.${to.status}`);
+  if (to.step !== from.step) journal.reach(`step.${to.step}`);
+  for (const event of after.events.slice(before.events.length)) journal.reach(`event.${event.type}`);
+  for (const [id, run] of before.gateRuns) {
+    const now = after.gateRuns.get(id);
+    insist('S7', now !== undefined, () => `gate run ${id} is gone`);
+    if (run.verdict === null || now === run) continue;
+    const isKept =
+      now?.verdict === run.verdict && now.verdictAtMs === run.verdictAtMs && now.validUntilMs === run.validUntilMs;
+    insist('S7', isKept, () => `the verdict of ${run.gate} of ${from.id} was ${run.verdict} and changed`);
+  }
+  for (const [operationId, attempt] of before.attempts) {
+    const now = after.attempts.get(operationId);
+    insist('S17', now !== undefined, () => `attempt ${operationId} is gone`);
+    if (attempt.result !== null) insist('S17', now?.result === attempt.result, () => `${operationId} ended twice`);
+  }
+}
+
+/** Outcomes that came with this commit are what the other side really answered. */
+function checkAnswers({ journal }: CommitWorld, before: StoredPromotion | undefined, after: StoredPromotion): void {
+  const { promotion } = after;
+  const verdictsByRun = new Map<string, Set<string>>();
+  for (const attempt of after.attempts.values()) {
+    if (attempt.result === null) continue;
+    if (before?.attempts.get(attempt.operationId) !== attempt) checkAnswer(journal, promotion, attempt);
+    if (attempt.gateRunId === null) continue;
+    const verdicts = verdictsByRun.get(attempt.gateRunId) ?? new Set();
+    verdicts.add(attempt.result.outcome);
+    verdictsByRun.set(attempt.gateRunId, verdicts);
+  }
+  for (const run of after.gateRuns.values()) {
+    if (run.kind !== 'http' || run.verdict === null || before?.gateRuns.get(run.id) === run) continue;
+    const wasGiven = verdictsByRun.get(run.id)?.has(run.verdict) ?? false;
+    insist('S7', wasGiven, () => `no attempt at ${run.gate} of ${promotion.id} ended ${run.verdict}`);
+  }
+}
+
+function checkAnswer(journal: Journal, promotion: Promotion, { operationId, purpose, result }: Attempt): void {
+  journal.reach(`effect.${purpose}`);
+  journal.reach(`outcome.${result?.outcome}`);
+  const outcome = result?.outcome;
+  if (purpose === 'gate' && (outcome === 'passed' || outcome === 'failed')) {
+    const wasGiven = journal.verdicts.get(operationId)?.has(outcome) ?? false;
+    insist('S7', wasGiven, () => `no gate answered ${outcome} to ${operationId}`);
+  }
+  if ((purpose === 'deploy' || purpose === 'rollback') && outcome === 'succeeded') {
+    const isDone = journal.operations.get(operationId) === 'succeeded';
+    insist('S10', isDone, () => `${operationId} of ${promotion.id} succeeded, its target says otherwise`);
+  }
+}
+
+/** S1: at most one live lock on an exclusive resource; exclusive excludes shared. */
+function checkExclusion(live: readonly Lock[]): void {
+  const exclusive = new Map<string, PromotionId>();
+  for (const lock of live) {
+    if (lock.mode !== 'exclusive') continue;
+    const other = exclusive.get(lock.resource);
+    insist('S1', other === undefined, () => `${lock.resource} is held by ${other} and ${lock.promotionId}`);
+    exclusive.set(lock.resource, lock.promotionId);
+  }
+  for (const lock of live) {
+    const isShared = lock.mode === 'shared' && exclusive.has(lock.resource);
+    insist('S1', !isShared, () => `${lock.resource} is shared and exclusive`);
+  }
+}
+
+/** Preflight, deploy, verify and rollback hold the locks; nothing else does. */
+function checkHolding({ id, step, status, environment, ticket }: Promotion, live: readonly Lock[]): void {
+  const own = live.filter((lock) => lock.promotionId === id);
+  const mustHold = !isTerminal(status) && STEPS_UNDER_LOCK.has(step);
+  if (own.length > 0) insist('L4', mustHold, () => `${id} is ${status} in ${step} and holds ${own.length} locks`);
+  if (!mustHold) return;
+  const holds = own.some((lock) => lock.resource === `environment:${environment}` && lock.mode === 'exclusive');
+  insist('S1', holds, () => `${id} is in ${step} without its lock`);
+  insist('L4', ticket !== null, () => `${id} is in ${step} and has no ticket`);
+  const fences = new Set(own.map(({ fence }) => `${fence.epoch}.${fence.n}`));
+  insist('S2', fences.size === 1, () => `the locks of ${id} have different fences`);
+}
+
+/** L4: when the environment is free, the first in the queue is due, or is being looked at. */
+function checkTurn(
+  state: MemoryState,
+  { name }: EnvironmentStatus,
+  { live, nowMs }: { live: readonly Lock[]; nowMs: number },
+): void {
+  if (live.some((lock) => lock.resource === `environment:${name}`)) return;
+  let first: Promotion | null = null;
+  for (const { promotion } of state.promotions.values()) {
+    const isWaiting = promotion.environment === name && promotion.step === 'acquire_locks' && promotion.ticket !== null;
+    if (isWaiting && (first === null || isBefore(promotion, first))) first = promotion;
+  }
+  if (!first || first.workerId !== null || isRowLocked(state, first.id)) return;
+  const { id, setAside, nextActionAtMs } = first;
+  const sleepsMs = (nextActionAtMs ?? nowMs) - nowMs;
+  const isDue = sleepsMs <= WAKE_MS_MAX || setAside !== null;
+  insist('L4', isDue, () => `${name} is free, and ${id} sleeps for ${sleepsMs} ms`);
+}
+
+function isBefore(a: Promotion, b: Promotion): boolean {
+  const rank = priorityRank(a.priority) - priorityRank(b.priority);
+  return rank < 0 || (rank === 0 && (a.ticket ?? 0) < (b.ticket ?? 0));
+}
+
+/** Nobody is deploying there, so every target runs what the environment says. */
+function checkWhole({ state, machines }: CommitWorld, { name, releaseId }: EnvironmentStatus): void {
+  for (const { promotion } of state.promotions.values()) {
+    if (promotion.environment === name && isTouching(promotion)) return;
+  }
+  const release = releaseId === null ? null : (state.releases.get(releaseId) ?? null);
+  for (const target of state.definitions.get(name)?.definition.targets ?? []) {
+    const promised = digestIn(release, target.component);
+    const found = machines.get(target.name)?.digest ?? null;
+    insist('S10', found === promised, () => `${target.name} runs ${found}, ${name} says ${promised}`);
+  }
+}
+
+function isTouching({ status, step }: Promotion): boolean {
+  return !isTerminal(status) && (step === 'deploy' || step === 'verify' || step === 'rollback');
+}
+
+function digestIn(release: Release | null, component: string): string | null {
+  return release?.components.find((one) => one.name === component)?.digest ?? null;
+}

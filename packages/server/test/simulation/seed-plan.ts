@@ -1,0 +1,174 @@
+/** Everything that a seed decides before it begins: places, settings, faults, and how lively its world is. */
+import {
+  type EnvironmentDefinition,
+  type GateDefinition,
+  type GateKind,
+  type RoleBinding,
+  type Settings,
+  STANDARD_SETTINGS,
+} from '@stella/domain';
+import {
+  makeApprovalGate,
+  makeDefinition,
+  makeHttpGate,
+  makeSeededRandom,
+  makeSoakGate,
+  makeTarget,
+  mixSeeds,
+  type SeededRandom,
+  toBindings,
+} from '@stella/testkit';
+import { drawFaultMix, type FaultMix } from './fault-mix.ts';
+
+export const SIMULATION_MODES = ['safety', 'liveness'] as const;
+/**
+ * `safety`: short waits and any faults, what must never be never is. `liveness`: the settings of production; faults stop
+ * after a while, and then everything that waits for no person ends in time.
+ */
+export type SimulationMode = (typeof SIMULATION_MODES)[number];
+
+export const PROMOTION_COUNT = 20;
+export const WORKER_COUNT = 3;
+
+export interface SeedPlan {
+  readonly seed: number;
+  readonly mode: SimulationMode;
+  readonly random: SeededRandom;
+  /** dev, staging, prod in a row; edge beside staging. */
+  readonly environments: readonly EnvironmentPlan[];
+  readonly settings: Settings;
+  readonly mix: FaultMix;
+  /** No more faults from here on. */
+  readonly faultsEndAfterMs: number;
+  readonly cycles: readonly CyclePlan[];
+  /** Of a hundred turns at the database so many take no time. */
+  readonly instantPercent: number;
+  readonly hasSequencer: boolean;
+  /** Every hash of every event is recomputed, which takes a tenth of the time. */
+  readonly isAudited: boolean;
+  /** Loops that find nothing are left out for jumps of the clock from this on; large: they go round more often. */
+  readonly skipMsMin: number;
+  readonly gateAnswerMs: number;
+  readonly applyMs: number;
+}
+
+export interface EnvironmentPlan {
+  readonly definition: EnvironmentDefinition;
+  /** Number of the release that it runs at first; null: it is empty. */
+  readonly runs: number | null;
+}
+
+/** A release that is made and promoted, step by step. */
+export interface CyclePlan {
+  readonly atMs: number;
+  readonly requester: string;
+  /** Null: made anew; else one that was made before, which may be too old. */
+  readonly olderBy: number | null;
+  /** Where it enters first: mostly dev. */
+  readonly environment: string;
+  readonly goesOn: boolean;
+}
+
+export const PEOPLE: Readonly<Record<string, readonly RoleBinding[]>> = {
+  alice: toBindings(['releaser@*', 'approver@*']),
+  bob: toBindings(['releaser@*', 'approver@*']),
+  carol: toBindings(['approver@*']),
+  dave: toBindings(['viewer@*']),
+  olga: toBindings(['operator@*']),
+  root: toBindings(['admin@*']),
+};
+
+/** Of a hundred seeds so many are about liveness, which takes longer. */
+const LIVENESS_PERCENT = 20;
+
+export function drawPlan(seed: number, wanted: SimulationMode | 'both'): SeedPlan {
+  const random = makeSeededRandom(mixSeeds(seed, 0));
+  const drawn: SimulationMode = random.chance(LIVENESS_PERCENT) ? 'liveness' : 'safety';
+  const mode = wanted === 'both' ? drawn : wanted;
+  const isShort = mode === 'safety' && random.chance(80);
+  return {
+    seed,
+    mode,
+    random,
+    settings: isShort ? SHORT_SETTINGS : STANDARD_SETTINGS,
+    environments: drawEnvironments(random, mode === 'safety'),
+    mix: drawFaultMix(random),
+    faultsEndAfterMs: random.between(60_000, mode === 'safety' ? 600_000 : 180_000),
+    cycles: drawCycles(random),
+    instantPercent: random.pick([40, 70, 90]),
+    hasSequencer: random.chance(20),
+    isAudited: random.chance(12),
+    skipMsMin: random.chance(90) ? 20 : 1_000,
+    gateAnswerMs: random.pick([50, 400, 2_000]),
+    applyMs: random.pick([50, 1_000, 5_000]),
+  };
+}
+
+/** Short waits, so that a run passes through many of them. */
+const SHORT_SETTINGS: Settings = {
+  ...STANDARD_SETTINGS,
+  'locks.timeout': 5_000,
+  'queue.maxWait': 120_000,
+  'gates.holdFor': 40_000,
+  'precheck.holdFor': 45_000,
+  'precheck.interval': 10_000,
+  'probe.timeout': 3_000,
+};
+
+function drawEnvironments(random: SeededRandom, isShort: boolean): EnvironmentPlan[] {
+  const runsAny = random.chance(60);
+  return ['dev', 'staging', 'prod', 'edge'].map((name) => {
+    const promotesFrom = { dev: [], staging: ['dev'], prod: ['staging'], edge: ['dev'] }[name] ?? [];
+    const kinds: GateKind[] = (['http', 'approval', 'soak'] as const).filter(
+      // A soak in a place that never runs the release looks every 30 s until its deadline: a day, where waits are long.
+      (kind) => random.chance(kind === 'soak' && !isShort ? 8 : 45) && (kind !== 'soak' || promotesFrom.length > 0),
+    );
+    const definition = makeDefinition({
+      name,
+      promotesFrom,
+      gates: kinds.map((kind) => drawGate(random, kind, { isShort, promotesFrom })),
+      targets: Array.from({ length: random.between(1, 3) }, (_, index) =>
+        makeTarget({ name: `${name}-${index + 1}`, component: random.chance(80) ? 'web' : 'api' }),
+      ),
+      onFailure: random.pick(['rollback', 'hold']),
+      precheck: random.pick(['required', 'warn']),
+      deployDeadlineMs: isShort ? 60_000 : 15 * 60_000,
+    });
+    return { definition, runs: runsAny && random.chance(70) ? random.between(1, 2) : null };
+  });
+}
+
+export function drawGate(
+  random: SeededRandom,
+  kind: GateKind,
+  { isShort, promotesFrom }: { isShort: boolean; promotesFrom: readonly string[] },
+): GateDefinition {
+  const validity = isShort ? { validForMs: random.pick([86_400_000, 30_000, 8_000, 3_000]) } : {};
+  switch (kind) {
+    case 'http':
+      return makeHttpGate({ ...(isShort ? { timeoutMs: 8_000, retryCount: 1, backoffMs: 2_000 } : {}), ...validity });
+    case 'approval': {
+      const group = random.chance(20) ? ['alice', 'carol'] : null;
+      const count = random.between(1, 2);
+      return makeApprovalGate({ count, group, ...(isShort ? { deadlineMs: 90_000 } : {}), ...validity });
+    }
+    case 'soak': {
+      const timing = isShort ? { durationMs: 15_000, deadlineMs: 120_000 } : {};
+      return makeSoakGate({ environments: promotesFrom, ...timing, ...validity });
+    }
+  }
+}
+
+function drawCycles(random: SeededRandom): CyclePlan[] {
+  const spreadMs = random.pick([5_000, 60_000, 240_000]);
+  const moments = Array.from({ length: random.between(7, 12) }, () => random.between(0, spreadMs));
+  return moments
+    .sort((a, b) => a - b)
+    .map((atMs) => ({
+      atMs,
+      requester: random.pick(['alice', 'bob', 'ci']),
+      olderBy: random.chance(12) ? random.between(1, 3) : null,
+      environment: random.chance(85) ? 'dev' : random.pick(['staging', 'prod', 'edge']),
+      goesOn: random.chance(80),
+    }));
+}

@@ -1,0 +1,260 @@
+/**
+ * Targets on machines of their own: they keep the real fence rules, go on when their caller has died, and fail in every
+ * way that a machine at the other end of a network can. Each change is compared with the newest fence that the target
+ * ever accepted (safety S4), and noted.
+ */
+import { compareFences, type Digest, type Fence, formatFence, type ReleaseComponent } from '@stella/domain';
+import { insist } from '@stella/testkit';
+import type {
+  AcceptedOperation,
+  ObserveAnswer,
+  OperationAnswer,
+  ProbeAnswer,
+  SealAnswer,
+  Target,
+  TargetCall,
+} from '../../src/ports/target.ts';
+import { decideOperation, decideSeal } from '../../src/targets/fence-rules.ts';
+import type { FaultMix } from './fault-mix.ts';
+import type { Journal } from './journal.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { SimulatedProcess } from './simulated-process.ts';
+
+/** Until a copy of a request arrives that was held up on its way. */
+const LATE_COPY_MS_MAX = 60_000;
+
+export interface TargetWorld {
+  readonly scheduler: Scheduler;
+  readonly mix: FaultMix;
+  readonly journal: Journal;
+  readonly applyMs: number;
+  isFaulty: () => boolean;
+}
+
+/** One machine. */
+export interface Machine {
+  readonly name: string;
+  digest: Digest | null;
+  isHealthy: boolean;
+  accepted: AcceptedOperation | null;
+  result: OperationAnswer | null;
+  /** The highest fence that was ever accepted or sealed, kept apart from the rules under test. */
+  newest: Fence | null;
+}
+
+export function makeMachine(name: string, digest: Digest | null): Machine {
+  return { name, digest, isHealthy: true, accepted: null, result: null, newest: null };
+}
+
+/** The machine as one process reaches it. */
+export function makeTargetClient(world: TargetWorld, process: SimulatedProcess, machine: Machine): Target {
+  const link = { world, process, machine };
+  return {
+    probe: (call) => exchange<ProbeAnswer>(link, call, { request: () => probe(link), lost: errored }),
+    observe: (call) => exchange<ObserveAnswer>(link, call, { request: () => observe(link), lost: errored }),
+    seal: (call, fence) => exchange<SealAnswer>(link, call, { request: () => seal(link, fence), lost: errored }),
+    deploy: (call, fence, operationId, component) => operate(link, call, { fence, operationId, component }),
+    rollback: (call, fence, operationId, component) => operate(link, call, { fence, operationId, component }),
+  };
+}
+
+interface Link {
+  readonly world: TargetWorld;
+  readonly process: SimulatedProcess;
+  readonly machine: Machine;
+}
+
+interface Order {
+  readonly fence: Fence;
+  readonly operationId: string;
+  readonly component: ReleaseComponent;
+}
+
+function errored(message: string): { outcome: 'errored'; code: string; message: string } {
+  return { outcome: 'errored', code: 'target.unreachable', message };
+}
+
+interface Exchange<Answer> {
+  /** Runs at the machine when the request arrives. */
+  readonly request: () => Answer;
+  readonly lost: (message: string) => Answer;
+}
+
+/** A short request: it may get lost on its way there or back, or hang until its deadline. */
+function exchange<Answer>(link: Link, call: TargetCall, { request, lost }: Exchange<Answer>): Promise<Answer> {
+  const { world, process } = link;
+  const { random } = world.scheduler;
+  const fault = drawFault(world, ['request_lost', 'answer_lost', 'hang'] as const);
+  return new Promise((resolve) => {
+    process.enterAfter(call.timeoutMs, () => resolve(lost('no answer')));
+    call.signal.addEventListener('abort', () => resolve(lost('aborted')), { once: true });
+    if (fault === 'request_lost') {
+      process.enterAfter(random.between(1, 200), () => resolve(lost('connection refused')));
+      return;
+    }
+    world.scheduler.after(random.between(1, 200), () => {
+      const answer = request();
+      if (fault === 'hang') return;
+      process.enterAfter(random.between(1, 100), () =>
+        resolve(fault === 'answer_lost' ? lost('connection reset') : answer),
+      );
+    });
+  });
+}
+
+function drawFault<Fault extends string>(world: TargetWorld, faults: readonly Fault[]): Fault | null {
+  const { random } = world.scheduler;
+  if (!world.isFaulty() || !random.chance(world.mix.target)) return null;
+  const fault = random.pick(faults);
+  world.journal.fault(`target.${fault}`);
+  return fault;
+}
+
+function probe({ world }: Link): ProbeAnswer {
+  const isBad = world.isFaulty() && world.scheduler.random.chance(world.mix.target / 3);
+  return isBad
+    ? { outcome: 'failed', code: 'target.not_ready', message: 'the disk is full' }
+    : { outcome: 'ok', message: 'can be written' };
+}
+
+function observe({ machine }: Link): ObserveAnswer {
+  const { digest, isHealthy, accepted } = machine;
+  return { outcome: 'ok', observation: { digest, isHealthy, message: isHealthy ? '' : 'answers 503', accepted } };
+}
+
+function seal({ machine, world }: Link, fence: Fence): SealAnswer {
+  const decision = decideSeal(machine.accepted, fence);
+  if (decision.kind === 'refused') return { outcome: 'refused', held: decision.held };
+  const last = machine.accepted ? { ...machine.accepted, result: machine.result } : null;
+  world.journal.reach(`seal.${decision.kind}`);
+  if (decision.kind === 'stored') {
+    machine.accepted = { fence, operationId: null };
+    machine.result = null;
+    accept(machine, fence);
+  }
+  return { outcome: 'sealed', last };
+}
+
+function accept(machine: Machine, fence: Fence): void {
+  const { newest } = machine;
+  if (!newest || compareFences(fence, newest) > 0) machine.newest = fence;
+}
+
+const OPERATION_FAULTS = ['request_lost', 'answer_lost', 'hang', 'fail', 'apply_late', 'vanish'] as const;
+
+function operate(link: Link, call: TargetCall, order: Order): Promise<OperationAnswer> {
+  const { world, process } = link;
+  const { random } = world.scheduler;
+  const fault = drawFault(world, OPERATION_FAULTS);
+  if (world.isFaulty() && random.chance(world.mix.lateCopy)) {
+    world.journal.fault('target.late_copy');
+    world.scheduler.after(random.between(100, LATE_COPY_MS_MAX), () =>
+      arrive(link, order, { answer: ignore, fault: null }),
+    );
+  }
+  return new Promise((resolve) => {
+    let isOver = false;
+    const end = (answer: OperationAnswer): void => {
+      isOver = true;
+      resolve(answer);
+    };
+    process.enterAfter(call.timeoutMs, () => end(errored('no answer before the deadline')));
+    call.signal.addEventListener('abort', () => end(errored('aborted')), { once: true });
+    if (fault === 'request_lost') {
+      process.enterAfter(random.between(1, 200), () => end(errored('connection refused')));
+      return;
+    }
+    const answer = (given: OperationAnswer): void => {
+      if (fault === 'hang') return;
+      const seen = fault === 'answer_lost' ? errored('connection reset') : given;
+      process.enterAfter(random.between(1, 100), () => end(seen));
+    };
+    const isAborted = (): boolean => isOver && call.signal.aborted;
+    world.scheduler.after(random.between(1, 200), () => arrive(link, order, { answer, fault, isAborted }));
+  });
+}
+
+interface Arrival {
+  readonly answer: (given: OperationAnswer) => void;
+  readonly fault: (typeof OPERATION_FAULTS)[number] | null;
+  /** Its caller gave up, and the machine has heard of it. */
+  readonly isAborted?: () => boolean;
+}
+
+function ignore(): void {
+  // Nobody waits for the answer to a copy.
+}
+
+function arrive(link: Link, order: Order, { answer, fault, isAborted }: Arrival): void {
+  const { world, machine } = link;
+  const { random } = world.scheduler;
+  const { fence, operationId } = order;
+  const decision = decideOperation(machine.accepted, fence, operationId);
+  world.journal.reach(`operation.${decision.kind}`);
+  if (decision.kind === 'refused') {
+    answer({
+      outcome: 'refused',
+      held: decision.held,
+      message: `a newer fence ${formatFence(decision.held)} is there`,
+    });
+    return;
+  }
+  if (decision.kind === 'known') {
+    // A repeat while the first is under way is not answered: its caller keeps its own deadline.
+    if (machine.result) answer(machine.result);
+    return;
+  }
+  machine.accepted = { fence, operationId };
+  machine.result = null;
+  accept(machine, fence);
+  if (fault === 'vanish') return;
+  const isSlow = fault === 'apply_late' || random.chance(5);
+  const applyMs = isSlow ? random.between(2_000, 90_000) : random.between(1, 2 * world.applyMs);
+  world.scheduler.after(applyMs, () => {
+    const given = finish(link, order, { isFailing: fault === 'fail', isAborted: isAborted?.() ?? false });
+    if (given) answer(given);
+  });
+}
+
+/** Looks at the fence once more, just before the switch. */
+function finish(
+  link: Link,
+  { fence, operationId, component }: Order,
+  { isFailing, isAborted }: { isFailing: boolean; isAborted: boolean },
+): OperationAnswer | null {
+  const { world, machine } = link;
+  const decision = decideOperation(machine.accepted, fence, operationId);
+  if (decision.kind === 'refused') {
+    return { outcome: 'refused', held: decision.held, message: 'a newer fence came meanwhile' };
+  }
+  if (isFailing || isAborted) {
+    const result: OperationAnswer = isFailing
+      ? { outcome: 'failed', code: 'deploy.failed', message: 'no space left on device' }
+      : { outcome: 'errored', code: 'target.aborted', message: 'undone after its caller gave up' };
+    machine.result = result;
+    world.journal.operations.set(operationId, 'failed');
+    return result;
+  }
+  switchTo(link, { fence, operationId, component });
+  const result: OperationAnswer = { outcome: 'succeeded', digest: component.digest, message: 'switched' };
+  machine.result = result;
+  world.journal.operations.set(operationId, 'succeeded');
+  return result;
+}
+
+function switchTo({ world, machine }: Link, { fence, operationId, component }: Order): void {
+  const { newest } = machine;
+  const isStale = newest !== null && compareFences(fence, newest) < 0;
+  insist(
+    'S4',
+    !isStale,
+    () => `${machine.name} was changed by ${operationId} with ${formatFence(fence)}, which is old`,
+  );
+  const { random } = world.scheduler;
+  const isBad = world.isFaulty() && random.chance(world.mix.badDeploy);
+  const isOther = isBad && random.chance(40);
+  if (isBad) world.journal.fault(isOther ? 'target.other_digest' : 'target.unhealthy');
+  machine.isHealthy = !isBad || isOther;
+  machine.digest = isOther ? null : component.digest;
+  world.journal.changes.push({ target: machine.name, fence, operationId, digest: component.digest });
+}
