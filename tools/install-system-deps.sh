@@ -6,7 +6,9 @@ set -euo pipefail
 # One line per package, with the tests that need it.
 packages=(
   docker-registry # test/system/registry.test.ts: a real OCI registry
+  gcc libc6-dev   # test/system/models.test.ts: compiles what spin makes
   postgresql-15   # test/system/primary.test.ts, store.test.ts: the oldest PostgreSQL that is supported, with standbys
+  spin            # test/system/models.test.ts: the model checker
 )
 
 if [ "$(id -u)" -ne 0 ]; then
