@@ -191,6 +191,13 @@ export const ROUTES = {
     summary: 'Live locks with holder, age, fence and waiters',
     tag: 'lock',
   }),
+  raiseFence: route({
+    method: 'POST',
+    path: '/api/v1/environments/{environment}/fence/raise',
+    policy: 'fence.raise',
+    summary: 'Raises the fence of an environment above what its targets hold',
+    tag: 'lock',
+  }),
   releaseLock: route({
     method: 'POST',
     path: '/api/v1/locks/{lock}/release',

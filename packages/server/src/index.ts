@@ -5,7 +5,7 @@ export {
   SERVER_ROLES,
   LISTEN_STANDARD,
 } from './config/server-config.ts';
-export type { EffectCall, EffectResult, RunEffect } from './engine/effects.ts';
+export type { EffectCall, RunEffect } from './engine/effects.ts';
 export { makePinoLogger } from './main/pino-logger.ts';
 export { type RunningServer, SERVER_FILE, startServer } from './main/start-server.ts';
 export type { Clock } from './ports/clock.ts';

@@ -130,13 +130,13 @@ export function makeDefinition(patch: Partial<EnvironmentDefinition> = {}): Envi
 }
 
 export function makeEmptyEnvironment(name: string): EnvironmentStatus {
-  return { name, releaseId: null, releaseNumber: 0, releasedAtMs: null, state: 'empty', policyRevision: 1 };
+  return { name, releaseId: null, releaseNumber: 0, releasedAtMs: null, state: 'empty', policyRevision: 1, stop: null };
 }
 
 /** An environment that runs the release, verified at that moment. */
 export function makeWholeEnvironment(name: string, release: Release, releasedAtMs = TEST_EPOCH_MS): EnvironmentStatus {
   const { id: releaseId, number: releaseNumber } = release;
-  return { name, releaseId, releaseNumber, releasedAtMs, state: 'whole', policyRevision: 1 };
+  return { name, releaseId, releaseNumber, releasedAtMs, state: 'whole', policyRevision: 1, stop: null };
 }
 
 /** FNV-1a over the text: a seed for its ids. */

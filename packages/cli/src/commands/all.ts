@@ -18,6 +18,7 @@ import { orchConfigList } from './orch/config-list.ts';
 import { orchConfigSet } from './orch/config-set.ts';
 import { orchConfigUnset } from './orch/config-unset.ts';
 import { orchLocksList } from './orch/locks-list.ts';
+import { orchFenceRaise } from './orch/fence-raise.ts';
 import { orchLocksRelease } from './orch/locks-release.ts';
 import { orchServe } from './orch/serve.ts';
 import { orchStatus } from './orch/status.ts';
@@ -54,6 +55,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   orchStatus,
   orchLocksList,
   orchLocksRelease,
+  orchFenceRaise,
   orchArtifactsList,
   orchConfigList,
   orchConfigGet,

@@ -1,7 +1,23 @@
 /** Environments on the wire, and what `apply` sends and answers. */
-import { GATE_KINDS, TARGET_KINDS } from '@stella/domain';
+import { GATE_KINDS, MISSING_KINDS, TARGET_KINDS } from '@stella/domain';
 import { z } from 'zod';
 import { digestSchema, environmentStateSchema, instantSchema } from './values.ts';
+
+export const stopSchema = z
+  .object({
+    at: instantSchema,
+    target: z.string(),
+    /** The fence that the target holds, `1.500`. */
+    fence: z.string(),
+    /** Its newest operation; null when it holds none. */
+    operationId: z.string().nullable(),
+    /** What of it the database does not know. */
+    lacks: z.enum(MISSING_KINDS),
+    message: z.string(),
+    /** The command that cures it. */
+    cure: z.string(),
+  })
+  .meta({ id: 'EnvironmentStop' });
 
 export const environmentSchema = z
   .object({
@@ -16,6 +32,8 @@ export const environmentSchema = z
     /** What runs there, as last verified; null before the first. */
     release: z.object({ id: z.string(), name: z.string() }).nullable(),
     releasedAt: instantSchema.nullable(),
+    /** Why nothing is deployed there (`fence.behind`), with the cure; null when all is well. */
+    stop: stopSchema.nullable(),
   })
   .meta({ id: 'Environment' });
 

@@ -45,6 +45,23 @@ export const releaseLockAnswerSchema = z
   })
   .meta({ id: 'ReleaseLockAnswer' });
 
+export const raiseFenceSchema = z
+  .strictObject({ reason: reasonSchema.default(''), dryRun: z.boolean().default(false) })
+  .meta({ id: 'RaiseFence' });
+
+export const raiseFenceAnswerSchema = z
+  .object({
+    environment: z.string(),
+    fence: z.string(),
+    /** The highest that a target held before; null when none held any. */
+    held: z.string().nullable(),
+    wasStopped: z.boolean(),
+    /** Every target of the environment, and whether it took the seal. */
+    seals: z.array(z.object({ target: z.string(), isSealed: z.boolean(), message: z.string() })),
+    dryRun: z.boolean(),
+  })
+  .meta({ id: 'RaiseFenceAnswer' });
+
 export const orchestratorSchema = z
   .object({
     version: z.string(),

@@ -1,6 +1,7 @@
 /** Promotions on the wire: in lists, as a whole, their gates and their events. */
 import { ATTEMPT_OUTCOMES, ATTEMPT_PURPOSES, EVENT_TYPES, GATE_KINDS, GATE_RUN_STATES } from '@stella/domain';
 import { z } from 'zod';
+import { stopSchema } from './environments.ts';
 import {
   actorSchema,
   digestSchema,
@@ -111,6 +112,8 @@ export const promotionDetailSchema = promotionSchema
     cancelRequestedAt: instantSchema.nullable(),
     /** No worker could move it; it is looked at again at `nextActionAt`, or when somebody retries it. */
     setAside: z.object({ at: instantSchema, message: z.string() }).nullable(),
+    /** Why nothing is deployed in its environment; null when all is well there, or when it has ended. */
+    stop: stopSchema.nullable(),
     ending: z.object({ code: z.string(), message: z.string() }).nullable(),
     components: z.array(z.object({ name: z.string(), digest: digestSchema })),
     steps: z.array(stepRunSchema),

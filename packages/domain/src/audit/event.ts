@@ -37,6 +37,8 @@ export const EVENT_TYPES = [
   'environment.removed',
   'environment.released',
   'environment.state_changed',
+  'environment.stopped',
+  'fence.raised',
   'release.created',
   'setting.changed',
   'person.created',

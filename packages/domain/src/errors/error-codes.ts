@@ -186,6 +186,21 @@ export const ERROR_CODES = {
     'gate "{gate}" of {environment} may not be skipped',
     'settle the gate: stella promotion gates {promotionId}; or let an admin declare "skip: allowed" for promotions made later',
   ),
+  'fence.behind': entry(
+    'Conflict',
+    '{environment} is stopped: {message}',
+    'look at what runs there: stella orch artifacts list --env {environment}, then: stella orch fence raise --env {environment}',
+  ),
+  'fence.busy': entry(
+    'Conflict',
+    '{promotionId} holds a lock of {environment}, and its operations would be refused',
+    'wait for it, or run: stella promotion cancel {promotionId}',
+  ),
+  'fence.unreadable': entry(
+    'Unavailable',
+    'target {target} does not say which fence it holds: {message}',
+    'mend the target and repeat the command; the environment stays as it is until then',
+  ),
   'approval.repeated': entry(
     'Conflict',
     '{actor} has decided on gate "{gate}" already',

@@ -28,6 +28,7 @@ const PAPER: Readonly<Record<Action, string>> = {
   'gate.skip': 'operator',
   'lock.read': 'viewer releaser approver operator',
   'lock.release': 'operator',
+  'fence.raise': '',
   'setting.read': 'viewer releaser approver operator',
   'setting.write': 'operator',
   'orchestrator.read': 'viewer releaser approver operator',

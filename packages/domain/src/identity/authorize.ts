@@ -37,6 +37,7 @@ const ROLES_BY_ACTION = {
   'gate.skip': ['operator'],
   'lock.read': ['viewer', 'releaser', 'approver', 'operator'],
   'lock.release': ['operator'],
+  'fence.raise': [],
   'setting.read': ['viewer', 'releaser', 'approver', 'operator'],
   'setting.write': ['operator'],
   'orchestrator.read': ['viewer', 'releaser', 'approver', 'operator'],

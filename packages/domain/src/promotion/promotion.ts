@@ -3,6 +3,7 @@
  * reads them and answers what they become.
  */
 import type { EnvironmentDefinition, GateKind } from '../environment/environment-definition.ts';
+import type { EnvironmentStop } from '../environment/environment-stop.ts';
 import type { ErrorCode } from '../errors/error-codes.ts';
 import type { Actor } from '../identity/actor.ts';
 import type { RoleBinding } from '../identity/authorize.ts';
@@ -198,6 +199,8 @@ export interface EnvironmentStatus {
   readonly state: EnvironmentState;
   /** Raised by each change of its definition that is applied. */
   readonly policyRevision: number;
+  /** Why nothing is deployed there; null when all is well. */
+  readonly stop: EnvironmentStop | null;
 }
 
 /** `operationIdOf('prm_…', 'deploy', 'web-1', 2)`: the same intent has the same id everywhere. */

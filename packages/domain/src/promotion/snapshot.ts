@@ -1,4 +1,5 @@
 /** All that `decide` may look at, read in one transaction. */
+import type { UnknownHolding } from '../environment/environment-stop.ts';
 import type { Fence } from '../locks/fence.ts';
 import type { Release } from '../release/release.ts';
 import type { Settings } from '../settings/settings.ts';
@@ -79,4 +80,6 @@ export interface DecideContext {
   readonly guard: EnvironmentGuard | null;
   /** The claim was taken over from a worker that did not give it back. True for one call only. */
   readonly isTakeover: boolean;
+  /** What the outcomes of this call say that targets hold and the database does not know (`fence.behind`). */
+  readonly unknownHoldings?: readonly UnknownHolding[];
 }

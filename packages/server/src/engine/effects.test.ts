@@ -2,24 +2,26 @@
 import { makeDefinition, makeHttpGate, makeRelease, makeStage, makeTarget } from '@stella/testkit';
 import type { AttemptPurpose, PromotionSnapshot } from '@stella/domain';
 import { describe, expect, it } from 'vitest';
+import type { EffectResult } from '../ports/engine-store.ts';
 import type { GateAnswer } from '../ports/gate.ts';
 import { NO_METRICS } from '../ports/metrics.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { Target, TargetCall } from '../ports/target.ts';
 import { nodeClock } from '../system/node-clock.ts';
-import { type EffectDeps, type EffectResult, makeEffectRunner } from './effects.ts';
+import { type EffectDeps, makeEffectRunner } from './effects.ts';
 
 const DIGEST = makeRelease(5).components[0]?.digest ?? null;
-const accepted = { fence: { epoch: 1, n: 1 }, operationId: 'op' };
+const fence = { epoch: 1, n: 1 };
+const holds = { fence, operation: { fence, operationId: 'op' } };
 
 function refuse(): never {
   throw new Error('not asked for in this test');
 }
 
 const TARGET: Target = {
-  probe: () => Promise.resolve({ outcome: 'ok', message: 'can be written' }),
+  probe: () => Promise.resolve({ outcome: 'ok', message: 'can be written', holds }),
   observe: () =>
-    Promise.resolve({ outcome: 'ok', observation: { digest: DIGEST, isHealthy: true, message: '', accepted } }),
+    Promise.resolve({ outcome: 'ok', observation: { digest: DIGEST, isHealthy: true, message: '', holds } }),
   seal: () => Promise.resolve({ outcome: 'sealed', last: null }),
   deploy: refuse,
   rollback: refuse,
@@ -62,7 +64,7 @@ const observed = (patch: { digest?: typeof DIGEST; isHealthy?: boolean }): Parti
   observe: () =>
     Promise.resolve({
       outcome: 'ok',
-      observation: { digest: DIGEST, isHealthy: true, message: 'as seen', accepted, ...patch },
+      observation: { digest: DIGEST, isHealthy: true, message: 'as seen', holds, ...patch },
     }),
 });
 

@@ -6,19 +6,22 @@ import {
   type Attempt,
   type AttemptPurpose,
   type AttemptResult,
-  isAppError,
   type Fence,
+  formatFence,
+  isAppError,
   type PromotionSnapshot,
   type Release,
   type ReleaseComponent,
   type TargetDefinition,
+  type TargetHolding,
 } from '@stella/domain';
 import type { Clock } from '../ports/clock.ts';
+import type { EffectResult } from '../ports/engine-store.ts';
 import type { GateAnswer, GateQuestion } from '../ports/gate.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { EngineMetrics } from '../ports/metrics.ts';
 import type { Registry } from '../ports/registry.ts';
-import type { OperationAnswer, Target, TargetCall } from '../ports/target.ts';
+import type { AcceptedOperation, OperationAnswer, Target, TargetCall } from '../ports/target.ts';
 
 /** Every effect ends by itself at its deadline, and knows best what that means; only after this it is aborted. */
 const ABORT_AFTER_MS = 100;
@@ -28,8 +31,6 @@ const GIVE_UP_AFTER_MS = 500;
 
 /** Captured text of one attempt's messages. */
 const MESSAGE_LENGTH_MAX = 2_000;
-
-export type EffectResult = Omit<AttemptResult, 'endedAtMs'>;
 
 export interface EffectDeps {
   readonly clock: Clock;
@@ -118,7 +119,7 @@ async function checkArtifact(
 
 async function probeTarget(deps: EffectDeps, call: EffectCall, targetCall: TargetCall): Promise<EffectResult> {
   const probe = await targetOf(deps, call).probe(targetCall);
-  if (probe.outcome === 'ok') return answer('succeeded', '', probe.message);
+  if (probe.outcome === 'ok') return { ...answer('succeeded', '', probe.message), holds: probe.holds };
   return answer(probe.outcome === 'failed' ? 'failed' : 'error', probe.code, probe.message);
 }
 
@@ -149,13 +150,13 @@ async function askGate(
 
 async function sealTarget(deps: EffectDeps, call: EffectCall, targetCall: TargetCall): Promise<EffectResult> {
   const seal = await targetOf(deps, call).seal(targetCall, fenceOf(call.attempt));
-  if (seal.outcome === 'refused')
-    return answer('refused', 'target.fence_stale', `a newer fence ${seal.held.epoch}.${seal.held.n} is there`);
+  if (seal.outcome === 'refused') return refused(seal.held, `a newer fence ${formatFence(seal.held)} is there`);
   if (seal.outcome === 'errored') return answer('error', seal.code, seal.message);
   const recorded = seal.last?.result ?? null;
   return {
     ...answer('succeeded', '', 'sealed'),
     digest: recorded?.outcome === 'succeeded' ? recorded.digest : null,
+    holds: seal.last ? { fence: seal.last.fence, operation: operationOf(seal.last) } : null,
     sealed: { operationId: seal.last?.operationId ?? null, outcome: recorded === null ? null : outcomeOf(recorded) },
   };
 }
@@ -175,7 +176,7 @@ async function operate(
     ? target.rollback(targetCall, fenceOf(attempt), operationId, component)
     : target.deploy(targetCall, fenceOf(attempt), operationId, component));
   if (given.outcome === 'succeeded') return { ...answer('succeeded', '', given.message), digest: given.digest };
-  if (given.outcome === 'refused') return answer('refused', 'target.fence_stale', given.message);
+  if (given.outcome === 'refused') return refused(given.held, given.message);
   return answer(given.outcome === 'failed' ? 'failed' : 'error', given.code, given.message);
 }
 
@@ -183,10 +184,11 @@ async function operate(
 async function observeTarget(deps: EffectDeps, call: EffectCall, targetCall: TargetCall): Promise<EffectResult> {
   const given = await targetOf(deps, call).observe(targetCall);
   if (given.outcome === 'errored') return answer('error', given.code, given.message);
-  const { digest, isHealthy, message } = given.observation;
-  if (digest === null) return answer('failed', 'target.wrong_digest', message || 'nothing whole runs there');
-  if (!isHealthy) return { ...answer('failed', 'target.unhealthy', message), digest };
-  return { ...answer('succeeded', '', `reports ${digest}`), digest };
+  const { digest, isHealthy, message, holds } = given.observation;
+  const wrong = message || 'nothing whole runs there';
+  if (digest === null) return { ...answer('failed', 'target.wrong_digest', wrong), holds };
+  if (!isHealthy) return { ...answer('failed', 'target.unhealthy', message), digest, holds };
+  return { ...answer('succeeded', '', `reports ${digest}`), digest, holds };
 }
 
 function targetOf(deps: EffectDeps, { attempt, snapshot }: EffectCall): Target {
@@ -207,6 +209,15 @@ function fenceOf(attempt: Attempt): Fence {
 
 function outcomeOf(given: OperationAnswer): AttemptResult['outcome'] {
   return given.outcome === 'errored' ? 'error' : given.outcome;
+}
+
+/** A fence newer than ours: of a newer operation that the database knows, or of one that it does not. */
+function refused(held: Fence, message: string): EffectResult {
+  return { ...answer('refused', 'target.fence_stale', message), holds: { fence: held, operation: null } };
+}
+
+function operationOf({ fence, operationId }: AcceptedOperation): TargetHolding['operation'] {
+  return operationId === null ? null : { fence, operationId };
 }
 
 function answer(outcome: AttemptResult['outcome'], code: string, message: string): EffectResult {

@@ -29,6 +29,7 @@ import { login } from './routes/login.ts';
 import { mintToken } from './routes/mint-token.ts';
 import { recover } from './routes/recover.ts';
 import { rejectPromotion } from './routes/reject-promotion.ts';
+import { raiseFence } from './routes/raise-fence.ts';
 import { releaseLock } from './routes/release-lock.ts';
 import { retryPromotion } from './routes/retry-promotion.ts';
 import { revokeToken } from './routes/revoke-token.ts';
@@ -67,6 +68,7 @@ export const HANDLERS: { readonly [Name in AnsweringRoute]: RouteHandler<Name> }
   mintToken,
   recover,
   rejectPromotion,
+  raiseFence,
   releaseLock,
   retryPromotion,
   revokeToken,

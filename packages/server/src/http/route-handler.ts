@@ -27,7 +27,7 @@ export interface HttpDeps {
   readonly readRecoveryKey: () => Promise<string | null>;
   /** There may be due work: a hint for the worker in this process. */
   readonly wake: () => void;
-  readonly about: { readonly version: string; readonly isEmbedded: boolean; readonly installationEpoch: number };
+  readonly about: { readonly version: string; readonly isEmbedded: boolean };
   /** How far each part has come, for `/readyz`. */
   readonly readProgress: () => Promise<readonly ProgressReport[]>;
   readonly renderMetrics: () => Promise<{ readonly contentType: string; readonly text: string }>;

@@ -226,11 +226,7 @@ async function startListening(options: StartOptions, parts: Parts, { worker, sto
     },
     readRecoveryKey: () => readRecoveryKey(nodeFileSystem, config.dataDir),
     wake: () => worker?.wake(),
-    about: {
-      version,
-      isEmbedded: parts.store.isEmbedded,
-      installationEpoch: parts.store.report.installationEpoch,
-    },
+    about: { version, isEmbedded: parts.store.isEmbedded },
     readProgress: () => readProgress(parts, worker),
     renderMetrics: async () => parts.metrics.render(await readFactsOrNull(parts)),
     countRequest: parts.metrics.countRequest,

@@ -11,6 +11,7 @@ import type {
   EnvironmentDefinition,
   EnvironmentStatus,
   EventDraft,
+  Fence,
   LockId,
   PersonId,
   PredecessorStatus,
@@ -80,6 +81,17 @@ export interface CommandTransaction {
 
   /** Every environment, locked `for update` in order of name. */
   lockEnvironments(): Promise<readonly EnvironmentRecord[]>;
+  /** The environment's row `for update`, and a promotion that holds a live lock of it. Null: no such environment. */
+  lockEnvironment(
+    name: string,
+  ): Promise<{ readonly status: EnvironmentStatus; readonly holder: PromotionId | null } | null>;
+  /** Newer than every fence drawn before and than `held`; raises the installation epoch when that takes it. */
+  drawFenceAbove(held: Fence | null): Promise<Fence>;
+  /**
+   * After `lockEnvironment`: writes state and stop. What targets hold up to `floor` is known from now on; whoever waits in
+   * the environment looks again.
+   */
+  writeRaisedFence(status: EnvironmentStatus, floor: Fence): Promise<void>;
   /** New version of the definition; raises `policy_revision`. */
   writeDefinition(definition: EnvironmentDefinition, actor: Actor): Promise<EnvironmentRecord>;
   removeEnvironment(name: string): Promise<void>;

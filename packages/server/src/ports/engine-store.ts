@@ -9,6 +9,7 @@ import type {
   Decision,
   PromotionId,
   PromotionSnapshot,
+  TargetHolding,
   WorkerId,
 } from '@stella/domain';
 
@@ -40,10 +41,15 @@ export interface DueWork {
   readonly owned: readonly Claim[];
 }
 
+export interface EffectResult extends Omit<AttemptResult, 'endedAtMs'> {
+  /** What the target said that it holds, where the effect was told; the store compares it with what it knows. */
+  readonly holds?: TargetHolding | null;
+}
+
 /** The outcome of an effect; inserted once by operation id, whatever became of the claim meanwhile (safety S3). */
 export interface OutcomeRecord {
   readonly operationId: string;
-  readonly result: Omit<AttemptResult, 'endedAtMs'>;
+  readonly result: EffectResult;
 }
 
 export type TickResult =

@@ -145,6 +145,8 @@ export interface OrchestratorFacts {
   readonly databaseNowMs: number;
   readonly databaseVersion: string;
   readonly schemaVersion: number;
+  /** Raised when the database was replaced, or a fence was raised (safety S2). */
+  readonly installationEpoch: number;
   readonly promotionsByStatus: Readonly<Partial<Record<PromotionStatus, number>>>;
   readonly stalledCount: number;
   readonly setAsideCount: number;

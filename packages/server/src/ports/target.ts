@@ -1,5 +1,5 @@
 /** Targets: one file per kind under `targets/`, behind these five verbs. */
-import type { Digest, Fence, ReleaseComponent } from '@stella/domain';
+import type { Digest, Fence, ReleaseComponent, TargetHolding } from '@stella/domain';
 
 export interface TargetCall {
   /** Ends the call; an apply that has not switched yet is undone. */
@@ -10,7 +10,8 @@ export interface TargetCall {
 
 /** May this target be worked on? Read-only, no lock, no fence. */
 export type ProbeAnswer =
-  | { readonly outcome: 'ok'; readonly message: string }
+  /** `holds`: what it has accepted; null when the target never saw a fence. */
+  | { readonly outcome: 'ok'; readonly message: string; readonly holds: TargetHolding | null }
   | { readonly outcome: 'failed' | 'errored'; readonly code: string; readonly message: string };
 
 /** What really runs, found by looking and not by remembering. */
@@ -20,8 +21,8 @@ export interface Observation {
   readonly isHealthy: boolean;
   /** For people: why it is not healthy or not whole; empty when all is well. */
   readonly message: string;
-  /** The highest accepted pair; null when the target never saw a fence. */
-  readonly accepted: AcceptedOperation | null;
+  /** What it has accepted; null when the target never saw a fence. */
+  readonly holds: TargetHolding | null;
 }
 
 export interface AcceptedOperation {

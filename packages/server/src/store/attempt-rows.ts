@@ -1,15 +1,20 @@
 /** Outcomes of attempts: inserted once by operation id, whatever became of the claim meanwhile (safety S3, S17). */
-import { toRfc3339 } from '@stella/domain';
+import { toRfc3339, type UnknownHolding } from '@stella/domain';
 import type { OutcomeRecord } from '../ports/engine-store.ts';
 import type { Session, Statement } from './connection.ts';
 
-/** The first outcome of an operation counts; repeating it changes nothing. Answers which ones are new. */
+/**
+ * The first outcome of an operation counts; repeating it changes nothing. Answers which ones are new, and what the database
+ * lacks of what their targets hold: the SQL twin of `missingOf` in the domain.
+ */
 const INSERT: Statement = {
   name: 'outcomes_insert',
   text: `with given as (
-      select g.*, row_number() over () as place
-      from json_to_recordset($1) as g (operation_id text, outcome text, code text, message text, output text,
-        digest text, sealed jsonb)
+      select distinct on (g.operation_id) g.*
+      from rows from (json_to_recordset($1) as (operation_id text, outcome text, code text, message text, output text,
+        digest text, sealed jsonb, holds jsonb)) with ordinality g (operation_id, outcome, code, message, output, digest,
+        sealed, holds, place)
+      order by g.operation_id, g.place
     ), clock as materialized (
       select date_trunc('milliseconds', clock_timestamp()) as now
     ), inserted as (
@@ -22,7 +27,21 @@ const INSERT: Statement = {
       insert into attempt_outputs (outcome_id, output, ended_at)
       select i.id, g.output, t.now from clock t, inserted i join given g using (operation_id) where g.output <> ''
     )
-    select operation_id from inserted`,
+    select i.operation_id, a.subject, g.holds, case
+        when h.op_n is not null and (h.op_epoch, h.op_n) > (h.floor_epoch, h.floor_n)
+          and not exists (select from attempts k
+            where k.operation_id = h.op_id and k.fence_epoch = h.op_epoch and k.fence_n = h.op_n) then 'operation'
+        when (h.epoch, h.n) > (h.floor_epoch, h.floor_n)
+          and (h.epoch, h.n) > (select t.epoch, f.last_value from installation t, fence_numbers f) then 'fence'
+      end as lacks
+    from inserted i join given g using (operation_id) join attempts a using (operation_id)
+    left join lateral (
+      select (g.holds #>> '{fence,epoch}')::bigint as epoch, (g.holds #>> '{fence,n}')::bigint as n,
+        (g.holds #>> '{operation,fence,epoch}')::bigint as op_epoch,
+        (g.holds #>> '{operation,fence,n}')::bigint as op_n, g.holds #>> '{operation,operationId}' as op_id,
+        coalesce(e.floor_epoch, 0) as floor_epoch, coalesce(e.floor_n, 0) as floor_n
+      from promotions p left join environments e on e.name = p.environment
+      where p.id = a.promotion_id and jsonb_typeof(g.holds) = 'object') h on true`,
 };
 
 /** After a lost claim, or when another outcome was first: kept, without effect. The same one is not kept twice. */
@@ -41,11 +60,22 @@ const PRUNE_OUTPUTS: Statement = {
       select outcome_id from attempt_outputs where ended_at < $1 order by ended_at limit $2)`,
 };
 
-/** Answers the operation ids of those that were recorded by this call or by an earlier one that committed unseen. */
-export async function insertOutcomes(session: Session, outcomes: readonly OutcomeRecord[]): Promise<readonly string[]> {
-  if (outcomes.length === 0) return [];
+export interface InsertedOutcomes {
+  /** Operation ids of those that were recorded by this call. */
+  readonly ended: readonly string[];
+  readonly unknownHoldings: readonly UnknownHolding[];
+}
+
+export async function insertOutcomes(session: Session, outcomes: readonly OutcomeRecord[]): Promise<InsertedOutcomes> {
+  if (outcomes.length === 0) return { ended: [], unknownHoldings: [] };
   const rows = await session.rows(INSERT, [JSON.stringify(outcomes.map(toRow))]);
-  return rows.map((row) => String(row['operation_id']));
+  return {
+    ended: rows.map((row) => String(row['operation_id'])),
+    // Of our own statement; `holds` comes back as it was given.
+    unknownHoldings: rows
+      .filter((row) => row['lacks'] !== null)
+      .map((row) => ({ target: row['subject'], holds: row['holds'], lacks: row['lacks'] }) as UnknownHolding),
+  };
 }
 
 export async function insertLateOutcomes(session: Session, outcomes: readonly OutcomeRecord[]): Promise<void> {
@@ -57,7 +87,7 @@ export async function pruneOutputs(session: Session, beforeMs: number, limit: nu
 }
 
 function toRow({ operationId, result }: OutcomeRecord): Record<string, unknown> {
-  const { outcome, code, message, output, digest, sealed } = result;
+  const { outcome, code, message, output, digest, sealed, holds = null } = result;
   return {
     operation_id: operationId,
     outcome,
@@ -66,6 +96,7 @@ function toRow({ operationId, result }: OutcomeRecord): Record<string, unknown> 
     output: printable(output),
     digest,
     sealed,
+    holds,
   };
 }
 

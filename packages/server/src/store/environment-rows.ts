@@ -15,10 +15,12 @@ import {
 import type { EnvironmentRecord } from '../ports/command-store.ts';
 import type { EnvironmentRow } from '../ports/read-store.ts';
 import type { Session, Statement } from './connection.ts';
+import { toStop } from './environment-stop-column.ts';
 import { numberOrNull, textOrNull } from './row-values.ts';
 
 const COLUMNS = `e.name, e.version, e.hash, e.applied_at, d.definition, e.release_id, e.release_number, e.released_at,
-  e.state, e.policy_revision, (select r.name from releases r where r.id = e.release_id) as release_name`;
+  e.state, e.policy_revision, e.stopped_at, e.stop,
+  (select r.name from releases r where r.id = e.release_id) as release_name`;
 const FROM = 'from environments e join environment_definitions d on d.environment = e.name and d.version = e.version';
 
 const LIST: Statement = { name: 'environment_list', text: `select ${COLUMNS} ${FROM} order by e.name limit 1000` };
@@ -35,8 +37,8 @@ const LOCK_ALL: Statement = {
 
 const PREDECESSORS: Statement = {
   name: 'environment_predecessors',
-  text: `select e.name, e.release_id, e.release_number, e.released_at, e.state, e.policy_revision,
-      (select max(c.ended_at) from promotions c
+  text: `select e.name, e.release_id, e.release_number, e.released_at, e.state, e.policy_revision, e.stopped_at,
+      e.stop, (select max(c.ended_at) from promotions c
        where c.release_id = $2 and c.environment = e.name and c.status = 'completed') as completed_at
     from environments e where e.name = any ($1)`,
 };
@@ -149,5 +151,6 @@ function toStatus(row: Readonly<Record<string, unknown>>): EnvironmentStatus {
     releasedAtMs: numberOrNull(row['released_at']),
     state: row['state'] as EnvironmentStatus['state'],
     policyRevision: Number(row['policy_revision']),
+    stop: toStop(numberOrNull(row['stopped_at']), row['stop']),
   };
 }

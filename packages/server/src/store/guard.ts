@@ -4,6 +4,7 @@
  */
 import type { EnvironmentGuard, LockHolder, Waiter } from '@stella/domain';
 import type { Session, Statement } from './connection.ts';
+import { InstallationReplaced, IS_REPLACED } from './installation.ts';
 import { IS_STALE } from './lock-rows.ts';
 
 const LOCK_ENVIRONMENT: Statement = {
@@ -14,6 +15,7 @@ const LOCK_ENVIRONMENT: Statement = {
 const READ_GUARD: Statement = {
   name: 'guard_read',
   text: `select nextval('ticket_numbers') as ticket, nextval('fence_numbers') as fence_n, i.epoch as fence_epoch,
+      ${IS_REPLACED} as is_replaced,
       date_trunc('milliseconds', clock_timestamp()) as now,
       (select json_build_object('lock_id', l.id, 'promotion_id', l.promotion_id,
           'is_stale', ${IS_STALE})
@@ -37,9 +39,13 @@ export async function lockEnvironment(session: Session, environment: string): Pr
   await session.rows(LOCK_ENVIRONMENT, [environment]);
 }
 
-/** After `lockEnvironment` only. Each call draws a ticket and a fence; unused ones leave a gap. */
+/**
+ * After `lockEnvironment` only. Each call draws a ticket and a fence; unused ones leave a gap. Throws
+ * `InstallationReplaced` when the fence would have the epoch of a database that is no more.
+ */
 export async function readGuard(session: Session, environment: string, promotionId: string): Promise<GuardRead> {
   const [row] = await session.rows(READ_GUARD, [environment, promotionId]);
+  if (row?.['is_replaced'] === true) throw new InstallationReplaced();
   // Shapes of our own statement.
   const holder = row?.['holder'] as {
     lock_id: LockHolder['lockId'];

@@ -1,11 +1,10 @@
 /**
  * Brings the database to this program's schema. Runs with the owner's rights, in one transaction under a lock, so that
- * any number of servers may start at once. Also notices when the database was replaced under us: then the installation
- * epoch is raised, so that fences drawn before never win, and what every environment runs is unknown (safety S2).
+ * any number of servers may start at once. Also notices when the database was replaced under us (`installation.ts`).
  */
-import { type Actor, AppError, chainEvents, type EventDraft } from '@stella/domain';
+import { AppError } from '@stella/domain';
 import { type Database, query, type Session, type Statement, transact } from './connection.ts';
-import { insertEvents } from './event-rows.ts';
+import { CURRENT_INSTALLATION, renewInstallation } from './installation.ts';
 import { MIGRATIONS, grantsFor } from './migrations/migrations.ts';
 
 const VERSION_MIN = 15;
@@ -13,8 +12,6 @@ const VERSION_MAX = 18;
 
 /** "stella" in ASCII, as a number: the key of the transaction's advisory lock. */
 const MIGRATION_LOCK_KEY = 0x73_74_65_6c_6c_61;
-
-const SYSTEM: Actor = { kind: 'system', name: 'server' };
 
 export interface MigrationReport {
   readonly databaseVersion: string;
@@ -33,7 +30,7 @@ export async function migrate(owner: Database, appRole: string): Promise<Migrati
     await session.rows(anonymous('select pg_advisory_xact_lock($1)'), [MIGRATION_LOCK_KEY]);
     const appliedCount = await applyMigrations(session);
     await grant(session, appRole);
-    const { epoch, wasReplaced } = await checkInstallation(session);
+    const { epoch, wasReplaced } = await ensureInstallation(session);
     return { databaseVersion, schemaVersion: MIGRATIONS.length, appliedCount, installationEpoch: epoch, wasReplaced };
   });
 }
@@ -78,52 +75,19 @@ async function grant(session: Session, appRole: string): Promise<void> {
   await session.rows(anonymous(grantsFor(String(row?.['app']))), null);
 }
 
-async function checkInstallation(session: Session): Promise<{ epoch: number; wasReplaced: boolean }> {
-  const [now] = await session.rows(
-    anonymous(
-      `select s.system_identifier::text as system, c.timeline_id::bigint as timeline
-       from pg_control_system() s, pg_control_checkpoint() c`,
-    ),
-  );
-  const [known] = await session.rows(anonymous('select * from installation'));
+async function ensureInstallation(session: Session): Promise<{ epoch: number; wasReplaced: boolean }> {
+  const [known] = await session.rows(anonymous('select epoch from installation'));
   if (!known) {
-    await session.rows(anonymous('insert into installation (epoch, system_identifier, timeline) values (1, $1, $2)'), [
-      now?.['system'],
-      now?.['timeline'],
-    ]);
+    await session.rows(
+      anonymous(
+        `insert into installation (epoch, system_identifier, timeline)
+         select 1, n.system, n.timeline from (${CURRENT_INSTALLATION}) n`,
+      ),
+    );
     return { epoch: 1, wasReplaced: false };
   }
-  const epoch = Number(known['epoch']);
-  if (known['system_identifier'] === now?.['system'] && known['timeline'] === now?.['timeline']) {
-    return { epoch, wasReplaced: false };
-  }
-  await session.rows(anonymous('update installation set epoch = $1, system_identifier = $2, timeline = $3'), [
-    epoch + 1,
-    now?.['system'],
-    now?.['timeline'],
-  ]);
-  await doubtEnvironments(session, epoch + 1);
-  return { epoch: epoch + 1, wasReplaced: true };
-}
-
-async function doubtEnvironments(session: Session, epoch: number): Promise<void> {
-  const rows = await session.rows(
-    anonymous(
-      `update environments set state = 'unknown' where state not in ('unknown', 'empty')
-       returning name, (extract(epoch from now()) * 1000)::bigint as now_ms`,
-    ),
-  );
-  const drafts = rows.map(
-    (row): EventDraft => ({
-      type: 'environment.state_changed',
-      actor: SYSTEM,
-      atMs: Number(row['now_ms']),
-      promotionId: null,
-      subject: String(row['name']),
-      data: { state: 'unknown', installationEpoch: epoch },
-    }),
-  );
-  await insertEvents(session, chainEvents({ head: null, length: 0 }, drafts).events);
+  const renewed = await renewInstallation(session);
+  return { epoch: renewed ?? Number(known['epoch']), wasReplaced: renewed !== null };
 }
 
 function anonymous(text: string): Statement {

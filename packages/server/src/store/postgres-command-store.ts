@@ -5,14 +5,17 @@ import { type Database, type Session, type Statement, transact } from './connect
 import {
   livePromotionIds,
   lockEnvironmentRows,
+  readEnvironmentRow,
   readPredecessors,
   removeEnvironmentRow,
   shareEnvironmentRow,
   writeDefinitionRows,
 } from './environment-rows.ts';
 import { insertEvents } from './event-rows.ts';
+import { drawFenceAbove, findHolderRow, writeRaisedFenceRow } from './fence-rows.ts';
 import { lockEnvironment, readGuard } from './guard.ts';
 import { reserveKey, storeAnswer } from './idempotency.ts';
+import { renewing } from './installation.ts';
 import {
   ensureAutomationRow,
   insertEnrolmentRow,
@@ -41,18 +44,20 @@ const FIND_LIVE: Statement = {
 export function makeCommandStore(database: Database, options: StoreOptions): CommandStore {
   return {
     transact: (idempotency, work) =>
-      transact(database, async (session) => {
-        const [row] = await session.rows(NOW);
-        const nowMs = Number(row?.['now']);
-        if (idempotency) {
-          const kept = await reserveKey(session, idempotency, nowMs);
-          if (kept) return kept;
-        }
-        const settings = overlay(options.settings, row?.['settings']);
-        const answer = await work(makeTransaction(session, { ...options, settings }, nowMs));
-        if (idempotency) await storeAnswer(session, idempotency, answer);
-        return answer;
-      }),
+      renewing(database, () =>
+        transact(database, async (session) => {
+          const [row] = await session.rows(NOW);
+          const nowMs = Number(row?.['now']);
+          if (idempotency) {
+            const kept = await reserveKey(session, idempotency, nowMs);
+            if (kept) return kept;
+          }
+          const settings = overlay(options.settings, row?.['settings']);
+          const answer = await work(makeTransaction(session, { ...options, settings }, nowMs));
+          if (idempotency) await storeAnswer(session, idempotency, answer);
+          return answer;
+        }),
+      ),
   };
 }
 
@@ -128,7 +133,14 @@ function settingMethods(session: Session, nowMs: number): SettingMethods {
 
 type EnvironmentMethods = Pick<
   CommandTransaction,
-  'readEntry' | 'lockEnvironments' | 'writeDefinition' | 'removeEnvironment' | 'livePromotionsOf'
+  | 'readEntry'
+  | 'lockEnvironments'
+  | 'lockEnvironment'
+  | 'drawFenceAbove'
+  | 'writeRaisedFence'
+  | 'writeDefinition'
+  | 'removeEnvironment'
+  | 'livePromotionsOf'
 >;
 
 function environmentMethods(session: Session, { cache }: StoreOptions, nowMs: number): EnvironmentMethods {
@@ -145,6 +157,13 @@ function environmentMethods(session: Session, { cache }: StoreOptions, nowMs: nu
       };
     },
     lockEnvironments: () => lockEnvironmentRows(session),
+    async lockEnvironment(name) {
+      await lockEnvironment(session, name);
+      const row = await readEnvironmentRow(session, name);
+      return row ? { status: row.status, holder: await findHolderRow(session, name) } : null;
+    },
+    drawFenceAbove: (held) => drawFenceAbove(session, held),
+    writeRaisedFence: (status, floor) => writeRaisedFenceRow(session, status, floor),
     writeDefinition: (definition, actor) => writeDefinitionRows(session, definition, { actor, nowMs }),
     removeEnvironment: (name) => removeEnvironmentRow(session, name),
     livePromotionsOf: (environment) => livePromotionIds(session, environment),

@@ -6,10 +6,11 @@ import { autocommit, type Database, pipelined, query, type Session, type Stateme
 import { lockEnvironment, readGuard } from './guard.ts';
 import { pruneEvents, pruneIdempotencyKeys } from './retention.ts';
 import type { ImmutableRows } from './immutable-rows.ts';
+import { checkInstallation, renewing } from './installation.ts';
 import { overlay, SET_SETTINGS } from './setting-rows.ts';
 import { setAsideRow } from './set-aside.ts';
 import { lockPromotionRow, readSnapshot, readTimedSnapshot } from './snapshot.ts';
-import { buryWorkers, insertWorker, renewWorker, retireWorkerRow, takeDueRows } from './worker-rows.ts';
+import { buryWorkers, insertWorker, type NewWorker, renewWorker, retireWorkerRow, takeDueRows } from './worker-rows.ts';
 import { writeDecision } from './write-decision.ts';
 
 export interface StoreOptions {
@@ -20,7 +21,7 @@ export interface StoreOptions {
 
 export function makeEngineStore(database: Database, options: StoreOptions): EngineStore {
   return {
-    registerWorker: (worker) => autocommit(database, (session) => insertWorker(session, worker)),
+    registerWorker: (worker) => renewing(database, () => transact(database, (session) => register(session, worker))),
     renewLease: (id, leaseTtlMs) => autocommit(database, (session) => renewWorker(session, id, leaseTtlMs)),
     retireWorker: (id) => transact(database, (session) => retireWorkerRow(session, id)),
     buryDeadWorkers: (id) => autocommit(database, (session) => buryWorkers(session, id)),
@@ -29,6 +30,12 @@ export function makeEngineStore(database: Database, options: StoreOptions): Engi
     setAside: (claim, failure, actor) => transact(database, (session) => setAsideRow(session, claim, failure, actor)),
     prune: (limit) => prune(database, options.settings, limit),
   };
+}
+
+/** The first thing that a worker does after a fail-over: what it finds replaced is noticed before anything is due. */
+async function register(session: Session, worker: NewWorker): Promise<void> {
+  await checkInstallation(session);
+  await insertWorker(session, worker);
 }
 
 interface TickInput {
@@ -42,7 +49,7 @@ class ClaimLost extends Error {}
 
 async function tick(database: Database, options: StoreOptions, input: TickInput): Promise<TickResult> {
   try {
-    return await transact(database, (session) => tickInside(session, options, input));
+    return await renewing(database, () => transact(database, (session) => tickInside(session, options, input)));
   } catch (error) {
     if (!(error instanceof ClaimLost)) throw error;
     await transact(database, (session) => insertLateOutcomes(session, input.outcomes));
@@ -64,11 +71,12 @@ async function tickInside(
   if (!locked || locked.claimEpoch !== claim.claimEpoch || locked.workerId === null) {
     throw new ClaimLost();
   }
-  const ended = await recording;
+  const { ended, unknownHoldings } = await recording;
   const read = await reading;
   if (!read) throw new ClaimLost();
   const { snapshot, nowMs } = read;
-  const context: DecideContext = { nowMs, ids, guard: null, isTakeover: claim.isTakeover };
+  const holdings = unknownHoldings.length > 0 ? { unknownHoldings } : {};
+  const context: DecideContext = { nowMs, ids, guard: null, isTakeover: claim.isTakeover, ...holdings };
   const decided = decide(snapshot, context, ended);
   const final = decided.needsGuard
     ? await decideGuarded(session, { cache, settings }, { snapshot, context, ended, decide })

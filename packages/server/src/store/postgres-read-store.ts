@@ -160,6 +160,7 @@ const FACTS: Statement = {
   name: 'orchestrator_facts',
   text: `select clock_timestamp() as now, current_setting('server_version') as version,
       (select coalesce(max(version), 0) from schema_migrations) as schema_version,
+      (select epoch from installation) as installation_epoch,
       (select count(*) from promotions where ended_at is null and status = 'in_progress'
         and greatest(last_progress_at, in_progress_since_at) < now() - coalesce(
           (select value from settings where key = 'stuck.after'), $1) * interval '1 millisecond') as stalled,
@@ -179,6 +180,7 @@ async function readFacts(session: Session, stuckAfterMs: number): Promise<Orches
     databaseNowMs: Number(row?.['now']),
     databaseVersion: String(row?.['version']),
     schemaVersion: Number(row?.['schema_version']),
+    installationEpoch: Number(row?.['installation_epoch']),
     promotionsByStatus: counts,
     stalledCount: Number(row?.['stalled']),
     setAsideCount: Number(row?.['set_aside']),

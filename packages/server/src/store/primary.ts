@@ -125,11 +125,10 @@ async function askHost(host: DatabaseHost): Promise<HostAnswer> {
 }
 
 /** The timeline that is written now; the control file's lags behind a promotion until the next checkpoint. */
-export const CURRENT_TIMELINE = `case when pg_is_in_recovery() then null
-  else ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint end`;
+export const CURRENT_TIMELINE = `('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint`;
 
 const ASK = `select pg_is_in_recovery() as is_standby, current_setting('transaction_read_only') = 'on' as is_read_only,
-  (${CURRENT_TIMELINE})::text as timeline`;
+  (case when not pg_is_in_recovery() then ${CURRENT_TIMELINE} end)::text as timeline`;
 
 async function ask(client: pg.ClientBase): Promise<Omit<HostAnswer, 'host'>> {
   const { rows } = await client.query<{ is_standby: boolean; is_read_only: boolean; timeline: string | null }>({

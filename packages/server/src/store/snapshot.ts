@@ -23,6 +23,7 @@ import { readRelease } from './release-rows.ts';
 import { findReplacement } from './replacement.ts';
 import { overlay, SET_SETTINGS } from './setting-rows.ts';
 import { type RawDebt, type RawSkip, SELECT_DEBTS, SELECT_SKIPS, toDebt, toSkip } from './skip-rows.ts';
+import { toStop } from './environment-stop-column.ts';
 import { textOrNull } from './row-values.ts';
 
 /** Locks the promotion's row; every write to a promotion begins with it. */
@@ -145,7 +146,7 @@ export async function readDefinition(
 
 /** An environment that was removed while an ended promotion still tells of it. */
 function emptyEnvironment(name: string): EnvironmentStatus {
-  return { name, releaseId: null, releaseNumber: 0, releasedAtMs: null, state: 'empty', policyRevision: 0 };
+  return { name, releaseId: null, releaseNumber: 0, releasedAtMs: null, state: 'empty', policyRevision: 0, stop: null };
 }
 
 /** Rows as PostgreSQL prints them in JSON: what our own statements wrote, so their shapes are known. */
@@ -264,6 +265,8 @@ export interface RawEnvironment {
   readonly released_at: string | null;
   readonly state: EnvironmentStatus['state'];
   readonly policy_revision: number;
+  readonly stopped_at: string | null;
+  readonly stop: unknown;
 }
 
 function toMs(text: string): number {
@@ -395,6 +398,7 @@ export function toEnvironmentStatus(row: RawEnvironment): EnvironmentStatus {
     releasedAtMs: toMsOrNull(row.released_at),
     state: row.state,
     policyRevision: row.policy_revision,
+    stop: toStop(toMsOrNull(row.stopped_at), row.stop),
   };
 }
 

@@ -5,6 +5,7 @@
 import { AppError, type Decision, type Promotion, toRfc3339 } from '@stella/domain';
 import { combine, type Part } from './combined-statement.ts';
 import { type Session, sqlState, type Statement } from './connection.ts';
+import { toStopColumn } from './environment-stop-column.ts';
 import { INSERT_EVENTS, toEventRows } from './event-rows.ts';
 
 const COLUMNS = [
@@ -151,7 +152,8 @@ const FENCE_LOCKS: Statement = {
 
 const UPDATE_ENVIRONMENT: Statement = {
   name: 'environment_update',
-  text: `update environments set release_id = $2, release_number = $3, released_at = $4, state = $5 where name = $1`,
+  text: `update environments set release_id = $2, release_number = $3, released_at = $4, state = $5,
+    stopped_at = $6, stop = $7 where name = $1`,
 };
 
 /**
@@ -226,8 +228,9 @@ function partsOf(decision: Decision): readonly Part[] {
   addRows(INSERT_LOCKS, decision.takenLocks.map(toFencedRow));
   if (releasedLocks.length > 0) parts.push({ statement: RELEASE_LOCKS, values: [releasedLocks, at] });
   if (decision.environment) {
-    const { name, releaseId, releaseNumber, releasedAtMs, state } = decision.environment;
-    const values = [name, releaseId, releaseNumber, toInstant(releasedAtMs), state];
+    const { name, releaseId, releaseNumber, releasedAtMs, state, stop } = decision.environment;
+    const stopped = [toInstant(stop?.atMs), stop === null ? null : toStopColumn(stop)];
+    const values = [name, releaseId, releaseNumber, toInstant(releasedAtMs), state, ...stopped];
     parts.push({ statement: UPDATE_ENVIRONMENT, values });
   }
   if (decision.wakesEnvironment || decision.wakesOlder) {

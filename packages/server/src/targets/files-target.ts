@@ -4,7 +4,7 @@
  * died. Safety rests on `files/fence-log.ts`.
  */
 import { join } from 'node:path';
-import { AppError, type FilesTargetDefinition } from '@stella/domain';
+import { AppError, type FilesTargetDefinition, type TargetHolding } from '@stella/domain';
 import type {
   Observation,
   ObserveAnswer,
@@ -100,7 +100,16 @@ async function probe(deps: TargetDeps, definition: FilesTargetDefinition): Promi
   if (isInTheWay) throw disk(definition, current.message);
   const { bavail, bsize } = await fileSystem.statfs(await nearestExisting(deps, place.root));
   if (bavail === 0) throw disk(definition, 'the disk is full');
-  return { outcome: 'ok', message: `${place.root} can be written, ${formatBytes(bavail * bsize)} are free` };
+  const message = `${place.root} can be written, ${formatBytes(bavail * bsize)} are free`;
+  return { outcome: 'ok', message, holds: await readHolding(deps, place) };
+}
+
+async function readHolding(deps: TargetDeps, place: FilesPlace): Promise<TargetHolding | null> {
+  const stored = await readStoredPair(deps, place);
+  if (!stored) return null;
+  const { fence, operationId } = stored;
+  const operation = operationId === null ? await readLastOperation(deps, place, stored) : { fence, operationId };
+  return { fence, operation };
 }
 
 /** A link to elsewhere is replaced by the first switch; a directory or a file cannot be. */
@@ -111,11 +120,10 @@ async function isNoLink({ fileSystem }: TargetDeps, place: FilesPlace): Promise<
 async function observe(deps: TargetDeps, definition: FilesTargetDefinition, scope: CallScope): Promise<Observation> {
   const place = await findPlace(deps, definition);
   const found = await lookAtCurrent(deps, place, scope);
-  const stored = await readStoredPair(deps, place);
-  const accepted = stored ? { fence: stored.fence, operationId: stored.operationId } : null;
-  if (!found.name) return { digest: null, isHealthy: false, message: found.message, accepted };
+  const holds = await readHolding(deps, place);
+  if (!found.name) return { digest: null, isHealthy: false, message: found.message, holds };
   const health = definition.health ? await checkHealth(deps, definition.health, scope) : ALWAYS_HEALTHY;
-  return { digest: found.name.digest, ...health, accepted };
+  return { digest: found.name.digest, ...health, holds };
 }
 
 const ALWAYS_HEALTHY = { isHealthy: true, message: '' } as const;

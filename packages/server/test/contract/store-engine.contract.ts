@@ -194,6 +194,39 @@ function describeOutcomes(world: GiveWorld): void {
     expect(attempts.find((one) => one.operationId === outcome.operationId)?.result?.output).toBe('');
   });
 
+  it('say what a target holds that the database does not know, until the fence is raised above it', async () => {
+    const { claim, outcome } = await openAttempt();
+    const fence = { epoch: 9, n: 1 };
+    const holdings = [
+      { fence, operation: null },
+      { fence, operation: { fence, operationId: 'prm_lost.deploy.web.1' } },
+      { fence: { epoch: 1, n: 0 }, operation: null },
+      null,
+    ];
+    const tell = async (): Promise<unknown[]> => {
+      const seen: unknown[] = [];
+      for (const holds of holdings) {
+        // Rolled back, so that the same outcome can be told again.
+        const telling = tick(world(), claim, [{ ...outcome, result: { ...outcome.result, holds } }], ({ context }) => {
+          seen.push(context.unknownHoldings?.map(({ lacks }) => lacks));
+          throw new Error('look only');
+        });
+        await expect(telling).rejects.toThrow('look only');
+      }
+      return seen;
+    };
+    expect(await tell()).toEqual([['fence'], ['operation'], undefined, undefined]);
+    const floor = await inTransaction(world(), async (tx) => {
+      const locked = await tx.lockEnvironment('prod');
+      if (!locked) throw new Error('no environment');
+      const drawn = await tx.drawFenceAbove(fence);
+      await tx.writeRaisedFence({ ...locked.status, state: 'unknown' }, drawn);
+      return drawn;
+    });
+    expect(floor.epoch).toBe(10);
+    expect(await tell()).toEqual([undefined, undefined, undefined, undefined]);
+  });
+
   it('of an operation that was never intended are refused', async () => {
     const { claim, outcome } = await openAttempt();
     expect(await refusal(tick(world(), claim, [{ ...outcome, operationId: 'nothing' }]))).toBe('23503');

@@ -38,7 +38,7 @@ export function describeTarget(kind: string, make: () => Promise<TargetHarness>)
 
     it('can be probed, and shows that nothing runs, before anything was deployed', async () => {
       expect(await target.probe(call())).toMatchObject({ outcome: 'ok' });
-      expect(await observe()).toMatchObject({ digest: null, isHealthy: false, accepted: null });
+      expect(await observe()).toMatchObject({ digest: null, isHealthy: false, holds: null });
     });
 
     it('runs what was deployed, and says who did it', async () => {
@@ -48,7 +48,7 @@ export function describeTarget(kind: string, make: () => Promise<TargetHarness>)
         digest: first().digest,
         isHealthy: true,
         message: '',
-        accepted: { fence: at(1), operationId: 'op-1' },
+        holds: { fence: at(1), operation: { fence: at(1), operationId: 'op-1' } },
       });
     });
 
@@ -83,7 +83,7 @@ export function describeTarget(kind: string, make: () => Promise<TargetHarness>)
       expect(answers[2]).toMatchObject({ outcome: 'succeeded' });
       expect(await observe()).toMatchObject({
         digest: first().digest,
-        accepted: { fence: at(4), operationId: 'op-4' },
+        holds: { fence: at(4), operation: { fence: at(4), operationId: 'op-4' } },
       });
     });
 
@@ -102,7 +102,21 @@ export function describeTarget(kind: string, make: () => Promise<TargetHarness>)
 
     it('is sealed before anything was deployed', async () => {
       expect(await target.seal(call(), at(1))).toEqual({ outcome: 'sealed', last: null });
-      expect((await observe()).accepted).toEqual({ fence: at(1), operationId: null });
+      expect((await observe()).holds).toEqual({ fence: at(1), operation: null });
+    });
+
+    it('says what it holds, probed or observed: the highest fence, and the newest operation also under a seal', async () => {
+      const holds = async (): Promise<unknown> => {
+        const probe = await target.probe(call());
+        const { holds: seen } = await observe();
+        expect(probe).toMatchObject({ outcome: 'ok', holds: seen });
+        return seen;
+      };
+      expect(await holds()).toBeNull();
+      await deploy(1, 'op-1', first());
+      expect(await holds()).toEqual({ fence: at(1), operation: { fence: at(1), operationId: 'op-1' } });
+      await target.seal(call(), at(3));
+      expect(await holds()).toEqual({ fence: at(3), operation: { fence: at(1), operationId: 'op-1' } });
     });
 
     it('looks instead of remembering: what was changed behind its back is not what was promised', async () => {

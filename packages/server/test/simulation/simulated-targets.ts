@@ -3,7 +3,14 @@
  * way that a machine at the other end of a network can. Each change is compared with the newest fence that the target
  * ever accepted (safety S4), and noted.
  */
-import { compareFences, type Digest, type Fence, formatFence, type ReleaseComponent } from '@stella/domain';
+import {
+  compareFences,
+  type Digest,
+  type Fence,
+  formatFence,
+  type ReleaseComponent,
+  type TargetHolding,
+} from '@stella/domain';
 import { insist } from '@stella/testkit';
 import type {
   AcceptedOperation,
@@ -38,12 +45,14 @@ export interface Machine {
   isHealthy: boolean;
   accepted: AcceptedOperation | null;
   result: OperationAnswer | null;
+  /** The newest operation, sealed over or not. */
+  last: TargetHolding['operation'];
   /** The highest fence that was ever accepted or sealed, kept apart from the rules under test. */
   newest: Fence | null;
 }
 
 export function makeMachine(name: string, digest: Digest | null): Machine {
-  return { name, digest, isHealthy: true, accepted: null, result: null, newest: null };
+  return { name, digest, isHealthy: true, accepted: null, result: null, last: null, newest: null };
 }
 
 /** The machine as one process reaches it. */
@@ -110,16 +119,21 @@ function drawFault<Fault extends string>(world: TargetWorld, faults: readonly Fa
   return fault;
 }
 
-function probe({ world }: Link): ProbeAnswer {
+function holdingOf({ accepted, last }: Machine): TargetHolding | null {
+  return accepted && { fence: accepted.fence, operation: last };
+}
+
+function probe({ world, machine }: Link): ProbeAnswer {
   const isBad = world.isFaulty() && world.scheduler.random.chance(world.mix.target / 3);
   return isBad
     ? { outcome: 'failed', code: 'target.not_ready', message: 'the disk is full' }
-    : { outcome: 'ok', message: 'can be written' };
+    : { outcome: 'ok', message: 'can be written', holds: holdingOf(machine) };
 }
 
 function observe({ machine }: Link): ObserveAnswer {
-  const { digest, isHealthy, accepted } = machine;
-  return { outcome: 'ok', observation: { digest, isHealthy, message: isHealthy ? '' : 'answers 503', accepted } };
+  const { digest, isHealthy } = machine;
+  const message = isHealthy ? '' : 'answers 503';
+  return { outcome: 'ok', observation: { digest, isHealthy, message, holds: holdingOf(machine) } };
 }
 
 function seal({ machine, world }: Link, fence: Fence): SealAnswer {
@@ -205,6 +219,7 @@ function arrive(link: Link, order: Order, { answer, fault, isAborted }: Arrival)
     return;
   }
   machine.accepted = { fence, operationId };
+  machine.last = { fence, operationId };
   machine.result = null;
   accept(machine, fence);
   if (fault === 'vanish') return;

@@ -110,15 +110,21 @@ async function tickInside(
     return promotion?.claimEpoch === claim.claimEpoch && promotion.workerId !== null;
   });
   if (!isOurs) throw new ClaimLost();
-  const ended =
+  const { ended, unknownHoldings } =
     outcomes.length === 0
-      ? []
+      ? { ended: [], unknownHoldings: [] }
       : await session.statement('outcomes', (tx, nowMs) => insertOutcomes(tx, id, outcomes, nowMs));
   const { snapshot, nowMs } = await session.statement('read', (tx, readAtMs) => ({
     snapshot: readOwn(connections, tx, id),
     nowMs: readAtMs,
   }));
-  const context: DecideContext = { nowMs, ids: connections.ids, guard: null, isTakeover: claim.isTakeover };
+  const context: DecideContext = {
+    nowMs,
+    ids: connections.ids,
+    guard: null,
+    isTakeover: claim.isTakeover,
+    ...(unknownHoldings.length > 0 ? { unknownHoldings } : {}),
+  };
   const decided = decide(snapshot, context, ended);
   const final = decided.needsGuard
     ? await decideGuarded(connections, session, { snapshot, context, ended, decide })

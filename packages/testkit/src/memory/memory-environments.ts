@@ -4,6 +4,7 @@ import type { CommandTransaction, EnvironmentRecord } from '@stella/server';
 import { emptyEnvironment, readPredecessors, releaseIn } from './memory-reads.ts';
 import type { MemorySession } from './memory-session.ts';
 import { environmentKey } from './memory-state.ts';
+import { fenceMethods } from './memory-fences.ts';
 import type { View } from './memory-transaction.ts';
 
 /** Of an environment's live promotions, as many are named. */
@@ -11,7 +12,15 @@ const LIVE_MAX = 10;
 
 type EnvironmentMethods = Pick<
   CommandTransaction,
-  'readEntry' | 'lockEnvironments' | 'writeDefinition' | 'removeEnvironment' | 'livePromotionsOf' | 'insertRelease'
+  | 'readEntry'
+  | 'lockEnvironments'
+  | 'lockEnvironment'
+  | 'drawFenceAbove'
+  | 'writeRaisedFence'
+  | 'writeDefinition'
+  | 'removeEnvironment'
+  | 'livePromotionsOf'
+  | 'insertRelease'
 >;
 
 export function environmentMethods(session: MemorySession, ids: IdSource, nowMs: number): EnvironmentMethods {
@@ -28,6 +37,7 @@ export function environmentMethods(session: MemorySession, ids: IdSource, nowMs:
       });
       return session.statement('listEnvironments', (tx) => namesIn(tx).flatMap((name) => recordOf(tx, name) ?? []));
     },
+    ...fenceMethods(session, nowMs),
     ...definitionMethods(session, nowMs),
     livePromotionsOf: (environment) =>
       session.statement('livePromotions', (tx) =>
@@ -63,6 +73,7 @@ function definitionMethods(session: MemorySession, nowMs: number): Definitions {
       session.statement('removeEnvironment', async (tx) => {
         await session.lock(environmentKey(name));
         tx.remove(tx.state.environments, name);
+        tx.remove(tx.state.fenceFloors, name);
         tx.remove(tx.state.definitions, name);
       }),
   };

@@ -1,33 +1,43 @@
 /** Outcomes of attempts: the first of an operation counts, later ones are kept as late (safety S3, S17). */
-import type { AttemptResult, PromotionId } from '@stella/domain';
+import type { AttemptResult, PromotionId, UnknownHolding } from '@stella/domain';
 import type { OutcomeRecord } from '@stella/server';
 import { demand } from './database-refusal.ts';
+import { unknownHoldingOf } from './memory-fences.ts';
 import type { StoredPromotion } from './memory-state.ts';
 import type { MemoryTransaction } from './memory-transaction.ts';
 
-/** Answers which ones are new. Repeating one changes nothing. */
+export interface InsertedOutcomes {
+  readonly ended: readonly string[];
+  readonly unknownHoldings: readonly UnknownHolding[];
+}
+
+/** Answers which ones are new, and what of their targets is not known. Repeating one changes nothing. */
 export function insertOutcomes(
   tx: MemoryTransaction,
   id: PromotionId,
   outcomes: readonly OutcomeRecord[],
   endedAtMs: number,
-): readonly string[] {
-  if (outcomes.length === 0) return [];
+): InsertedOutcomes {
+  if (outcomes.length === 0) return { ended: [], unknownHoldings: [] };
   const { state } = tx;
   const row = tx.get(state.promotions, id);
   const attempts = new Map(row?.attempts);
   const ended: string[] = [];
-  for (const { operationId, result } of outcomes) {
+  const unknownHoldings: UnknownHolding[] = [];
+  for (const { operationId, result: given } of outcomes) {
+    const { holds, ...result } = given;
     const attempt = attempts.get(operationId);
     demand(attempt !== undefined, FOREIGN, () => `no operation ${operationId}`);
     if (attempt.result !== null) continue;
     attempts.set(operationId, { ...attempt, result: { ...printable(result), output: '', endedAtMs } });
     ended.push(operationId);
+    const unknown = row ? unknownHoldingOf(tx, row.promotion.environment, attempt.subject, holds) : null;
+    if (unknown) unknownHoldings.push(unknown);
     const output = withoutNul(result.output);
     if (output !== '') tx.put(state.outputs, operationId, { output, endedAtMs });
   }
   if (row && ended.length > 0) tx.put(state.promotions, id, { ...row, attempts });
-  return ended;
+  return { ended, unknownHoldings };
 }
 
 const FOREIGN = { sqlState: '23503', constraint: 'attempt_outcomes_operation_id_fkey' };
@@ -67,7 +77,7 @@ function isKept(
 }
 
 /** PostgreSQL's `text` cannot hold U+0000; what an outside service answered may. */
-function printable(result: OutcomeRecord['result']): OutcomeRecord['result'] {
+function printable({ holds: _compared, ...result }: OutcomeRecord['result']): Omit<AttemptResult, 'endedAtMs'> {
   const message = withoutNul(result.message);
   return message === result.message ? result : { ...result, message };
 }

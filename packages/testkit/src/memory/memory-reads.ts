@@ -143,7 +143,7 @@ function completedAtMs(view: View, environment: string, releaseId: ReleaseId): n
 
 /** A new environment; also one that was removed while an ended promotion still tells of it. */
 export function emptyEnvironment(name: string): EnvironmentStatus {
-  return { name, releaseId: null, releaseNumber: 0, releasedAtMs: null, state: 'empty', policyRevision: 0 };
+  return { name, releaseId: null, releaseNumber: 0, releasedAtMs: null, state: 'empty', policyRevision: 0, stop: null };
 }
 
 export function releaseIn(view: View, id: ReleaseId): Release {

@@ -14,6 +14,7 @@ import type {
   EnvironmentDefinition,
   EnvironmentStatus,
   GateDebt,
+  Fence,
   GateRun,
   GateRunId,
   Lock,
@@ -130,6 +131,8 @@ export interface MemoryState {
   /** Version of the latest definition by name; it stays when the environment goes. */
   readonly definitionVersions: Map<string, number>;
   readonly environments: Map<string, EnvironmentStatus>;
+  /** By environment: what targets hold up to this fence was seen by an admin who raised it. */
+  readonly fenceFloors: Map<string, Fence>;
   readonly persons: Map<PersonId, StoredPerson>;
   readonly automations: Map<string, StoredAutomation>;
   readonly enrolments: Map<Digest, StoredEnrolment>;
@@ -180,6 +183,7 @@ export function makeMemoryState(settings: Settings, { isFrozen = true }: { isFro
     definitions: new Map(),
     definitionVersions: new Map(),
     environments: new Map(),
+    fenceFloors: new Map(),
     persons: new Map(),
     automations: new Map(),
     enrolments: new Map(),

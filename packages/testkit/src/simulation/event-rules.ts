@@ -86,6 +86,7 @@ function countChanges(before: PromotionSnapshot | null, decision: Decision): Par
     'lock.released': decision.releasedLocks.length,
     'environment.released': isReleased ? 1 : 0,
     'environment.state_changed': isOtherState && !isReleased ? 1 : 0,
+    'environment.stopped': environment?.stop && !before?.environment.stop ? 1 : 0,
     'promotion.base_changed': before !== null && isRebased ? 1 : 0,
     'promotion.approved': newApprovals.filter((one) => one.decision === 'approved').length,
     'promotion.rejected_by_person': newApprovals.filter((one) => one.decision === 'rejected').length,

@@ -123,8 +123,8 @@ function openTick(store: Store, { claim, outcomes, rule, nowMs }: TickOrder): Op
     tx.commit();
     return null;
   }
-  const ended = insertOutcomes(tx, id, outcomes, nowMs);
-  const context = { nowMs, guard: null, isTakeover: claim.isTakeover };
+  const { ended, unknownHoldings } = insertOutcomes(tx, id, outcomes, nowMs);
+  const context = { nowMs, guard: null, isTakeover: claim.isTakeover, unknownHoldings };
   const snapshot = snapshotIn(tx, id);
   const decision = decidePurely(store, nowMs, (ids) => rule(snapshot, { ...context, ids }, ended));
   return {

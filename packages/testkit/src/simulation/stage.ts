@@ -27,6 +27,7 @@ import {
   type Settings,
   STANDARD_SETTINGS,
   type Step,
+  type TargetHolding,
   isTerminal,
 } from '@stella/domain';
 import { makeDefinition, makeEmptyEnvironment, makePrincipal, makeRelease, personIdOf } from '../fixtures.ts';
@@ -55,6 +56,8 @@ export interface PromotionPlan {
 
 export interface EffectPatch extends Partial<Omit<AttemptResult, 'outcome'>> {
   readonly outcome?: AttemptOutcome;
+  /** What the target says that it holds; nothing unless given. */
+  readonly holds?: TargetHolding;
 }
 
 export interface Stage {

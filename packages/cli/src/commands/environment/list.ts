@@ -20,7 +20,7 @@ export const environmentList: CommandSpec = {
           { title: 'NAME', value: (row) => row.name },
           { title: 'FROM', value: (row) => row.promotesFrom.join(',') || '-' },
           { title: 'RELEASE', value: (row) => row.release?.name ?? '-' },
-          { title: 'STATE', value: (row) => row.state },
+          { title: 'STATE', value: (row) => (row.stop === null ? row.state : `${row.state}, STOPPED`) },
           { title: 'RELEASED', value: (row, nowMs) => relativeTo(nowMs, row.releasedAt) },
           { title: 'GATES', value: (row) => row.gates.map((gate) => gate.name).join(',') || '-', isWide: true },
           { title: 'TARGETS', value: (row) => row.targets.map((target) => target.name).join(','), isWide: true },

@@ -22,6 +22,12 @@ export const environmentShow: CommandSpec = {
           [
             `Environment  ${facts.name}  version ${facts.version}, applied ${relativeTo(nowMs, facts.appliedAt)}`,
             `Release      ${facts.release?.name ?? 'none yet'}  ${facts.state}, ${relativeTo(nowMs, facts.releasedAt)}`,
+            ...(facts.stop === null
+              ? []
+              : [
+                  `Stopped      ${relativeTo(nowMs, facts.stop.at)} (fence.behind): ${facts.stop.message}`,
+                  `Cure         ${facts.stop.cure}`,
+                ]),
             '',
             yaml.trimEnd(),
           ].join('\n'),

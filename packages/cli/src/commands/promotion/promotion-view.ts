@@ -23,6 +23,7 @@ export function describePromotion(promotion: Promotion): string {
     line('Step', stepOf(promotion)),
     ...setAsideOf(promotion, nowMs),
     ...waitsOf(promotion, nowMs),
+    ...stopOf(promotion, nowMs),
     ...(ending ? [line('Ended', `${ending.code}: ${ending.message}`)] : []),
     ...promotion.components.map(({ name, digest }) => line('Artifact', `${name} ${digest}`)),
     line('Asked', `by ${promotion.requestedBy.name} ${relativeTo(nowMs, promotion.createdAt)}`),
@@ -58,6 +59,14 @@ function setAsideOf({ setAside, nextActionAt }: Promotion, nowMs: number): strin
   return [
     line('Set aside', `${relativeTo(nowMs, setAside.at)}${again}: no worker could move it`),
     line('', setAside.message),
+  ];
+}
+
+function stopOf({ stop, environment }: Promotion, nowMs: number): string[] {
+  if (stop === null) return [];
+  return [
+    line('Stopped', `${environment} ${relativeTo(nowMs, stop.at)} (fence.behind): ${stop.message}`),
+    line('Cure', stop.cure),
   ];
 }
 

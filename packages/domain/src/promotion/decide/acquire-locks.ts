@@ -20,6 +20,7 @@ import { reopenGates } from './obstacles.ts';
 import { beginPreflight } from './preflight.ts';
 import { waitersAhead } from './queue.ts';
 import { isItsTurn, takeLocks } from './take-locks.ts';
+import { isStopped, waitForCure } from './stop.ts';
 
 /** A waiter looks again this often, besides being woken when a lock is released: its holder may have turned stale. */
 const QUEUE_RECHECK_MS = 15_000;
@@ -33,6 +34,10 @@ export function decideAcquireLocks(draft: Draft): void {
   }
   if (reopenGates(draft)) return;
   if (draft.promotion.ticket === null) updatePromotion(draft, { ticket: guard.ticket });
+  if (isStopped(draft)) {
+    waitForCure(draft);
+    return;
+  }
   if (isItsTurn(draft, guard)) {
     const count = takeLocks(draft, guard);
     moveToStep(draft, 'preflight', { state: 'succeeded', message: `${count} locks taken` });

@@ -2,6 +2,7 @@
 import type { Ending } from '../promotion.ts';
 import { type Draft, endPromotion, moveToStep, requireGuard, updatePromotion } from './draft.ts';
 import { beginRollback } from './rollback.ts';
+import { failStopped, isStopped } from './stop.ts';
 import { markEnvironment } from './target-operations.ts';
 
 /**
@@ -10,6 +11,10 @@ import { markEnvironment } from './target-operations.ts';
  */
 export function applyOnFailure(draft: Draft, ending: Ending): void {
   const { definition } = draft.promotion;
+  if (isStopped(draft)) {
+    failStopped(draft);
+    return;
+  }
   if (definition.onFailure === 'rollback' && draft.snapshot.base !== null) {
     if (!requireGuard(draft)) return;
     updatePromotion(draft, { ending, deployDeadlineAtMs: draft.context.nowMs + definition.deployDeadlineMs });

@@ -23,6 +23,7 @@ import { decideReplaced } from './replaced.ts';
 import { decideRollback } from './rollback.ts';
 import { deriveStatus } from './derive-status.ts';
 import { decideSkips } from './skips.ts';
+import { noteUnknownHoldings } from './stop.ts';
 import { decideTakeover } from './takeover.ts';
 import { decideVerify } from './verify.ts';
 
@@ -55,6 +56,7 @@ export function decide(
   const draft = makeDraft(snapshot, context, actor);
   if (!isTerminal(draft.promotion.status)) {
     noteEnded(draft, ended);
+    noteUnknownHoldings(draft);
     decideTakeover(draft);
     decideCancel(draft);
     if (!isTerminal(draft.promotion.status)) decideReplaced(draft);

@@ -5,6 +5,7 @@
 import { applyOnFailure } from './apply-on-failure.ts';
 import { type Draft, moveToStep } from './draft.ts';
 import { useSkips } from './skips.ts';
+import { failStopped, isStopped, isUntouched, stepBackToLocks } from './stop.ts';
 import { endedAttempts, isPastDeadline, openOperations, retryable, targetNames, wordsOf } from './target-operations.ts';
 import { beginVerify } from './verify.ts';
 
@@ -17,6 +18,11 @@ export function decideDeploy(draft: Draft): void {
   const attempts = endedAttempts(draft, 'deploy', targetNames(draft));
   if (!attempts) return;
   const bad = attempts.filter((attempt) => attempt.result?.outcome !== 'succeeded');
+  if (bad.length > 0 && isStopped(draft)) {
+    if (isUntouched(draft)) stepBackToLocks(draft);
+    else failStopped(draft);
+    return;
+  }
   if (draft.promotion.cancelRequestedAtMs !== null) {
     applyOnFailure(draft, { code: 'promotion.cancelled', message: 'cancelled during the deploy' });
     return;

@@ -17,6 +17,7 @@ import { endOvertaken, isOvertaken } from './overtaken.ts';
 import { beginDeploy } from './deploy.ts';
 import { reopenGates } from './obstacles.ts';
 import { isItsTurn, takeLocks } from './take-locks.ts';
+import { isStopped, stepBackToLocks } from './stop.ts';
 import type { Attempt } from '../promotion.ts';
 import type { EnvironmentGuard } from '../snapshot.ts';
 
@@ -51,6 +52,10 @@ export function decidePreflight(draft: Draft): void {
     return attempt ? [attempt] : [];
   });
   if (attempts.some((attempt) => attempt.result === null)) return;
+  if (isStopped(draft)) {
+    stepBackToLocks(draft);
+    return;
+  }
   const broken = attempts.filter((attempt) => attempt.result?.outcome !== 'succeeded');
   if (broken.length > 0) {
     const message = broken.map((attempt) => `${attempt.subject}: ${attempt.result?.message ?? ''}`).join('; ');
@@ -65,6 +70,11 @@ export function decidePreflight(draft: Draft): void {
   }
   const isUnchanged = isAsItBegan(draft);
   if (reopenGates(draft)) return;
+  // Once more: the guard has read the environment anew.
+  if (isStopped(draft)) {
+    stepBackToLocks(draft);
+    return;
+  }
   if (draft.promotion.preflightRevision !== null) {
     goOnWithoutLocks(draft, guard, { isUnchanged, targetCount: attempts.length });
     return;

@@ -4,6 +4,7 @@ import { priorityRank } from '../status.ts';
 import type { LockHolder, Waiter } from '../snapshot.ts';
 import type { Draft } from './draft.ts';
 import { stepRun } from './draft.ts';
+import { isStopped } from './stop.ts';
 
 /** Waiters that go before this promotion; all of them while it has no ticket yet. */
 export function waitersAhead(draft: Draft, waiters: readonly Waiter[]): Waiter[] {
@@ -18,6 +19,7 @@ export function waitersAhead(draft: Draft, waiters: readonly Waiter[]): Waiter[]
 export function queueStatus(draft: Draft): LiveStatus {
   const sinceMs = stepRun(draft, 'acquire_locks').startedAtMs ?? draft.context.nowMs;
   const isPatient = draft.context.nowMs - sinceMs >= draft.snapshot.settings['locks.timeout'];
+  if (isStopped(draft)) return 'in_progress';
   const holder: LockHolder | null = draft.context.guard?.holder ?? null;
   if (!isPatient || holder?.isStale) return 'in_progress';
   return draft.promotion.ticket === null ? 'in_progress' : 'queued';

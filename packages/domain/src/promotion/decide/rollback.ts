@@ -12,6 +12,7 @@ import {
   retryable,
   wordsOf,
 } from './target-operations.ts';
+import { isStopped } from './stop.ts';
 import { attemptsFor, type Draft, endPromotion, lastAttempt, openAttempt } from './draft.ts';
 import type { Attempt } from '../promotion.ts';
 
@@ -33,7 +34,7 @@ export function decideRollback(draft: Draft): void {
   const bad = attempts.filter((attempt) => attempt.result?.outcome !== 'succeeded');
   if (bad.length > 0) {
     const again = rollbackRetryable(draft, bad);
-    if (again.length === bad.length)
+    if (again.length === bad.length && !isStopped(draft))
       openOperations(
         draft,
         'rollback',

@@ -11,6 +11,7 @@ import {
   toRfc3339,
 } from '@stella/domain';
 import type { PromotionRow } from '../../ports/read-store.ts';
+import { presentStop } from './present-stop.ts';
 import { presentActor, presentInstant } from './values.ts';
 
 type Detail = Answer<'getPromotion'>;
@@ -60,6 +61,7 @@ export function presentPromotion(snapshot: PromotionSnapshot, nowMs: number): De
       at: toRfc3339(promotion.setAside.atMs),
       message: promotion.setAside.message,
     },
+    stop: isTerminal(promotion.status) ? null : presentStop(snapshot.environment),
     ending: promotion.ending,
     components: release.components.map(({ name, digest }) => ({ name, digest })),
     steps: presentSteps(snapshot),

@@ -2,6 +2,7 @@
 import { foundation, foundationGrants } from './0001-foundation.ts';
 import { skips, skipsGrants } from './0002-skips.ts';
 import { queue } from './0003-queue.ts';
+import { environmentStops, environmentStopsGrants } from './0004-environment-stops.ts';
 
 export interface Migration {
   readonly name: string;
@@ -12,9 +13,10 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'foundation', sql: `set local search_path = stella, pg_temp;\n${foundation}` },
   { name: 'skips', sql: `set local search_path = stella, pg_temp;\n${skips}` },
   { name: 'queue', sql: `set local search_path = stella, pg_temp;\n${queue}` },
+  { name: 'environment-stops', sql: `set local search_path = stella, pg_temp;\n${environmentStops}` },
 ];
 
 /** Rights of the application role, whose name comes quoted. */
 export function grantsFor(quotedRole: string): string {
-  return `${foundationGrants}${skipsGrants}`.replaceAll('{app}', quotedRole);
+  return `${foundationGrants}${skipsGrants}${environmentStopsGrants}`.replaceAll('{app}', quotedRole);
 }
