@@ -1,6 +1,7 @@
 /**
- * Reads a promotion with all that `decide` looks at, in one statement. Definitions and releases never change, so they are
- * kept in memory by hash and id; the rest is read each time.
+ * Reads a promotion with all that `decide` looks at, in one statement. Every list has its order, so that the same rows
+ * lead to the same decision. Definitions and releases never change, so they are kept in memory by hash and id; the rest is
+ * read each time.
  */
 import {
   AppError,
@@ -36,19 +37,19 @@ const READ_SNAPSHOT: Statement = {
   name: 'snapshot_read',
   text: `select to_json(p) as promotion, date_trunc('milliseconds', clock_timestamp()) as now,
       ${SET_SETTINGS} as settings,
-      (select coalesce(json_agg(s), '[]') from promotion_steps s where s.promotion_id = p.id) as steps,
-      (select coalesce(json_agg(g order by g.round), '[]') from gate_runs g where g.promotion_id = p.id) as gate_runs,
-      (select coalesce(json_agg(t order by t.started_at, t.number), '[]') from (
+      (select coalesce(json_agg(s order by s.step collate "C"), '[]') from promotion_steps s where s.promotion_id = p.id) as steps,
+      (select coalesce(json_agg(g order by g.round, g.id), '[]') from gate_runs g where g.promotion_id = p.id) as gate_runs,
+      (select coalesce(json_agg(t order by t.started_at, t.number, t.operation_id collate "C"), '[]') from (
          select a.*, o.outcome, o.code, o.message, o.digest, o.sealed, o.ended_at
          from attempts a left join attempt_outcomes o on o.operation_id = a.operation_id and not o.is_late
          where a.promotion_id = p.id) t) as attempts,
-      (select coalesce(json_agg(t order by t.decided_at), '[]') from (
+      (select coalesce(json_agg(t order by t.decided_at, t.id), '[]') from (
          select v.*, n.subject,
            (select coalesce(json_agg(json_build_object('role', b.role, 'pattern', b.pattern)), '[]')
             from role_bindings b where b.owner_id = v.person_id) as bindings
          from approvals v join persons n on n.id = v.person_id where v.promotion_id = p.id) t) as approvals,
       ${SELECT_SKIPS} as skips, ${SELECT_DEBTS} as debts,
-      (select coalesce(json_agg(l), '[]') from locks l where l.promotion_id = p.id and l.released_at is null) as locks,
+      (select coalesce(json_agg(l order by l.id), '[]') from locks l where l.promotion_id = p.id and l.released_at is null) as locks,
       (select to_json(e) from environments e where e.name = p.environment) as environment,
       (select coalesce(json_agg(t), '[]') from (
          select e.*, (select max(c.ended_at) from promotions c

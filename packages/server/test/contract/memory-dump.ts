@@ -37,6 +37,13 @@ export function dumpMemory(state: MemoryState): StoreDump {
       ),
       'id',
     ),
+    skips: sorted(
+      stored.flatMap((row) =>
+        [...row.skips.values()].map((one) => ({ promotionId: row.promotion.id, ...renamed(one) })),
+      ),
+      'id',
+    ),
+    debts: sorted([...state.debts.values()].map(renamed), 'id'),
     locks: sorted([...state.locks.values()].map(fenced), 'id'),
     ...environmentRows(state),
     ...eventRows(state),

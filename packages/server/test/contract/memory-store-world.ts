@@ -10,10 +10,13 @@ const SEED = 1;
 
 export interface MemoryStoreWorld extends StoreWorld {
   readonly state: () => MemoryState;
+  /** Of promotions that are due since the same moment these are claimed first. */
+  prefer(ids: readonly string[]): void;
 }
 
 export function openMemoryStoreWorld(): MemoryStoreWorld {
   const place = { state: makeMemoryState(STANDARD_SETTINGS), nowMs: TEST_EPOCH_MS, isLosing: false, sessions: 0 };
+  let preferred: readonly string[] = [];
   let ids = makeSeededIds(SEED, () => place.nowMs);
   const connect = () =>
     makeMemoryStores({
@@ -21,6 +24,7 @@ export function openMemoryStoreWorld(): MemoryStoreWorld {
       ids: { next: (prefix) => ids.next(prefix) },
       nowMs: () => place.nowMs,
       clock: nodeClock,
+      compareDue: (a, b) => Number(preferred.includes(b)) - Number(preferred.includes(a)),
       turn: (point) => {
         // A turn of the event loop, so that transactions meet.
         const isLost = place.isLosing && point.endsWith('.committed');
@@ -72,6 +76,9 @@ export function openMemoryStoreWorld(): MemoryStoreWorld {
     ids: { next: (prefix) => ids.next(prefix) },
     control,
     state: () => place.state,
+    prefer: (promotionIds) => {
+      preferred = promotionIds;
+    },
     close: () => Promise.resolve(),
   };
 }

@@ -1,5 +1,5 @@
 /** What the store contract needs of a place: the three ports, and a hand on clock, sessions and commits. */
-import type { IdSource, PromotionSnapshot, Settings } from '@stella/domain';
+import type { IdSource, PromotionSnapshot, RoleBinding } from '@stella/domain';
 import type { CommandStore } from '../../src/ports/command-store.ts';
 import type { EngineStore, WorkerSession } from '../../src/ports/engine-store.ts';
 import type { SequencerStore } from '../../src/ports/sequencer-store.ts';
@@ -37,22 +37,13 @@ export interface StoreControl {
 export type StoreDump = Readonly<Record<string, readonly DumpRow[]>>;
 export type DumpRow = Readonly<Record<string, unknown>>;
 
-/** What servers are started with in these tests. */
-export type StartedSettings = Settings;
-
-/** A snapshot whose lists without an order of their own have one. */
+/** A snapshot whose bindings have an order: of a person's rights the database promises none. */
 export function inOrder(snapshot: PromotionSnapshot): PromotionSnapshot {
-  const by =
-    <T>(key: (value: T) => string) =>
-    (a: T, b: T): number =>
-      key(a) < key(b) ? -1 : Number(key(a) > key(b));
+  const byRole = (bindings: readonly RoleBinding[]): readonly RoleBinding[] =>
+    [...bindings].sort((a, b) => (a.role === b.role ? 0 : a.role < b.role ? -1 : 1));
   return {
     ...snapshot,
-    steps: [...snapshot.steps].sort(by((one) => one.step)),
-    gateRuns: [...snapshot.gateRuns].sort(by((one) => one.id)),
-    attempts: [...snapshot.attempts].sort(by((one) => one.operationId)),
-    approvals: [...snapshot.approvals].sort(by((one) => one.id)),
-    locks: [...snapshot.locks].sort(by((one) => one.id)),
-    predecessors: [...snapshot.predecessors].sort(by((one) => one.name)),
+    approvals: snapshot.approvals.map((one) => ({ ...one, bindingsNow: byRole(one.bindingsNow) })),
+    skips: snapshot.skips.map((one) => ({ ...one, deciderBindingsNow: byRole(one.deciderBindingsNow) })),
   };
 }

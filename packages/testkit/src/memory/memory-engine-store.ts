@@ -51,7 +51,10 @@ export function makeMemoryEngineStore(connections: MemoryConnections): EngineSto
     retireWorker: (id) => transact(connections, 'retireWorker', (session) => retireWorker(session, id)),
     buryDeadWorkers: (id) =>
       autocommit(connections, 'buryDeadWorkers.bury', (tx, session) => buryWorkers(tx, session, id)),
-    takeDueWork: (id, limit) => autocommit(connections, 'takeDueWork.take', (tx) => takeDueWork(tx, id, limit)),
+    takeDueWork: (id, limit) =>
+      autocommit(connections, 'takeDueWork.take', (tx) =>
+        takeDueWork(tx, { workerId: id, limit, compareDue: connections.compareDue }),
+      ),
     tick: (claim, outcomes, decide) => tick(connections, { claim, outcomes, decide }),
     setAside: (claim, failure, actor) =>
       transact(connections, 'setAside', async (session) => {

@@ -1,6 +1,7 @@
 /** Reads over several tables, as the statements of the PostgreSQL store make them. */
 import {
   type Approval,
+  type Attempt,
   type EnvironmentDefinition,
   type EnvironmentGuard,
   type EnvironmentStatus,
@@ -43,14 +44,13 @@ export function readSnapshotIn(view: View, started: Settings, id: PromotionId): 
   return {
     promotion,
     release: releaseIn(view, promotion.releaseId),
-    // The database gives no order to steps and locks: the latest first is as good as any.
-    steps: [...row.steps.values()].reverse(),
-    gateRuns: [...row.gateRuns.values()].sort((a, b) => a.round - b.round),
-    attempts: [...row.attempts.values()].sort((a, b) => a.startedAtMs - b.startedAtMs || a.number - b.number),
+    steps: [...row.steps.values()].sort((a, b) => byText(a.step, b.step)),
+    gateRuns: [...row.gateRuns.values()].sort((a, b) => a.round - b.round || byText(a.id, b.id)),
+    attempts: [...row.attempts.values()].sort(byStart),
     approvals: row.approvals.map((approval) => completeApproval(view, approval)),
     skips: [...row.skips.values()].map((skip) => completeSkip(view, skip)),
     debts: debtsIn(view, promotion),
-    locks: liveLocksIn(view, id).reverse(),
+    locks: liveLocksIn(view, id).sort((a, b) => byText(a.id, b.id)),
     environment,
     base: environment.releaseId === null ? null : releaseIn(view, environment.releaseId),
     predecessors: readPredecessors(view, promotion.definition, promotion.releaseId),
@@ -74,6 +74,15 @@ function replacementIn(view: View, promotion: Promotion): PromotionSnapshot['rep
     found = { promotionId: other.id, releaseName: release.name };
   }
   return found;
+}
+
+function byStart(a: Attempt, b: Attempt): number {
+  return a.startedAtMs - b.startedAtMs || a.number - b.number || byText(a.operationId, b.operationId);
+}
+
+/** As PostgreSQL compares by the collation "C". */
+function byText(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
 }
 
 /** What was set, over what the server was started with. */

@@ -7,6 +7,7 @@ import {
   type Decision,
   type DecideContext,
   type IdSource,
+  type PromotionId,
   type PromotionSnapshot,
   type Settings,
 } from '@stella/domain';
@@ -45,6 +46,11 @@ export interface MemoryStoresOptions {
    * way the method rejects with the same error.
    */
   readonly turn: (point: string) => Promise<void>;
+  /**
+   * Which of two promotions that are due since the same moment is claimed first, as in `sort`: the database promises no
+   * order among them. Default: in order of making.
+   */
+  readonly compareDue?: (a: PromotionId, b: PromotionId) => number;
   /** Called right after the commit of each write to a promotion. */
   readonly onWrite?: (record: WriteRecord) => void;
   /** Ends waits for locks, and transactions that hold one while idle. Without it both last. */

@@ -15,13 +15,23 @@ const OWNED_MAX = 1_000;
 /** What was set aside is looked at again after so long without being asked. */
 const LOOK_AGAIN_MS = 10 * 60_000;
 
+export interface TakeOrder {
+  readonly workerId: WorkerId;
+  readonly limit: number;
+  /** Among those that are due since the same moment. */
+  readonly compareDue?: ((a: PromotionId, b: PromotionId) => number) | undefined;
+}
+
 /** Oldest due first; rows held by a transaction are skipped. */
-export function takeDueWork(tx: MemoryTransaction, workerId: WorkerId, limit: number): DueWork {
+export function takeDueWork(tx: MemoryTransaction, { workerId, limit, compareDue }: TakeOrder): DueWork {
   const nowMs = tx.beganMs;
   const { state } = tx;
   const due = [...tx.rows(state.promotions)]
     .filter(({ promotion }) => promotion.nextActionAtMs !== null && promotion.nextActionAtMs <= nowMs)
-    .sort((a, b) => (a.promotion.nextActionAtMs ?? 0) - (b.promotion.nextActionAtMs ?? 0));
+    .sort((a, b) => {
+      const earlierMs = (a.promotion.nextActionAtMs ?? 0) - (b.promotion.nextActionAtMs ?? 0);
+      return earlierMs || (compareDue?.(a.promotion.id, b.promotion.id) ?? 0);
+    });
   const owned = due.filter((row) => row.promotion.workerId === workerId).slice(0, OWNED_MAX);
   const free = due.filter(({ promotion }) => isFree(tx, promotion.workerId));
   const isBusy = [...tx.rows(state.promotions)].some((row) => row.promotion.workerId === workerId && isSuspect(row));

@@ -67,7 +67,7 @@ export function makeMemoryStore(state: MemoryState, options: MemoryStoreOptions)
   const store: Store = { ...options, state, drawnCount: 0 };
   return {
     state,
-    takeDueWork: (workerId, limit, nowMs) => inOne(state, nowMs, (tx) => takeDueWork(tx, workerId, limit)),
+    takeDueWork: (workerId, limit, nowMs) => inOne(state, nowMs, (tx) => takeDueWork(tx, { workerId, limit })),
     buryWorker: (id, nowMs) => endWorker(state, id, nowMs, buryWorker),
     retireWorker: (id, nowMs) => endWorker(state, id, nowMs, retireWorker),
     openTick: (claim, outcomes, rule, nowMs) => openTick(store, { claim, outcomes, rule, nowMs }),
