@@ -1,7 +1,7 @@
 /** The commands' port on PostgreSQL: effect, events and idempotency key in one transaction (safety S6, S12). */
 import { AppError, chainEvents, type PromotionId, type PromotionSnapshot } from '@stella/domain';
 import type { CommandStore, CommandTransaction } from '../ports/command-store.ts';
-import { type Database, type Session, type Statement, transact } from './connection.ts';
+import type { Database, Session, Statement } from './connection.ts';
 import {
   livePromotionIds,
   lockEnvironmentRows,
@@ -25,6 +25,7 @@ import {
   useEnrolmentRow,
 } from './identity-rows.ts';
 import { findLockHolderRow } from './lock-rows.ts';
+import { transactAndWake } from './owed-wakes.ts';
 import type { StoreOptions } from './postgres-engine-store.ts';
 import { findReleaseByName, insertReleaseRow, readRelease } from './release-rows.ts';
 import { listSettingRows, lockSettingRow, overlay, SET_SETTINGS, writeSettingRow } from './setting-rows.ts';
@@ -45,7 +46,7 @@ export function makeCommandStore(database: Database, options: StoreOptions): Com
   return {
     transact: (idempotency, work) =>
       renewing(database, () =>
-        transact(database, async (session) => {
+        transactAndWake(database, async (session, owed) => {
           const [row] = await session.rows(NOW);
           const nowMs = Number(row?.['now']);
           if (idempotency) {
@@ -53,7 +54,7 @@ export function makeCommandStore(database: Database, options: StoreOptions): Com
             if (kept) return kept;
           }
           const settings = overlay(options.settings, row?.['settings']);
-          const answer = await work(makeTransaction(session, { ...options, settings }, nowMs));
+          const answer = await work(makeTransaction(session, { ...options, settings, owed }, nowMs));
           if (idempotency) await storeAnswer(session, idempotency, answer);
           return answer;
         }),
@@ -61,7 +62,12 @@ export function makeCommandStore(database: Database, options: StoreOptions): Com
   };
 }
 
-function makeTransaction(session: Session, options: StoreOptions, nowMs: number): CommandTransaction {
+interface CommandOptions extends StoreOptions {
+  /** Whom the transaction could not wake. */
+  readonly owed: string[];
+}
+
+function makeTransaction(session: Session, options: CommandOptions, nowMs: number): CommandTransaction {
   return {
     nowMs,
     settings: options.settings,
@@ -79,7 +85,7 @@ type PromotionMethods = Pick<
   'readPromotion' | 'lockPromotion' | 'guard' | 'writeDecision' | 'findLockHolder' | 'insertPromotion'
 >;
 
-function promotionMethods(session: Session, { cache, settings }: StoreOptions): PromotionMethods {
+function promotionMethods(session: Session, { cache, settings, owed }: CommandOptions): PromotionMethods {
   return {
     readPromotion: (id) => readPromotion(session, { cache, settings }, id),
     async lockPromotion(id) {
@@ -91,7 +97,7 @@ function promotionMethods(session: Session, { cache, settings }: StoreOptions): 
       const { guard } = await readGuard(session, environment, id);
       return { snapshot: await readPromotion(session, { cache, settings }, id), guard };
     },
-    writeDecision: (decision) => writeDecision(session, decision, 'person'),
+    writeDecision: (decision) => writeDecision(session, decision, 'person', owed),
     findLockHolder: (id) => findLockHolderRow(session, id),
     async insertPromotion(decision) {
       const { releaseId, environment } = decision.promotion;

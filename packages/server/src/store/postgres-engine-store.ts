@@ -4,6 +4,7 @@ import type { Claim, DecideCallback, EngineStore, OutcomeRecord, TickResult } fr
 import { insertLateOutcomes, insertOutcomes, pruneOutputs } from './attempt-rows.ts';
 import { autocommit, type Database, pipelined, query, type Session, type Statement, transact } from './connection.ts';
 import { lockEnvironment, readGuard } from './guard.ts';
+import { transactAndWake } from './owed-wakes.ts';
 import { pruneEvents, pruneIdempotencyKeys } from './retention.ts';
 import type { ImmutableRows } from './immutable-rows.ts';
 import { checkInstallation, renewing } from './installation.ts';
@@ -49,7 +50,9 @@ class ClaimLost extends Error {}
 
 async function tick(database: Database, options: StoreOptions, input: TickInput): Promise<TickResult> {
   try {
-    return await renewing(database, () => transact(database, (session) => tickInside(session, options, input)));
+    return await renewing(database, () =>
+      transactAndWake(database, (session, owed) => tickInside(session, options, { ...input, owed })),
+    );
   } catch (error) {
     if (!(error instanceof ClaimLost)) throw error;
     await transact(database, (session) => insertLateOutcomes(session, input.outcomes));
@@ -60,7 +63,7 @@ async function tick(database: Database, options: StoreOptions, input: TickInput)
 async function tickInside(
   session: Session,
   { ids, settings, cache }: StoreOptions,
-  { claim, outcomes, decide }: TickInput,
+  { claim, outcomes, decide, owed }: TickInput & { readonly owed: string[] },
 ): Promise<TickResult> {
   const id = claim.promotionId;
   // One round trip. The clock is read by the last of them: after the lock was got, and not before an outcome ended.
@@ -68,9 +71,7 @@ async function tickInside(
   const recording = pipelined(insertOutcomes(session, outcomes));
   const reading = pipelined(readTimedSnapshot(session, cache, settings, id));
   const locked = await locking;
-  if (!locked || locked.claimEpoch !== claim.claimEpoch || locked.workerId === null) {
-    throw new ClaimLost();
-  }
+  if (!locked?.hasLiveWorker || locked.claimEpoch !== claim.claimEpoch) throw new ClaimLost();
   const { ended, unknownHoldings } = await recording;
   const read = await reading;
   if (!read) throw new ClaimLost();
@@ -81,7 +82,7 @@ async function tickInside(
   const final = decided.needsGuard
     ? await decideGuarded(session, { cache, settings }, { snapshot, context, ended, decide })
     : { snapshot, decision: decided };
-  await writeDecision(session, final.decision, 'worker');
+  await writeDecision(session, final.decision, 'worker', owed);
   return { kind: 'written', ...final };
 }
 

@@ -25,12 +25,12 @@ import { findReplacement } from './replacement.ts';
 import { overlay, SET_SETTINGS } from './setting-rows.ts';
 import { type RawDebt, type RawSkip, SELECT_DEBTS, SELECT_SKIPS, toDebt, toSkip } from './skip-rows.ts';
 import { toStop } from './environment-stop-column.ts';
-import { textOrNull } from './row-values.ts';
 
 /** Locks the promotion's row; every write to a promotion begins with it. */
 const LOCK_PROMOTION: Statement = {
   name: 'promotion_lock',
-  text: 'select claim_epoch, worker_id from promotions where id = $1 for update',
+  text: `select p.claim_epoch, (select w.state = 'live' from workers w where w.id = p.worker_id) as has_live_worker
+    from promotions p where p.id = $1 for update`,
 };
 
 const READ_SNAPSHOT: Statement = {
@@ -68,7 +68,8 @@ const READ_DEFINITION: Statement = {
 
 export interface LockedPromotion {
   readonly claimEpoch: number;
-  readonly workerId: string | null;
+  /** Somebody has claimed it, and was not declared dead since. */
+  readonly hasLiveWorker: boolean;
 }
 
 /** Null: there is no such promotion. */
@@ -77,7 +78,7 @@ export async function lockPromotionRow(session: Session, id: string): Promise<Lo
   if (!row) return null;
   return {
     claimEpoch: Number(row['claim_epoch']),
-    workerId: textOrNull(row['worker_id']),
+    hasLiveWorker: row['has_live_worker'] === true,
   };
 }
 

@@ -23,6 +23,9 @@ const RENEW: Statement = {
 /**
  * Dead: the lease ran out, or the session by which a process shows that it lives is gone while the postmaster is still
  * the same one. After a postmaster's restart sessions prove nothing, and the lease decides.
+ *
+ * What a dead worker has is due, also what it claimed or wrote at the very moment of its burial, which the next look
+ * finds. It may have died owing a wake-up (`owed-wakes.ts`), so all queues look again.
  */
 const BURY: Statement = {
   name: 'workers_bury',
@@ -36,7 +39,13 @@ const BURY: Statement = {
       returning w.id
     ), freed as (
       update promotions p set next_action_at = now(), version = version + 1
-      from dead where p.worker_id = dead.id and p.next_action_at > now()
+      where p.worker_id is not null and p.next_action_at > now()
+        and exists (select from workers w
+          where w.id = p.worker_id and (w.state <> 'live' or w.id in (select id from dead)))
+    ), woken as (
+      update promotions p set next_action_at = now(), version = version + 1
+      where exists (select from dead) and p.ended_at is null and p.worker_id is null and p.step = 'acquire_locks'
+        and p.next_action_at > now()
     )
     select id from dead`,
 };
@@ -44,7 +53,8 @@ const BURY: Statement = {
 /**
  * Free ones are claimed, oldest due first; a promotion of a worker that did not give it back is a takeover. One whose
  * workers died so often that it may be the cause is a suspect: claimed one at a time, so that it takes no other down with
- * it again (safety L8). Beside them what is this worker's already, and due.
+ * it again (safety L8). Beside them what is this worker's already, and due. A worker that was declared dead, and does not
+ * know it yet, gets nothing.
  */
 const TAKE_DUE: Statement = {
   name: 'due_take',
@@ -52,13 +62,14 @@ const TAKE_DUE: Statement = {
       select p.id, p.worker_id from promotions p
       where p.ended_at is null and p.next_action_at <= now()
         and (p.worker_id is null or p.worker_id in (select id from workers where state <> 'live'))
-        and p.claim_failures < $3
+        and p.claim_failures < $3 and not exists (select from workers m where m.id = $1 and m.state <> 'live')
       order by p.next_action_at limit $2 for update skip locked
     ), suspect as (
       select p.id, p.worker_id from promotions p
       where p.ended_at is null and p.next_action_at <= now() and p.claim_failures >= $3
         and (p.worker_id is null or p.worker_id in (select id from workers where state <> 'live'))
         and not exists (select from promotions o where o.worker_id = $1 and o.claim_failures >= $3)
+        and not exists (select from workers m where m.id = $1 and m.state <> 'live')
       order by p.next_action_at limit least($2, 1) for update skip locked
     ), claimed as (
       update promotions p set worker_id = $1, claim_epoch = p.claim_epoch + 1, version = p.version + 1,

@@ -4,9 +4,10 @@
  */
 import { AppError, type Decision, type Promotion, toRfc3339 } from '@stella/domain';
 import { combine, type Part } from './combined-statement.ts';
-import { type Session, sqlState, type Statement } from './connection.ts';
+import { pipelined, type Session, sqlState, type Statement } from './connection.ts';
 import { toStopColumn } from './environment-stop-column.ts';
 import { INSERT_EVENTS, toEventRows } from './event-rows.ts';
+import { findSkipped } from './owed-wakes.ts';
 
 const COLUMNS = [
   'release_id',
@@ -156,10 +157,7 @@ const UPDATE_ENVIRONMENT: Statement = {
     stopped_at = $6, stop = $7 where name = $1`,
 };
 
-/**
- * Whoever waits in the environment looks again now. Rows that are being ticked at this moment are left out: their tick
- * either has the guard after us, or waits for something else.
- */
+/** Whoever waits in the environment looks again now. Rows that are held at this moment are left to `owed-wakes.ts`. */
 const WAKE_ENVIRONMENT: Statement = {
   name: 'environment_wake',
   text: `update promotions set next_action_at = $3, version = version + 1
@@ -189,20 +187,36 @@ export function isLiveExists(error: unknown): boolean {
   return sqlState(error) === '23505' && (error as { constraint?: string }).constraint === 'promotions_live';
 }
 
-/** Changes of a promotion that the caller has locked at the version before; a person's command, or a worker's tick. */
-export async function writeDecision(session: Session, decision: Decision, by: 'person' | 'worker'): Promise<void> {
+/**
+ * Changes of a promotion that the caller has locked at the version before; a person's command, or a worker's tick. Adds to
+ * `owed` whom it could not wake, for their rows are held.
+ */
+export async function writeDecision(
+  session: Session,
+  decision: Decision,
+  by: 'person' | 'worker',
+  owed: string[],
+): Promise<void> {
   const { promotion } = decision;
   const statement = by === 'worker' ? UPDATE_BY_WORKER : UPDATE;
   const update = { statement, values: [promotion.id, promotion.version - 1, ...valuesOf(promotion, CHANGING)] };
-  const count = await session.count(...combine(update, partsOf(decision)));
-  if (count !== 1) throw new AppError('promotion.version', { details: { promotionId: promotion.id } });
+  const writing = pipelined(session.count(...combine(update, partsOf(decision))));
+  const { environment, id } = promotion;
+  const waker = { environment, promotionId: id, atMs: wroteAtMs(decision) };
+  const finding = decision.wakesEnvironment ? pipelined(findSkipped(session, waker)) : Promise.resolve([]);
+  if ((await writing) !== 1) throw new AppError('promotion.version', { details: { promotionId: id } });
+  owed.push(...(await finding));
+}
+
+function wroteAtMs({ events, promotion }: Decision): number {
+  return events[0]?.atMs ?? promotion.lastProgressAtMs;
 }
 
 /** What a decision changes beside the promotion's own row. No two parts touch the same row. */
 function partsOf(decision: Decision): readonly Part[] {
   const { promotion } = decision;
   const { id } = promotion;
-  const at = toRfc3339(decision.events[0]?.atMs ?? promotion.lastProgressAtMs);
+  const at = toRfc3339(wroteAtMs(decision));
   const parts: Part[] = [];
   const addRows = (statement: Statement, rows: readonly object[]): void => {
     if (rows.length > 0) parts.push({ statement, values: [id, JSON.stringify(rows)] });

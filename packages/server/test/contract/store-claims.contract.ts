@@ -133,6 +133,19 @@ function describeClaims(world: GiveWorld): void {
     expect(await dumpOf(world(), 'promotions', id)).toMatchObject({ claimFailures: 0 });
   });
 
+  it('are not for a worker that was declared dead and does not know it: it claims and writes nothing', async () => {
+    const { place, worker, id, claim } = await begin(world());
+    const other = await hire(world());
+    await worker.end();
+    expect(await world().engine.buryDeadWorkers(other.id)).toEqual([worker.id]);
+    await create(place, 'prod', 2);
+    expect((await world().engine.takeDueWork(worker.id, 10)).claimed).toEqual([]);
+    expect((await tick(world(), claim)).kind).toBe('claim_lost');
+    const { promotion } = await snapshotOf(world(), id);
+    expect(promotion.nextActionAtMs).toBeLessThanOrEqual(world().control.nowMs());
+    expect((await world().engine.takeDueWork(other.id, 10)).claimed).toHaveLength(2);
+  });
+
   it('that failed twice are suspects: a worker takes one of them at a time', async () => {
     const place = await setUp(world(), [makeDefinition()]);
     for (const n of [1, 2]) await create(place, 'prod', n);

@@ -1,5 +1,6 @@
 /** What every `EngineStore` must do: the tick, outcomes, the guard, what is refused, set aside, and removed in time. */
 import { type Decision, decide, type PromotionSnapshot } from '@stella/domain';
+import { waitFor } from '@stella/testkit';
 import { describe, expect, it } from 'vitest';
 import type { Claim, OutcomeRecord } from '../../src/ports/engine-store.ts';
 import {
@@ -153,6 +154,35 @@ function describeTicks(world: GiveWorld): void {
     const woken = await snapshotOf(world(), waiting);
     expect(woken.promotion.nextActionAtMs).toBe(world().control.nowMs());
     expect(woken.promotion.version).toBe(promotion.version + 1);
+  });
+
+  it('also wakes one whose row is held meanwhile by somebody who then writes nothing', async () => {
+    const { place, worker, claim } = await begin(world());
+    await play(world(), claim, ({ promotion }) => promotion.step === 'deploy');
+    const waiting = await create(place, 'prod', 2);
+    const { promotion } = await play(world(), await claimOne(world(), worker.id));
+    expect(promotion.nextActionAtMs).toBeGreaterThan(world().control.nowMs());
+    let letGo = (): void => undefined;
+    const isOver = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    let hasRow = false;
+    const refused = inTransaction(world(), async (tx) => {
+      await tx.lockPromotion(waiting);
+      hasRow = true;
+      await isOver;
+      throw new Error('refused');
+    });
+    await waitFor(() => Promise.resolve(hasRow), { timeoutMs: 10_000, why: 'somebody holds the row' });
+    const released = releaseLockOf(place, claim.promotionId);
+    const isEnded = async (): Promise<boolean> =>
+      (await snapshotOf(world(), claim.promotionId)).promotion.status === 'failed';
+    await waitFor(isEnded, { timeoutMs: 10_000, why: 'the lock is released' });
+    letGo();
+    await expect(refused).rejects.toThrow('refused');
+    await released;
+    const woken = await snapshotOf(world(), waiting);
+    expect(woken.promotion.nextActionAtMs).toBeLessThanOrEqual(world().control.nowMs());
   });
 }
 

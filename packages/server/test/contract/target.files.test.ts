@@ -55,6 +55,18 @@ describe('a files target on its disk', () => {
   const deploy = async (n: number, tag: string, options: Parameters<typeof openTarget>[1] = {}) =>
     openTarget(place, options).deploy(call(), { epoch: 1, n }, `op-${n}`, await componentOf(place, tag));
 
+  it('a refused seal too leaves nothing older that could still switch', async () => {
+    await deploy(1, '1');
+    // An operation of fence 1.2 has looked at the fence and is paused before its rename; one of 1.4 has stored its name
+    // and is paused before it removes the links of the older.
+    const pending = 'pending-1.2.0-op-2';
+    await symlink('releases/older', join(place.directory, '.stella', pending));
+    await symlink('operation:op-4', join(place.directory, '.stella', 'fences', '1.4.0'));
+    const sealed = await openTarget(place).seal(call(), { epoch: 1, n: 3 });
+    expect(sealed).toEqual({ outcome: 'refused', held: { epoch: 1, n: 4 } });
+    expect(namesIn(place, '.stella')).not.toContain(pending);
+  });
+
   it('serves whole trees under one link, and keeps the last three', async () => {
     for (const [index, tag] of VERSIONS.entries()) {
       expect(await deploy(index + 1, tag)).toMatchObject({ outcome: 'succeeded' });

@@ -12,10 +12,13 @@ import {
   deadWorkers,
   freeClaim,
   giveBack,
+  isAsleepInQueue,
   isDead,
+  isLeftBehind,
   markWorker,
   setAside,
   takeDueWork,
+  wakeFromQueue,
   workerKey,
 } from './memory-workers.ts';
 import { indexKeysOf, insertEvents, writeDecision } from './memory-writes.ts';
@@ -110,7 +113,9 @@ async function tickInside(
     if (!tx.get(tx.state.promotions, id)) return false;
     await session.lock(promotionKey(id));
     const promotion = tx.get(tx.state.promotions, id)?.promotion;
-    return promotion?.claimEpoch === claim.claimEpoch && promotion.workerId !== null;
+    const workerId = promotion?.workerId ?? null;
+    const isLive = workerId !== null && tx.get(tx.state.workers, workerId)?.state === 'live';
+    return isLive && promotion?.claimEpoch === claim.claimEpoch;
   });
   if (!isOurs) throw new ClaimLost();
   const { ended, unknownHoldings } =
@@ -202,8 +207,7 @@ async function buryWorkers(
   id: Parameters<EngineStore['buryDeadWorkers']>[0],
 ): Promise<Awaited<ReturnType<EngineStore['buryDeadWorkers']>>> {
   const suspected = deadWorkers(tx, id);
-  if (suspected.length === 0) return [];
-  const claims = claimsOf(tx, suspected);
+  const asleep = [...tx.rows(tx.state.promotions)];
   const dead: typeof suspected = [];
   for (const one of suspected) {
     await session.lock(workerKey(one));
@@ -212,9 +216,14 @@ async function buryWorkers(
     markWorker(tx, one, { state: 'dead' });
     dead.push(one);
   }
-  for (const promotionId of claims) {
+  // What it had, also what it claimed or wrote at the very moment of its burial; and, for wake-ups it owed, the queues.
+  for (const row of asleep) {
+    const { id: promotionId } = row.promotion;
+    const isQueued = dead.length > 0 && isAsleepInQueue(tx, row);
+    if (!isQueued && !isLeftBehind(tx, row)) continue;
     await session.lock(promotionKey(promotionId));
-    freeClaim(tx, promotionId, dead);
+    freeClaim(tx, promotionId);
+    if (isQueued) wakeFromQueue(tx, promotionId);
   }
   return dead;
 }

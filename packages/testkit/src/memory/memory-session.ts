@@ -135,6 +135,23 @@ export class MemorySession {
     await this.connections.turn(`${this.method}.committed`);
   }
 
+  /** Those whose rows were held are woken after the commit, waiting for their rows; a failure is not the commit's. */
+  async payWakes(): Promise<void> {
+    const { owedWakes } = this.tx;
+    if (owedWakes.length === 0) return;
+    try {
+      await autocommit(this.connections, 'wake.skipped', async (tx, session) => {
+        for (const { key, wake } of owedWakes) {
+          await session.lock(key);
+          wake(tx);
+        }
+      });
+    } catch (error) {
+      // They look again by themselves; only what may fail does.
+      if (!(error instanceof AppError) && !(error instanceof DatabaseRefusal)) throw error;
+    }
+  }
+
   rollback(): void {
     this.connections.open.delete(this);
     this.tx.rollback();
@@ -203,13 +220,15 @@ export async function transact<T>(
   work: (session: MemorySession) => Promise<T>,
 ): Promise<T> {
   const session = new MemorySession(connections, method);
+  let result: T;
   try {
-    const result = await work(session);
+    result = await work(session);
     await session.commit();
-    return result;
   } finally {
     session.rollback();
   }
+  await session.payWakes();
+  return result;
 }
 
 /** One statement, its own transaction. */

@@ -31,6 +31,8 @@ export interface MemoryTransaction extends View, LockOwner {
   /** Ends it without a trace; nothing when it has ended. */
   rollback(): void;
   readonly isOpen: boolean;
+  /** Whom it could not wake, for their rows were held: done after its commit. */
+  readonly owedWakes: { readonly key: string; readonly wake: (tx: MemoryTransaction) => void }[];
 }
 
 /** What is committed, without own writes. */
@@ -48,6 +50,7 @@ class Transaction implements MemoryTransaction {
   readonly heldKeys = new Set<string>();
   waiting: LockOwner['waiting'] = null;
   isOpen = true;
+  readonly owedWakes: MemoryTransaction['owedWakes'] = [];
   // Keys and rows of many types; each is read back through the table that it was written for.
   private readonly own = new Map<Table<unknown, unknown>, Map<unknown, unknown>>();
 

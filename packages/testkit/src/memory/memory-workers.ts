@@ -33,7 +33,9 @@ export function takeDueWork(tx: MemoryTransaction, { workerId, limit, compareDue
       return earlierMs || (compareDue?.(a.promotion.id, b.promotion.id) ?? 0);
     });
   const owned = due.filter((row) => row.promotion.workerId === workerId).slice(0, OWNED_MAX);
-  const free = due.filter(({ promotion }) => isFree(tx, promotion.workerId));
+  // One that was declared dead, and does not know it yet, gets nothing.
+  const mayClaim = (tx.get(state.workers, workerId)?.state ?? 'live') === 'live';
+  const free = mayClaim ? due.filter(({ promotion }) => isFree(tx, promotion.workerId)) : [];
   const isBusy = [...tx.rows(state.promotions)].some((row) => row.promotion.workerId === workerId && isSuspect(row));
   const taken = [
     ...lockSome(
@@ -128,12 +130,27 @@ export function markWorker(tx: MemoryTransaction, id: WorkerId, fields: Partial<
   if (worker) tx.put(tx.state.workers, id, { ...worker, ...fields });
 }
 
-/** Due now, when it still belongs to a dead worker. */
-export function freeClaim(tx: MemoryTransaction, id: PromotionId, dead: readonly WorkerId[]): void {
+/** Due now, when it still belongs to a worker that is not live. */
+export function freeClaim(tx: MemoryTransaction, id: PromotionId): void {
   const row = tx.get(tx.state.promotions, id);
-  const { workerId = null, nextActionAtMs = null } = row?.promotion ?? {};
-  if (!row || workerId === null || !dead.includes(workerId) || (nextActionAtMs ?? 0) <= tx.beganMs) return;
-  change(tx, row, { nextActionAtMs: tx.beganMs });
+  if (row && isLeftBehind(tx, row)) change(tx, row, { nextActionAtMs: tx.beganMs });
+}
+
+/** It waits for its turn, and looks again later. */
+export function isAsleepInQueue(view: View, { promotion }: StoredPromotion): boolean {
+  const { workerId, step, nextActionAtMs } = promotion;
+  return workerId === null && step === 'acquire_locks' && (nextActionAtMs ?? 0) > view.beganMs;
+}
+
+export function wakeFromQueue(tx: MemoryTransaction, id: PromotionId): void {
+  const row = tx.get(tx.state.promotions, id);
+  if (row && isAsleepInQueue(tx, row)) change(tx, row, { nextActionAtMs: tx.beganMs });
+}
+
+/** It sleeps, and its worker is not live. */
+export function isLeftBehind(view: View, { promotion: { workerId, nextActionAtMs } }: StoredPromotion): boolean {
+  const state = workerId === null ? undefined : view.get(view.state.workers, workerId)?.state;
+  return state !== undefined && state !== 'live' && (nextActionAtMs ?? 0) > view.beganMs;
 }
 
 /** What has no operation under way goes back; the rest is left for a takeover, which looks its outcome up. */

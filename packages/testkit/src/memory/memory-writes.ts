@@ -290,10 +290,18 @@ function checkExclusive(tx: MemoryTransaction, lock: Decision['takenLocks'][numb
 
 /** Whoever waits in the environment is due now; rows that another transaction holds are skipped. */
 function wakeEnvironment(tx: MemoryTransaction, { id, environment }: Promotion, atMs: number): void {
-  wakeRows(tx, atMs, ({ promotion: other }) => {
+  const isWaiting = ({ promotion: other }: StoredPromotion): boolean => {
     const isThere = other.environment === environment && other.id !== id && other.workerId === null;
     return isThere && (other.step === 'evaluate_gates' || other.step === 'acquire_locks');
-  });
+  };
+  wakeRows(tx, atMs, isWaiting);
+  for (const row of tx.rows(tx.state.promotions)) {
+    const { id: otherId, nextActionAtMs } = row.promotion;
+    if (nextActionAtMs === null || nextActionAtMs <= atMs || !isWaiting(row)) continue;
+    const wake = (later: MemoryTransaction): void =>
+      wakeRows(later, later.beganMs, (one) => one.promotion.id === otherId && isWaiting(one));
+    tx.owedWakes.push({ key: promotionKey(otherId), wake });
+  }
 }
 
 /** `queue: latest`: who has not begun to deploy there is due now, also when a worker has it. */

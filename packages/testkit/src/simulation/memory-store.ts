@@ -210,7 +210,7 @@ function endWorker(
 
 function buryWorker(tx: MemoryTransaction, id: WorkerId, claims: readonly PromotionId[]): void {
   markWorker(tx, id, { state: 'dead' });
-  for (const claim of claims) freeClaim(tx, claim, [id]);
+  for (const claim of claims) freeClaim(tx, claim);
 }
 
 function retireWorker(tx: MemoryTransaction, id: WorkerId, claims: readonly PromotionId[]): void {

@@ -74,7 +74,12 @@ export async function storePair(
   for (let race = 0; race < RACES_MAX; race += 1) {
     const stored = await readStoredPair(deps, place);
     const decision = operationId === null ? decideSeal(stored, fence) : decideOperation(stored, fence, operationId);
-    if (decision.kind === 'refused') return decision;
+    if (decision.kind === 'refused') {
+      // Whoever stored the newer pair may be paused between its name and the links: what it has begun is finished here,
+      // so that a refusal too means that nothing older can switch any more.
+      if (stored) await removeOlderLinks(deps, place, stored);
+      return decision;
+    }
     const isSameFence = stored !== null && compareFences(stored.fence, fence) === 0;
     if (decision.kind === 'known' && stored) {
       await removeOlderLinks(deps, place, stored);
@@ -83,7 +88,10 @@ export async function storePair(
     const pair = { fence, operationId, turn: isSameFence ? stored.turn + 1 : 0 };
     if (!(await claimPair(deps, place, pair))) continue;
     const now = await readStoredPair(deps, place);
-    if (now && comparePairs(now, pair) !== 0) return { kind: 'refused', held: now.fence };
+    if (now && comparePairs(now, pair) !== 0) {
+      await removeOlderLinks(deps, place, now);
+      return { kind: 'refused', held: now.fence };
+    }
     await removeOlderLinks(deps, place, pair);
     await hitFault(deps, 'target.files.older_links_removed');
     await removeOldNames(deps, place);
