@@ -12,6 +12,7 @@ export * from './environment/promotes-from-cycle.ts';
 export * from './environment/raise-fence.ts';
 export * from './locks/fence.ts';
 export * from './release/artifact-reference.ts';
+export * from './release/component-differences.ts';
 export * from './release/release.ts';
 export * from './audit/event.ts';
 export * from './identity/actor.ts';

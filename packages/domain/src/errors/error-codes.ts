@@ -201,6 +201,11 @@ export const ERROR_CODES = {
     'target {target} does not say which fence it holds: {message}',
     'mend the target and repeat the command; the environment stays as it is until then',
   ),
+  'approval.base_changed': entry(
+    'Conflict',
+    '{promotionId} would now go over another base: {message}',
+    'look again, then decide: stella promotion gates {promotionId}',
+  ),
   'approval.repeated': entry(
     'Conflict',
     '{actor} has decided on gate "{gate}" already',

@@ -47,6 +47,7 @@ export function planPromotion(input: PromotionPlanInput, context: { nowMs: Insta
     locks: [],
     environment: input.environment,
     base: input.base,
+    formerBase: null,
     predecessors: input.predecessors,
     settings: input.settings,
     replacement: null,

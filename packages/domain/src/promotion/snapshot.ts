@@ -27,6 +27,8 @@ export interface PromotionSnapshot {
   readonly environment: EnvironmentStatus;
   /** The release that the environment ran when it was last verified; null before the first. */
   readonly base: Release | null;
+  /** What the promotion is bound to, when the environment runs another release by now; null otherwise. */
+  readonly formerBase: Release | null;
   /** One per environment of `promotesFrom`. */
   readonly predecessors: readonly PredecessorStatus[];
   readonly settings: Settings;

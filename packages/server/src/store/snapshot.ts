@@ -114,6 +114,9 @@ export async function readTimedSnapshot(
   const environment = raw.environment ? toEnvironmentStatus(raw.environment) : emptyEnvironment(stored.environment);
   const base = environment.releaseId === null ? null : await readRelease(session, cache, environment.releaseId);
   const promotion = toPromotion(stored, definition);
+  const { base_release_id: boundId } = stored;
+  const isRebased = boundId !== null && boundId !== environment.releaseId;
+  const formerBase = isRebased ? await readRelease(session, cache, boundId) : null;
   const snapshot: PromotionSnapshot = {
     promotion,
     release,
@@ -126,6 +129,7 @@ export async function readTimedSnapshot(
     locks: raw.locks.map(toLock),
     environment,
     base,
+    formerBase,
     predecessors: raw.predecessors.map(toPredecessor),
     settings: overlay(settings, raw.settings),
     replacement: await findReplacement(session, promotion, release),

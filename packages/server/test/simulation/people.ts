@@ -66,6 +66,7 @@ export interface People {
 /** Refusals that a race, a lost right or a late click explains; any other is a finding. */
 const EXPECTED: ReadonlySet<ErrorCode> = new Set([
   'approval.repeated',
+  'approval.base_changed',
   'auth.forbidden',
   'auth.own_request',
   'auth.person_needed',

@@ -53,6 +53,7 @@ export function readSnapshotIn(view: View, started: Settings, id: PromotionId): 
     locks: liveLocksIn(view, id).sort((a, b) => byText(a.id, b.id)),
     environment,
     base: environment.releaseId === null ? null : releaseIn(view, environment.releaseId),
+    formerBase: formerBaseIn(view, promotion.baseReleaseId, environment.releaseId),
     predecessors: readPredecessors(view, promotion.definition, promotion.releaseId),
     settings: settingsIn(view, started),
     replacement: replacementIn(view, promotion),
@@ -83,6 +84,10 @@ function byStart(a: Attempt, b: Attempt): number {
 /** As PostgreSQL compares by the collation "C". */
 function byText(a: string, b: string): number {
   return a < b ? -1 : Number(a > b);
+}
+
+function formerBaseIn(view: View, boundId: ReleaseId | null, runsId: ReleaseId | null): Release | null {
+  return boundId === null || boundId === runsId ? null : releaseIn(view, boundId);
 }
 
 /** What was set, over what the server was started with. */

@@ -116,6 +116,7 @@ function approve(world: PeopleWorld, id: PromotionId, name: string, gate: string
 /** The gate has been settled meanwhile, or the person has lost the right. */
 const WHEN_CLOSED: ReadonlySet<ErrorCode> = new Set([
   'approval.repeated',
+  'approval.base_changed',
   'promotion.illegal_transition',
   'auth.forbidden',
 ]);

@@ -2,6 +2,7 @@
 import { AppError } from '../../errors/app-error.ts';
 import { formatActor, personOf } from '../../identity/actor.ts';
 import { authorize, type Principal } from '../../identity/authorize.ts';
+import { describeBaseChange } from '../../release/component-differences.ts';
 import type { Decision } from '../decide/decision.ts';
 import { addEvent, makeDraft } from '../decide/draft.ts';
 import type { GateRun } from '../promotion.ts';
@@ -17,7 +18,7 @@ export interface ApprovalInput {
 
 /**
  * Errors: `auth.forbidden`, `auth.person_needed`, `auth.own_request`, `gate.not_found`, `promotion.illegal_transition`,
- * `approval.repeated`, `input.invalid` when several gates wait and none is named.
+ * `approval.repeated`, `approval.base_changed`, `input.invalid` when several gates wait and none is named.
  */
 export function decideApproval(
   snapshot: PromotionSnapshot,
@@ -34,6 +35,7 @@ export function decideApproval(
     throw new AppError('auth.own_request', { details: { actor: formatActor(actor), promotionId: promotion.id } });
   }
   const run = findGate(snapshot, input, verb);
+  if (verb === 'approve') refuseOtherBase(snapshot);
   refuseOutsider(snapshot, run, person.subject);
   if (snapshot.approvals.some((one) => one.gateRunId === run.id && one.personId === person.id)) {
     throw new AppError('approval.repeated', {
@@ -62,6 +64,15 @@ export function decideApproval(
     run.gate,
   );
   return concludeCommand(draft);
+}
+
+/** He has looked at what goes over the old base; the gate is asked again over the new one within a moment. */
+function refuseOtherBase({ promotion, release, environment, formerBase, base }: PromotionSnapshot): void {
+  // Over a newer release it goes nowhere: it is about to end as superseded.
+  const isOvertaken = environment.releaseNumber > release.number;
+  if (promotion.baseReleaseId === environment.releaseId || isOvertaken) return;
+  const message = describeBaseChange(formerBase, base);
+  throw new AppError('approval.base_changed', { details: { promotionId: promotion.id, message } });
 }
 
 function findGate(snapshot: PromotionSnapshot, input: ApprovalInput, verb: string): GateRun {

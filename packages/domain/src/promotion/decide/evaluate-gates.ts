@@ -7,6 +7,7 @@ import type {
 } from '../../environment/environment-definition.ts';
 import type { GateRun } from '../promotion.ts';
 import { countApprovals } from './approvals.ts';
+import { voidApprovals, whyAskedAgain } from './rebase.ts';
 import {
   addEvent,
   type Draft,
@@ -46,6 +47,7 @@ export function decideEvaluateGates(draft: Draft): void {
     endOvertaken(draft);
     return;
   }
+  voidApprovals(draft);
   applySkips(draft);
   for (const run of currentGateRuns(draft)) {
     const gate = definitionOf(draft, run);
@@ -190,7 +192,7 @@ function evaluateApproval(draft: Draft, gate: ApprovalGateDefinition, run: GateR
     setVerdict(draft, run, 'passed', `${count} of ${gate.count} approved`);
     return;
   }
-  const message = `${count} of ${gate.count} approved`;
+  const message = `${count} of ${gate.count} approved${whyAskedAgain(draft, gate.name)}`;
   if (run.message !== message) updateGateRun(draft, run, { message });
   waitUntilDeadline(draft, run);
 }

@@ -2,8 +2,9 @@
  * The right to deploy, as one predicate (safety S8, S9, S11). It is asked before the locks are taken and again in the
  * transaction that writes the deploy intent, while the environment's row is held.
  */
-import { addEvent, type Draft, endPromotion, moveToStep, releaseLocks, updatePromotion } from './draft.ts';
+import { type Draft, endPromotion, moveToStep, releaseLocks, updatePromotion } from './draft.ts';
 import { countApprovals } from './approvals.ts';
+import { BASE_CHANGED, baseChangeWords, isBaseChanged, noteBase } from './rebase.ts';
 import { currentGateRuns, GATE_ROUNDS_MAX, openNextRound } from './gate-runs.ts';
 import { skipInEffect } from './skips.ts';
 import type { GateRun } from '../promotion.ts';
@@ -24,14 +25,14 @@ export function obstaclesOf(draft: Draft): Obstacle[] {
   for (const gate of promotion.definition.gates) {
     const run = runs.find((candidate) => candidate.gate === gate.name);
     if (run?.state === 'skipped') {
-      if (draft.environment.releaseId !== promotion.baseReleaseId) obstacles.push({ kind: 'base_changed', run });
+      if (isBaseChanged(draft)) obstacles.push({ kind: 'base_changed', run });
       else if (!skipInEffect(draft, run)) obstacles.push({ kind: 'skip_lapsed', run });
     } else if (run?.verdict !== 'passed') {
       obstacles.push({ kind: 'gate_open', gate: gate.name });
     } else if (run.validUntilMs !== null && context.nowMs >= run.validUntilMs) {
       obstacles.push({ kind: 'gate_expired', run });
     } else if (gate.kind === 'approval') {
-      if (draft.environment.releaseId !== promotion.baseReleaseId) obstacles.push({ kind: 'base_changed', run });
+      if (isBaseChanged(draft)) obstacles.push({ kind: 'base_changed', run });
       else if (countApprovals(draft, gate, run) < gate.count) obstacles.push({ kind: 'approval_insufficient', run });
     }
   }
@@ -49,7 +50,7 @@ export function obstaclesOf(draft: Draft): Obstacle[] {
 export function reopenGates(draft: Draft): boolean {
   const obstacles = obstaclesOf(draft);
   if (obstacles.length === 0) {
-    if (draft.promotion.baseReleaseId !== draft.environment.releaseId) noteBase(draft);
+    noteBase(draft);
     return false;
   }
   const missing = obstacles.find((one) => one.kind === 'predecessor_missing');
@@ -66,25 +67,19 @@ export function reopenGates(draft: Draft): boolean {
     endPromotion(draft, 'failed', { code: 'gate.rounds', message });
     return true;
   }
+  const words = baseChangeWords(draft);
   noteBase(draft);
-  for (const obstacle of obstacles) if ('run' in obstacle) openNextRound(draft, obstacle.run, obstacle.kind);
+  for (const obstacle of obstacles) {
+    if ('run' in obstacle) openNextRound(draft, obstacle.run, obstacle.kind === BASE_CHANGED ? words : obstacle.kind);
+  }
   // Whoever comes after it in the queue is woken even when it held no lock yet: its turn may be now (safety L4).
   if (draft.promotion.ticket !== null) releaseLocks(draft, 'gates opened again');
   updatePromotion(draft, { ticket: null, preflightRevision: null, deployDeadlineAtMs: null });
   moveToStep(draft, 'evaluate_gates', {
     state: 'waiting',
-    message: `gates opened again: ${obstacles.map((one) => one.kind).join(', ')}`,
+    message: `gates opened again: ${obstacles.map((one) => (one.kind === BASE_CHANGED ? words : one.kind)).join(', ')}`,
   });
   return true;
-}
-
-/** From now on the promotion is bound to what the environment runs now. */
-function noteBase(draft: Draft): void {
-  const { baseReleaseId } = draft.promotion;
-  const { releaseId } = draft.environment;
-  if (baseReleaseId === releaseId) return;
-  addEvent(draft, 'promotion.base_changed', { from: baseReleaseId, to: releaseId });
-  updatePromotion(draft, { baseReleaseId: releaseId });
 }
 
 /** Rounds that ended because time ran out; those opened by a changed base or a lapsed skip are not counted. */

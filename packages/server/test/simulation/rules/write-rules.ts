@@ -112,7 +112,9 @@ function deadlinesOf(before: PromotionSnapshot | null, decision: Decision): numb
   const moments =
     promotion.step === 'evaluate_gates'
       ? runsAfter(before, decision).flatMap((run) =>
-          run.verdict === null ? [run.nextAttemptAtMs, run.deadlineAtMs, run.heldUntilMs, run.dueAtMs] : [],
+          run.verdict === null && run.state !== 'expired'
+            ? [run.nextAttemptAtMs, run.deadlineAtMs, run.heldUntilMs, run.dueAtMs]
+            : [],
         )
       : [];
   return [...moments.filter((atMs) => atMs !== null), ...effects.map((one) => one.deadlineAtMs)];
