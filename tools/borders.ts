@@ -68,12 +68,14 @@ export const ZONES: readonly Zone[] = [
   serverZone('config', { packages: ['yaml', 'zod'] }),
   serverZone('auth'),
   serverZone('sequencer'),
+  serverZone('auditor'),
+  serverZone('doctor'),
   serverZone('metrics', { packages: ['prom-client'] }),
   // SQL of its own, once: it makes the roles and the database of a new cluster, before there is a store.
   serverZone('postgres', { zones: [`${SERVER}/config`, `${SERVER}/data-dir`], packages: ['pg'] }),
   serverZone('data-dir'),
   serverZone('http', {
-    zones: [CONTRACT, `${SERVER}/auth`, `${SERVER}/engine/commands`],
+    zones: [CONTRACT, `${SERVER}/auth`, `${SERVER}/doctor`, `${SERVER}/engine/commands`],
     packages: ['fastify', '@fastify/*', 'zod'],
   }),
   { folder: `${SERVER}/system`, world: 'all', zones: [DOMAIN, PORTS], packages: ['undici', 'pino'] },

@@ -90,6 +90,7 @@ export const EXIT_CODES = {
   conflict: 6,
   endedOtherwise: 7,
   stillPending: 8,
+  checkFailed: 9,
   temporary: 10,
   interrupted: 130,
 } as const;

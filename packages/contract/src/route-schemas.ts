@@ -1,6 +1,7 @@
 /** The shapes of every route: query, body, answer. Parsed and serialised by the server, typed for the client. */
 import { z } from 'zod';
 import type { RouteName } from './routes.ts';
+import { doctorAnswerSchema, doctorQuerySchema } from './schemas/doctor.ts';
 import {
   applyAnswerSchema,
   applyRequestSchema,
@@ -64,6 +65,7 @@ export const ROUTE_SCHEMAS = {
   getVersion: { query: none, body: null, answer: versionSchema },
   getApiDescription: { query: none, body: null, answer: z.record(z.string(), z.unknown()) },
   getOrchestrator: { query: none, body: null, answer: orchestratorSchema },
+  runDoctor: { query: doctorQuerySchema, body: null, answer: doctorAnswerSchema },
   listEnvironments: { query: none, body: null, answer: environmentListSchema },
   getEnvironment: { query: none, body: null, answer: environmentDetailSchema },
   listArtifacts: { query: artifactQuerySchema, body: null, answer: artifactListSchema },

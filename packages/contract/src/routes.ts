@@ -55,6 +55,13 @@ export const ROUTES = {
     summary: 'State of the orchestrator: workers, queue, audit chain',
     tag: 'orchestrator',
   }),
+  runDoctor: route({
+    method: 'GET',
+    path: '/api/v1/doctor',
+    policy: 'orchestrator.read',
+    summary: 'Looks whether all is well, and says what helps where it is not',
+    tag: 'orchestrator',
+  }),
   listEnvironments: route({
     method: 'GET',
     path: '/api/v1/environments',

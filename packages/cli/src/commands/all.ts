@@ -9,6 +9,7 @@ import { authTokenMint } from './auth/token-mint.ts';
 import { authTokenRevoke } from './auth/token-revoke.ts';
 import { authWhoami } from './auth/whoami.ts';
 import { environmentList } from './environment/list.ts';
+import { doctor } from './doctor.ts';
 import { environmentShow } from './environment/show.ts';
 import { helpExitCodes } from './help/exit-codes.ts';
 import { orchArtifactsList } from './orch/artifacts-list.ts';
@@ -51,6 +52,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   environmentList,
   environmentShow,
   apply,
+  doctor,
   orchServe,
   orchStatus,
   orchLocksList,

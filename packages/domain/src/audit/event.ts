@@ -47,6 +47,7 @@ export const EVENT_TYPES = [
   'token.revoked',
   'token.recovered',
   'retention.pruned',
+  'invariant.violated',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 

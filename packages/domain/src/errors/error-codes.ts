@@ -132,6 +132,7 @@ export const ERROR_CODES = {
     'the setting {name} is invalid: {message}',
     'see its range: stella orch config get {name}',
   ),
+  'check.not_found': entry('NotFound', 'no check "{name}"', 'known are: {known}'),
   'setting.not_found': entry('NotFound', 'no setting "{name}"', 'list them: stella orch config list'),
   'token.not_found': entry('NotFound', 'no token "{name}"', 'list them: stella auth token list'),
   // Conflicts

@@ -77,9 +77,9 @@ const ticket: PromotionRule = {
 const turn: StoreRule = {
   name: 'L4.turn',
   find: (view) =>
-    [...view.environments.keys()].flatMap((name) => {
+    [...view.environments.values()].flatMap(({ name, stop }) => {
       const first = firstWaiter(view, name);
-      if (!first || isHeld(view, name)) return [];
+      if (stop !== null || !first || isHeld(view, name)) return [];
       const { workerId, nextActionAtMs, setAside, id } = first.promotion;
       if (workerId !== null || setAside !== null || nextActionAtMs === null) return [];
       if (nextActionAtMs <= view.nowMs + WAKE_MS_MAX) return [];
@@ -100,7 +100,9 @@ function firstWaiter(view: StoreView, environment: string): PromotionRecord | un
   );
   return waiters.sort(
     ({ promotion: a }, { promotion: b }) =>
-      priorityRank(a.priority) - priorityRank(b.priority) || (a.ticket ?? 0) - (b.ticket ?? 0),
+      priorityRank(a.priority) - priorityRank(b.priority) ||
+      (a.ticket ?? 0) - (b.ticket ?? 0) ||
+      (a.id < b.id ? -1 : 1),
   )[0];
 }
 

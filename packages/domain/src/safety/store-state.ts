@@ -13,6 +13,7 @@ import type {
   Promotion,
   StepRun,
 } from '../promotion/promotion.ts';
+import type { Skip } from '../promotion/skip.ts';
 import type { Release } from '../release/release.ts';
 import type { Digest } from '../values/digest.ts';
 import type { WorkerId } from '../values/ids.ts';
@@ -47,6 +48,7 @@ export interface PromotionRecord {
   readonly gateRuns: readonly GateRun[];
   readonly attempts: readonly StoredAttempt[];
   readonly approvals: readonly StoredApproval[];
+  readonly skips: readonly StoredSkip[];
   /** By their place in its own chain; none once retention removed them. */
   readonly events: readonly StoredEvent[];
 }
@@ -58,6 +60,20 @@ export type StoredOutcome = Omit<AttemptResult, 'output'> & { readonly isLate: b
 
 /** Without the rights of the moment, which are nobody's row. */
 export type StoredApproval = Omit<Approval, 'bindingsNow'>;
+
+/** What of a skip its right depends on. */
+export type StoredSkip = Pick<
+  Skip,
+  | 'id'
+  | 'gateRunId'
+  | 'state'
+  | 'requestedBy'
+  | 'decidedBy'
+  | 'decidedAtMs'
+  | 'expiresAtMs'
+  | 'baseReleaseId'
+  | 'definitionHash'
+>;
 
 export type StoredLock = Lock & { readonly releasedAtMs: InstantMs | null };
 

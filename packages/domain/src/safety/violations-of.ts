@@ -4,15 +4,34 @@
  */
 import type { PromotionId } from '../values/ids.ts';
 import type { InstantMs } from '../values/instant.ts';
+import { CHAIN_PROMOTION_RULES, CHAIN_STORE_RULES } from './chain-rules.ts';
+import { DIGEST_PROMOTION_RULES, DIGEST_STORE_RULES } from './digest-rules.ts';
+import { FENCE_RULES } from './fence-rules.ts';
 import { LOCK_PROMOTION_RULES, LOCK_STORE_RULES } from './lock-rules.ts';
+import { OUTCOME_RULES } from './outcome-rules.ts';
+import { RIGHT_RULES } from './right-rules.ts';
 import { STATUS_RULES } from './status-rules.ts';
 import type { StoreState } from './store-state.ts';
 import { type HashMemo, makeStoreView, type PromotionRule, type StoreRule } from './store-view.ts';
+import { TRAIL_RULES } from './trail-rules.ts';
+import { VERDICT_RULES } from './verdict-rules.ts';
 import { propertyOf, type Violation } from './violation.ts';
+import { WAIT_RULES } from './wait-rules.ts';
 
-export const PROMOTION_RULES: readonly PromotionRule[] = [...LOCK_PROMOTION_RULES, ...STATUS_RULES];
+export const PROMOTION_RULES: readonly PromotionRule[] = [
+  ...LOCK_PROMOTION_RULES,
+  ...FENCE_RULES,
+  ...OUTCOME_RULES,
+  ...STATUS_RULES,
+  ...TRAIL_RULES,
+  ...VERDICT_RULES,
+  ...RIGHT_RULES,
+  ...DIGEST_PROMOTION_RULES,
+  ...CHAIN_PROMOTION_RULES,
+  ...WAIT_RULES,
+];
 
-export const STORE_RULES: readonly StoreRule[] = [...LOCK_STORE_RULES];
+export const STORE_RULES: readonly StoreRule[] = [...LOCK_STORE_RULES, ...DIGEST_STORE_RULES, ...CHAIN_STORE_RULES];
 
 export interface ViolationScope {
   /** Only these promotions, and what belongs to no promotion; all without. */

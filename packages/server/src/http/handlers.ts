@@ -33,6 +33,7 @@ import { raiseFence } from './routes/raise-fence.ts';
 import { releaseLock } from './routes/release-lock.ts';
 import { retryPromotion } from './routes/retry-promotion.ts';
 import { revokeToken } from './routes/revoke-token.ts';
+import { runDoctor } from './routes/run-doctor.ts';
 import { tracePromotion } from './routes/trace-promotion.ts';
 import { whoami } from './routes/whoami.ts';
 
@@ -72,6 +73,7 @@ export const HANDLERS: { readonly [Name in AnsweringRoute]: RouteHandler<Name> }
   releaseLock,
   retryPromotion,
   revokeToken,
+  runDoctor,
   tracePromotion,
   whoami,
 };

@@ -5,6 +5,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { findCycle, type IdSource, makeIds } from '@stella/domain';
+import { type Auditor, startAuditor } from '../auditor/auditor.ts';
 import { makeAttemptLimit } from '../auth/attempt-limit.ts';
 import { formatEnvironmentYaml } from '../config/format-environment.ts';
 import { parseEnvironmentDocuments } from '../config/parse-environments.ts';
@@ -16,6 +17,7 @@ import { makeAskGate } from '../gates/ask-gate.ts';
 import { makeHttpServer } from '../http/http-server.ts';
 import type { HttpDeps, ProgressReport } from '../http/route-handler.ts';
 import { makeMetrics, type Metrics } from '../metrics/prometheus-metrics.ts';
+import type { AuditStore } from '../ports/audit-store.ts';
 import type { CommandStore } from '../ports/command-store.ts';
 import { type Faults, NO_FAULTS } from '../ports/faults.ts';
 import type { Logger } from '../ports/logger.ts';
@@ -25,6 +27,7 @@ import { makeRegistry } from '../registry/open-registry.ts';
 import { linuxPlatform, pickManifest } from '../registry/pick-manifest.ts';
 import { type Sequencer, startSequencer } from '../sequencer/sequencer.ts';
 import { openLivenessSession } from '../store/liveness-session.ts';
+import { makeAuditStore } from '../store/postgres-audit-store.ts';
 import { makeCommandStore } from '../store/postgres-command-store.ts';
 import { makeEngineStore, type StoreOptions } from '../store/postgres-engine-store.ts';
 import { makeReadStore } from '../store/postgres-read-store.ts';
@@ -100,6 +103,7 @@ interface Parts {
   readonly ids: IdSource;
   readonly commands: CommandStore;
   readonly reads: ReadStore;
+  readonly audit: AuditStore;
   readonly registry: Registry;
   readonly http: ClosableHttpClient;
   readonly metrics: Metrics;
@@ -152,6 +156,7 @@ function makeParts({ config, logger, faults = NO_FAULTS }: StartOptions, store: 
     metrics: makeMetrics(),
     commands: makeCommandStore(store.database, storeOptions),
     reads: makeReadStore(store.database, storeOptions),
+    audit: makeAuditStore(store.database),
     openTarget: makeOpenTarget({
       fileSystem: nodeFileSystem,
       http,
@@ -191,6 +196,8 @@ async function startWorking(options: StartOptions, parts: Parts, stops: Stops): 
     logger,
   });
   stops.push(() => sequencer.stop());
+  const auditor: Auditor = startAuditor({ store: parts.audit, clock: nodeClock, logger });
+  stops.push(() => auditor.stop());
   const engineStore = makeEngineStore(store.database, storeOptions);
   const watchdog = startNodeWatchdog(options.watchdogLimitMs);
   stops.push(() => Promise.resolve(watchdog.stop()));

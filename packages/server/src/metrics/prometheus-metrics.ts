@@ -1,4 +1,5 @@
 /** Metrics for Prometheus: few, named `stella_…`, units last, labels of bounded number. */
+import { PROPERTIES } from '@stella/domain';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { EngineMetrics } from '../ports/metrics.ts';
 import type { OrchestratorFacts } from '../ports/read-store.ts';
@@ -76,14 +77,29 @@ function makeFactGauges(registry: Registry): { set(facts: OrchestratorFacts | nu
     help: 'How long the oldest due promotion has been unclaimed.',
     registers,
   });
+  const violations = new Gauge({
+    name: 'stella_invariant_violations',
+    help: 'Rows that break a rule of safety or liveness, by property; 0 is how it must be.',
+    labelNames: ['property'],
+    registers,
+  });
+  const sweepAge = new Gauge({
+    name: 'stella_invariant_sweep_age_seconds',
+    help: 'Since the end of the last whole sweep of the audit; -1 before the first.',
+    registers,
+  });
   return {
     set(facts) {
       up.set(facts ? 1 : 0);
       promotions.reset();
+      violations.reset();
       if (!facts) return;
       for (const [status, count] of Object.entries(facts.promotionsByStatus)) {
         promotions.set({ status }, count);
       }
+      for (const property of PROPERTIES) violations.set({ property }, facts.violationsByProperty[property] ?? 0);
+      const { sweepEndedAtMs, databaseNowMs } = facts;
+      sweepAge.set(sweepEndedAtMs === null ? -1 : Math.max(0, databaseNowMs - sweepEndedAtMs) / 1_000);
       stalled.set(facts.stalledCount);
       setAside.set(facts.setAsideCount);
       locks.set(facts.liveLockCount);

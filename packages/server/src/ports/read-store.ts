@@ -8,6 +8,7 @@ import type {
   LockMode,
   Fence,
   PersonId,
+  Property,
   Priority,
   PromotionId,
   PromotionSnapshot,
@@ -155,6 +156,10 @@ export interface OrchestratorFacts {
   readonly liveLockCount: number;
   readonly unsequencedEventCount: number;
   readonly lastSeq: number;
+  /** Rows that break a rule of safety, by property; what the audit found and still finds. */
+  readonly violationsByProperty: Readonly<Partial<Record<Property, number>>>;
+  /** End of the last whole sweep of the audit; null before the first. */
+  readonly sweepEndedAtMs: number | null;
 }
 
 export interface ReadStore {

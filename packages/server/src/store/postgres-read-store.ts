@@ -167,7 +167,10 @@ const FACTS: Statement = {
       (select count(*) from promotions where ended_at is null and set_aside_at is not null) as set_aside,
       (select min(next_action_at) from promotions where ended_at is null and worker_id is null
         and next_action_at < now()) as oldest_due,
-      (select count(*) from locks where released_at is null and mode = 'exclusive') as live_locks`,
+      (select count(*) from locks where released_at is null and mode = 'exclusive') as live_locks,
+      (select json_object_agg(property, count) from (select split_part(rule, '.', 1) as property, count(*) as count
+        from invariant_violations group by 1) v) as violations,
+      (select sweep_ended_at from audit_progress) as sweep_ended`,
 };
 
 async function readFacts(session: Session, stuckAfterMs: number): Promise<OrchestratorFacts> {
@@ -188,6 +191,8 @@ async function readFacts(session: Session, stuckAfterMs: number): Promise<Orches
     liveLockCount: Number(row?.['live_locks']),
     unsequencedEventCount: chain.unsequencedCount,
     lastSeq: chain.seq,
+    violationsByProperty: row?.['violations'] ?? {},
+    sweepEndedAtMs: numberOrNull(row?.['sweep_ended']),
   };
 }
 

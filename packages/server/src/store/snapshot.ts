@@ -174,7 +174,7 @@ interface RawSnapshot {
 /** The domain's fields by their column names, instants as text. */
 type Raw<Fields, Instants extends string> = Fields & Readonly<Record<Instants, string | null>>;
 
-type RawPromotion = Raw<
+export type RawPromotion = Raw<
   {
     readonly id: Promotion['id'];
     readonly release_id: Promotion['releaseId'];
@@ -204,9 +204,9 @@ type RawPromotion = Raw<
   'deploy_deadline_at' | 'cancel_requested_at' | 'retry_requested_at' | 'ended_at' | 'next_action_at' | 'set_aside_at'
 >;
 
-type RawStep = Raw<Pick<StepRun, 'step' | 'state' | 'message'>, 'started_at' | 'ended_at'>;
+export type RawStep = Raw<Pick<StepRun, 'step' | 'state' | 'message'>, 'started_at' | 'ended_at'>;
 
-type RawGateRun = Raw<
+export type RawGateRun = Raw<
   {
     readonly id: GateRun['id'];
     readonly gate: string;
@@ -222,7 +222,7 @@ type RawGateRun = Raw<
   'next_attempt_at' | 'deadline_at' | 'held_until_at' | 'verdict_at' | 'valid_until_at' | 'due_at' | 'started_at'
 >;
 
-interface RawAttempt {
+export interface RawAttempt {
   readonly operation_id: string;
   readonly purpose: Attempt['purpose'];
   readonly subject: string;
@@ -240,7 +240,7 @@ interface RawAttempt {
   readonly ended_at: string;
 }
 
-interface RawApproval {
+export interface RawApproval {
   readonly id: Approval['id'];
   readonly gate_run_id: Approval['gateRunId'];
   readonly gate: string;
@@ -254,7 +254,7 @@ interface RawApproval {
   readonly bindings: readonly RoleBinding[];
 }
 
-interface RawLock {
+export interface RawLock {
   readonly id: Lock['id'];
   readonly resource: string;
   readonly mode: Lock['mode'];
@@ -283,7 +283,7 @@ function toMsOrNull(text: string | null): number | null {
   return text === null ? null : Date.parse(text);
 }
 
-function toPromotion(row: RawPromotion, definition: EnvironmentDefinition): Promotion {
+export function toPromotion(row: RawPromotion, definition: EnvironmentDefinition): Promotion {
   return {
     id: row.id,
     releaseId: row.release_id,
@@ -317,11 +317,11 @@ function toPromotion(row: RawPromotion, definition: EnvironmentDefinition): Prom
   };
 }
 
-function toStepRun({ step, state, message, started_at, ended_at }: RawStep): StepRun {
+export function toStepRun({ step, state, message, started_at, ended_at }: RawStep): StepRun {
   return { step, state, message, startedAtMs: toMsOrNull(started_at), endedAtMs: toMsOrNull(ended_at) };
 }
 
-function toGateRun(row: RawGateRun): GateRun {
+export function toGateRun(row: RawGateRun): GateRun {
   return {
     id: row.id,
     gate: row.gate,
@@ -343,7 +343,7 @@ function toGateRun(row: RawGateRun): GateRun {
   };
 }
 
-function toAttempt(row: RawAttempt): Attempt {
+export function toAttempt(row: RawAttempt): Attempt {
   return {
     operationId: row.operation_id,
     purpose: row.purpose,
@@ -369,7 +369,7 @@ function toAttempt(row: RawAttempt): Attempt {
   };
 }
 
-function toApproval(row: RawApproval): Approval {
+export function toApproval(row: RawApproval): Approval {
   return {
     id: row.id,
     gateRunId: row.gate_run_id,
@@ -385,7 +385,7 @@ function toApproval(row: RawApproval): Approval {
   };
 }
 
-function toLock(row: RawLock): Lock {
+export function toLock(row: RawLock): Lock {
   return {
     id: row.id,
     resource: row.resource,

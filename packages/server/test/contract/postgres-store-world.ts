@@ -147,7 +147,7 @@ async function emptyTables(admin: pg.Client): Promise<void> {
     `select t.tablename as name, array(select c.confrelid::regclass::text from pg_constraint c
        where c.conrelid = format('stella.%I', t.tablename)::regclass and c.contype = 'f') as refers
      from pg_tables t
-     where t.schemaname = 'stella' and t.tablename not in ('schema_migrations', 'installation', 'chain_head')`,
+     where t.schemaname = 'stella' and t.tablename not in ('schema_migrations', 'installation', 'chain_head', 'audit_progress')`,
   );
   const left = new Map(rows.map(({ name, refers }) => [name, refers.map((text) => text.replace('stella.', ''))]));
   const deletes: string[] = [];

@@ -19,6 +19,7 @@ export function toStoreState(state: MemoryState, kept: EventCache = new WeakMap(
       gateRuns: [...row.gateRuns.values()],
       attempts: toAttempts(row, late),
       approvals: row.approvals.map((one) => ({ ...one, subject: state.persons.get(one.personId)?.subject ?? '' })),
+      skips: [...row.skips.values()],
       events: ofPromotions.get(row.promotion.id) ?? [],
     })),
     locks: [...state.locks.values()],

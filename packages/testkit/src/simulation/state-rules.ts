@@ -40,10 +40,12 @@ export interface World {
 export interface RuleMemory {
   readonly events: EventCache;
   readonly hashes: HashMemo;
+  /** Rows that were looked at; a row that changes is another one. */
+  readonly seen: WeakSet<StoredPromotion>;
 }
 
 export function makeRuleMemory(): RuleMemory {
-  return { events: new WeakMap(), hashes: new WeakMap() };
+  return { events: new WeakMap(), hashes: new WeakMap(), seen: new WeakSet() };
 }
 
 export function checkState(world: World, nowMs: number): void {
@@ -62,9 +64,13 @@ export function checkState(world: World, nowMs: number): void {
   }
 }
 
-/** The properties of `docs/safety.md`, by the predicates that production uses as SQL. */
+/** The properties of `docs/safety.md`, by the predicates that production uses as SQL, for what has changed. */
 function checkProperties({ state, memory }: World, nowMs: number): void {
-  const [first] = violationsOf(toStoreState(state, memory.events), nowMs, { hashes: memory.hashes });
+  const changed = [...state.promotions].filter(([, row]) => !memory.seen.has(row));
+  if (changed.length === 0) return;
+  for (const [, row] of changed) memory.seen.add(row);
+  const scope = { hashes: memory.hashes, only: new Set(changed.map(([id]) => id)) };
+  const [first] = violationsOf(toStoreState(state, memory.events), nowMs, scope);
   insist(first?.property ?? '', !first, () => `${first?.rule} of ${first?.subject}: ${first?.message}`);
 }
 

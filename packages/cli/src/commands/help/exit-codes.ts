@@ -11,6 +11,7 @@ const MEANINGS: Readonly<Record<keyof typeof EXIT_CODES, string>> = {
   conflict: 'conflict: state, lock or version',
   endedOtherwise: 'the promotion ended, but not completed (--wait)',
   stillPending: 'the time to wait ran out; it goes on (--wait)',
+  checkFailed: 'a check of the doctor failed',
   temporary: 'temporary: try again',
   interrupted: 'interrupted',
 };

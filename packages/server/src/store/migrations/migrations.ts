@@ -3,6 +3,7 @@ import { foundation, foundationGrants } from './0001-foundation.ts';
 import { skips, skipsGrants } from './0002-skips.ts';
 import { queue } from './0003-queue.ts';
 import { environmentStops, environmentStopsGrants } from './0004-environment-stops.ts';
+import { audit, auditGrants } from './0005-audit.ts';
 
 export interface Migration {
   readonly name: string;
@@ -14,9 +15,11 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'skips', sql: `set local search_path = stella, pg_temp;\n${skips}` },
   { name: 'queue', sql: `set local search_path = stella, pg_temp;\n${queue}` },
   { name: 'environment-stops', sql: `set local search_path = stella, pg_temp;\n${environmentStops}` },
+  { name: 'audit', sql: `set local search_path = stella, pg_temp;\n${audit}` },
 ];
 
 /** Rights of the application role, whose name comes quoted. */
 export function grantsFor(quotedRole: string): string {
-  return `${foundationGrants}${skipsGrants}${environmentStopsGrants}`.replaceAll('{app}', quotedRole);
+  const grants = `${foundationGrants}${skipsGrants}${environmentStopsGrants}${auditGrants}`;
+  return grants.replaceAll('{app}', quotedRole);
 }

@@ -1,0 +1,157 @@
+/**
+ * The right to deploy, looked at afterwards: at the moment when the first deploy intent was written each gate had passed and
+ * still counted (S8), enough persons had approved for that base (S9), and the release had come that way (S11). Whether the
+ * approvers held their rights at that moment is no row's to tell: the simulation asks it at each write.
+ */
+import type { ApprovalGateDefinition } from '../environment/environment-definition.ts';
+import { personOf } from '../identity/actor.ts';
+import type { GateRun } from '../promotion/promotion.ts';
+import type { InstantMs } from '../values/instant.ts';
+import type { PromotionRecord, StoredApproval } from './store-state.ts';
+import { deployStartOf, type Found, newestRun, type PromotionRule, unless } from './store-view.ts';
+
+/** Whoever writes a deploy intent has entered the step that asks for the right. */
+const intent: PromotionRule = {
+  name: 'S8.intent',
+  find: (record) => {
+    const hasIntent = record.attempts.some((one) => one.purpose === 'deploy');
+    const hasEntered = record.steps.some((run) => run.step === 'deploy' && run.startedAtMs !== null);
+    return unless(!hasIntent || hasEntered, record, 'was deployed without having come to that step');
+  },
+};
+
+const gates: PromotionRule = {
+  name: 'S8.gates',
+  find: (record) => {
+    const atMs = deployStartOf(record);
+    if (atMs === null) return [];
+    const open = record.promotion.definition.gates.filter((gate) => {
+      const run = newestRun(record, gate.name);
+      return !isPassed(run, atMs) && !isSkipped(record, run, atMs);
+    });
+    return unless(
+      open.length === 0,
+      record,
+      `was deployed though ${open.map((gate) => gate.name).join(', ')} had not passed`,
+    );
+  },
+};
+
+function isPassed(run: GateRun | undefined, atMs: InstantMs): boolean {
+  if (run?.verdict !== 'passed' || run.verdictAtMs === null || run.validUntilMs === null) return false;
+  return run.verdictAtMs <= atMs && atMs < run.validUntilMs;
+}
+
+/** Stepped around by two persons, neither of them alone, before the skip expired (the same as `decide/skips.ts`). */
+function isSkipped(record: PromotionRecord, run: GateRun | undefined, atMs: InstantMs): boolean {
+  const { requestedBy, baseReleaseId, definitionHash } = record.promotion;
+  if (run?.state !== 'skipped') return false;
+  return record.skips.some(
+    (skip) =>
+      skip.gateRunId === run.id &&
+      skip.state === 'used' &&
+      skip.decidedBy !== null &&
+      skip.decidedBy !== skip.requestedBy &&
+      skip.decidedBy !== personOf(requestedBy) &&
+      skip.decidedAtMs !== null &&
+      skip.decidedAtMs <= atMs &&
+      skip.expiresAtMs !== null &&
+      atMs < skip.expiresAtMs &&
+      skip.baseReleaseId === baseReleaseId &&
+      skip.definitionHash === definitionHash,
+  );
+}
+
+/** It was gated and approved on top of what the environment ran. */
+const base: PromotionRule = {
+  name: 'S8.base',
+  find: (record, view) => {
+    const atMs = deployStartOf(record);
+    const { environment, baseReleaseId, id } = record.promotion;
+    if (atMs === null || baseReleaseId === null) return [];
+    const latest = view
+      .completionsIn(environment)
+      .find(({ promotion }) => promotion.id !== id && (promotion.endedAtMs ?? atMs) < atMs);
+    const isBase = !latest || latest.promotion.releaseId === baseReleaseId;
+    return unless(isBase, record, `was deployed over another release than ${baseReleaseId}`);
+  },
+};
+
+const enough: PromotionRule = {
+  name: 'S9.enough',
+  find: (record) => {
+    const atMs = deployStartOf(record);
+    if (atMs === null) return [];
+    const lacking = record.promotion.definition.gates.filter(
+      (gate) =>
+        gate.kind === 'approval' &&
+        newestRun(record, gate.name)?.state !== 'skipped' &&
+        countApprovals(record, gate, atMs) < gate.count,
+    );
+    return unless(
+      lacking.length === 0,
+      record,
+      `was deployed with too few approvals at ${lacking.map((one) => one.name).join(', ')}`,
+    );
+  },
+};
+
+function countApprovals(record: PromotionRecord, gate: ApprovalGateDefinition, atMs: InstantMs): number {
+  const run = newestRun(record, gate.name);
+  const { requestedBy, baseReleaseId, definitionHash } = record.promotion;
+  const counting = record.approvals.filter(
+    (one) =>
+      one.gateRunId === run?.id &&
+      one.decision === 'approved' &&
+      one.atMs <= atMs &&
+      one.personId !== personOf(requestedBy) &&
+      one.baseReleaseId === baseReleaseId &&
+      one.definitionHash === definitionHash &&
+      (gate.group === null || gate.group.includes(one.subject)),
+  );
+  return new Set(counting.map((one) => one.personId)).size;
+}
+
+/** Nobody approves what he asked for, nor decides twice, nor at what is no approval gate of this promotion. */
+const persons: PromotionRule = {
+  name: 'S9.persons',
+  find: (record) =>
+    record.approvals.flatMap((one): Found[] => {
+      const isOwn = one.decision === 'approved' && one.personId === personOf(record.promotion.requestedBy);
+      const run = record.gateRuns.find((candidate) => candidate.id === one.gateRunId);
+      const isAtGate = run?.kind === 'approval' && run.gate === one.gate;
+      if (!isOwn && isAtGate && !isRepeated(record, one)) return [];
+      return [{ subject: one.id, message: 'is not a decision that this person could make' }];
+    }),
+};
+
+function isRepeated({ approvals }: PromotionRecord, { id, gateRunId, personId }: StoredApproval): boolean {
+  return approvals.some((one) => one.id !== id && one.gateRunId === gateRunId && one.personId === personId);
+}
+
+const predecessors: PromotionRule = {
+  name: 'S11.predecessors',
+  find: (record, view) => {
+    const atMs = deployStartOf(record);
+    if (atMs === null) return [];
+    const missing = record.promotion.definition.promotesFrom.filter(
+      (name) =>
+        !view
+          .completionsIn(name)
+          .some(({ promotion: p }) => p.releaseId === record.promotion.releaseId && (p.endedAtMs ?? 0) <= atMs),
+    );
+    return unless(missing.length === 0, record, `was deployed before it completed in ${missing.join(', ')}`);
+  },
+};
+
+const older: PromotionRule = {
+  name: 'S11.older',
+  find: (record, view) => {
+    const { releaseId, baseReleaseId } = record.promotion;
+    if (deployStartOf(record) === null || baseReleaseId === null) return [];
+    const below = view.releases.get(baseReleaseId)?.number ?? 0;
+    return unless(below <= (view.releases.get(releaseId)?.number ?? 0), record, 'was deployed over a newer release');
+  },
+};
+
+export const RIGHT_RULES: readonly PromotionRule[] = [intent, gates, base, enough, persons, predecessors, older];

@@ -1,0 +1,73 @@
+/** How checks are run, and what the one about the rules of safety makes of what it sees. */
+import { describe, expect, it } from 'vitest';
+import type { AuditStore } from '../ports/audit-store.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Check } from './check.ts';
+import { runChecks } from './run-checks.ts';
+
+const WHOLE: AuditStore = {
+  takeLiveTurn: () => Promise.resolve(null),
+  takeSweepTurn: () => Promise.resolve(null),
+  look: () => Promise.resolve([]),
+  readFacts: () => Promise.resolve({ nowMs: 90_000, known: [], liveEndedAtMs: 80_000, sweepEndedAtMs: 30_000 }),
+};
+
+/** Deadlines come at once when `isLate`, and never otherwise. */
+function makeClock(isLate = false): Clock {
+  return {
+    nowMs: () => 0,
+    monotonicMs: () => 0,
+    schedule: (_delayMs, run) => {
+      if (isLate) run();
+      return () => undefined;
+    },
+    timeoutSignal: () => new AbortController().signal,
+  };
+}
+
+const ALL = { id: null, timeoutMs: 1_000 };
+
+function makeCheck(look: Check['look']): Check {
+  return { id: 'check.test.one', title: 'One', why: 'it is a test', look };
+}
+
+describe('runChecks', () => {
+  it('answers pass for a store in which every rule holds, with the age of the last sweep', async () => {
+    const [result] = await runChecks({ audit: WHOLE, clock: makeClock() }, ALL);
+    expect(result).toMatchObject({ id: 'check.orchestrator.invariants', status: 'pass', remedy: null });
+    expect(result?.facts).toEqual([{ what: 'last whole sweep', value: '1m ago' }]);
+  });
+
+  it('names each broken row, and the command that shows what happened', async () => {
+    const broken = { property: 'S3', rule: 'S3.first', subject: 'prm_0a1b.deploy.web-1.1', message: 'no' } as const;
+    const audit = { ...WHOLE, look: () => Promise.resolve([broken]) };
+    const [result] = await runChecks({ audit, clock: makeClock() }, ALL);
+    expect(result).toMatchObject({ status: 'fail', message: '1 rows break a rule' });
+    expect(result?.facts[0]).toEqual({ what: 'S3.first prm_0a1b.deploy.web-1.1', value: 'no' });
+    expect(result?.remedy?.command).toBe('stella promotion trace prm_0a1b');
+  });
+
+  it('fails a check that throws, and says what it threw', async () => {
+    const check = makeCheck(() => Promise.reject(new Error('gone')));
+    const [result] = await runChecks({ audit: WHOLE, clock: makeClock() }, ALL, [check]);
+    expect(result).toMatchObject({ status: 'fail', message: 'could not look: gone' });
+  });
+
+  it('gives a check up at its deadline, and tells it', async () => {
+    let wasTold = false;
+    const check = makeCheck((_deps, signal) => {
+      wasTold = signal.aborted;
+      return new Promise(() => undefined);
+    });
+    const [result] = await runChecks({ audit: WHOLE, clock: makeClock(true) }, ALL, [check]);
+    expect(result).toMatchObject({ status: 'fail', message: 'could not look: no answer within 1000 ms' });
+    expect(wasTold).toBe(true);
+  });
+
+  it('is check.not_found with the nearest for an id that is none', () => {
+    const order = { ...ALL, id: 'check.orchestrator.invariant' };
+    expect(() => runChecks({ audit: WHOLE, clock: makeClock() }, order)).toThrow(
+      expect.objectContaining({ code: 'check.not_found', hint: 'did you mean "check.orchestrator.invariants"?' }),
+    );
+  });
+});

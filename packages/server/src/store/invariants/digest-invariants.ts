@@ -1,0 +1,69 @@
+/** S10: what was resolved is what was locked, sent and observed, as `digest-rules.ts` of the domain has it. */
+import { type Invariant, ofPromotions, ofStore } from './invariant.ts';
+
+/** Targets with their promised digests, forward and back. */
+const TARGETS = `select s.id, s.status, t ->> 'name' as target, c.digest as wanted, b.digest as before
+  from scope s join definitions d on d.hash = s.definition_hash
+  cross join lateral jsonb_array_elements(d.definition -> 'targets') t
+  left join release_components c on c.release_id = s.release_id and c.name = t ->> 'component'
+  left join release_components b on b.release_id = s.base_release_id and b.name = t ->> 'component'`;
+
+/** The outcome of the last attempt of a purpose at a target; no row while there is none. */
+const LAST = `select o.outcome, o.digest from (select a.operation_id from attempts a
+    where a.promotion_id = t.id and a.subject = t.target and a.purpose = $purpose order by a.number desc, a.operation_id desc limit 1) a
+  join counted o on o.operation_id = a.operation_id`;
+
+const LAST_VERIFY = LAST.replace('$purpose', () => "'verify'");
+const LAST_ROLLBACK_VERIFY = LAST.replace('$purpose', () => "'rollback_verify'");
+
+const OF_PROMOTIONS: readonly Invariant[] = [
+  {
+    rule: 'S10.verified',
+    text: `select distinct t.id as subject, 'is completed though not every target reported its digest' as message
+      from (${TARGETS}) t where t.status = 'completed' and not exists (select from (${LAST_VERIFY}) o
+        where o.outcome = 'succeeded' and o.digest is not distinct from t.wanted)`,
+  },
+  {
+    rule: 'S10.rolled_back',
+    text: `select distinct t.id as subject, 'is rolled back though not every target reported the digest of before' as message
+      from (${TARGETS}) t where t.status = 'rolled_back'
+        and exists (select from attempts a where a.promotion_id = t.id and a.purpose = 'deploy' and a.subject = t.target)
+        and not exists (select from (${LAST_ROLLBACK_VERIFY}) o
+          where o.outcome = 'succeeded' and o.digest is not distinct from t.before)`,
+  },
+  {
+    rule: 'S10.sent',
+    text: `select c.operation_id as subject, 'answered ' || c.digest || ' instead of what was promised' as message
+      from counted c left join (${TARGETS}) t on t.id = c.promotion_id and t.target = c.subject
+      left join (scope s join release_components r on r.release_id = s.release_id)
+        on s.id = c.promotion_id and r.name = c.subject
+      where c.outcome = 'succeeded' and c.digest is not null and case c.purpose
+        when 'deploy' then c.digest is distinct from t.wanted
+        when 'rollback' then c.digest is distinct from t.before
+        when 'precheck_artifact' then c.digest is distinct from r.digest
+        else false end`,
+  },
+  {
+    rule: 'S10.locked',
+    text: `select l.id as subject, 'keeps ' || l.resource || ', which its release does not hold' as message
+      from scope s join locks l on l.promotion_id = s.id
+      where starts_with(l.resource, 'artifact:') and not exists (select from release_components c
+        where c.release_id = s.release_id and l.resource = 'artifact:' || c.digest)`,
+  },
+];
+
+const OF_STORE: readonly Invariant[] = [
+  {
+    rule: 'S10.environment',
+    text: `select e.name as subject, 'does not run what completed there last' as message
+      from environments e left join releases r on r.id = e.release_id left join lateral (
+        select p.release_id, p.ended_at from promotions p where p.environment = e.name and p.status = 'completed'
+        order by p.ended_at desc, p.id desc limit 1) p on true
+      where coalesce(r.number, 0) <> e.release_number
+        or not (p.ended_at is null or e.released_at is null or p.ended_at < e.released_at
+          or (p.release_id is not distinct from e.release_id and p.ended_at = e.released_at))`,
+  },
+];
+
+export const DIGESTS_OF_PROMOTIONS = ofPromotions('digests', OF_PROMOTIONS);
+export const DIGESTS_OF_STORE = ofStore('environments', OF_STORE);

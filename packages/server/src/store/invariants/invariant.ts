@@ -1,0 +1,62 @@
+/**
+ * The rules of `domain/safety` once more, as SQL: the predicates read a whole store, these read what is due. Each has the
+ * name of its predicate and answers (subject, message). What they share is in front of each family as `with` queries.
+ */
+import { PROMOTION_STATUSES, type RuleName, STATUS_TRANSITIONS, TERMINAL_STATUSES } from '@stella/domain';
+import type { Statement } from '../connection.ts';
+
+export interface Invariant {
+  readonly rule: RuleName;
+  /** A select of subject and message. */
+  readonly text: string;
+}
+
+/** `('completed', 'failed', …)`; the words are the domain's own and hold no quotes. */
+export const TERMINAL = `(${TERMINAL_STATUSES.map((word) => `'${word}'`).join(', ')})`;
+
+/** `('queued', 'in_progress'), …` */
+export const TRANSITIONS = PROMOTION_STATUSES.flatMap((from) =>
+  STATUS_TRANSITIONS[from].map((to) => `('${from}', '${to}')`),
+).join(', ');
+
+/** $1: the database's clock; $2: the promotions that are looked at. What a rule does not use is not read. */
+const PROMOTION_SCOPE = `with scope as (
+    select p.*, case p.requested_by ->> 'kind' when 'person' then p.requested_by ->> 'id'
+        when 'automation' then p.requested_by ->> 'personId' end as requester
+    from promotions p where p.id = any ($2)
+  ), definitions as (
+    select h.hash, d.definition from (select distinct definition_hash as hash from scope) h
+    cross join lateral (select definition from environment_definitions d where d.hash = h.hash limit 1) d
+  ), starts as (
+    select s.id, r.started_at as at from scope s join promotion_steps r on r.promotion_id = s.id
+    where s.step in ('deploy', 'verify', 'rollback') and r.step = 'deploy' and r.started_at is not null
+  ), operations as (
+    select s.environment, a.* from scope s join attempts a on a.promotion_id = s.id
+    where a.purpose in ('deploy', 'rollback') and a.fence_n is not null and a.fence_epoch is not null
+  ), reported as (
+    select a.*, o.outcome, o.digest, o.ended_at, o.id as outcome_id from scope s
+    join attempts a on a.promotion_id = s.id join attempt_outcomes o on o.operation_id = a.operation_id and not o.is_late
+  ), counted as (
+    select distinct on (operation_id) * from reported order by operation_id, outcome_id
+  ), pruned as (
+    select s.id from scope s
+    where s.ended_at is not null and not exists (select from events e where e.promotion_id = s.id)
+  ), moment as (select $1::timestamptz as now)`;
+
+/** One statement for all rules of a family about the promotions `$2`. */
+export function ofPromotions(family: string, invariants: readonly Invariant[]): Statement {
+  return { name: `invariants_${family}`, text: `${PROMOTION_SCOPE}\n${unite(invariants)}` };
+}
+
+/** One statement for all rules of a family about what belongs to no promotion. */
+export function ofStore(family: string, invariants: readonly Invariant[]): Statement {
+  return { name: `invariants_${family}`, text: unite(invariants) };
+}
+
+function unite(invariants: readonly Invariant[]): string {
+  return invariants
+    .map(({ rule, text }) =>
+      ["select '", rule, "' as rule, found.subject, found.message from (", text, ') found'].join(''),
+    )
+    .join('\nunion all\n');
+}

@@ -1,0 +1,124 @@
+/** S7, S8, S9 and S11: verdicts and the right to deploy, as `verdict-rules.ts` and `right-rules.ts` of the domain have them. */
+import { type Invariant, ofPromotions } from './invariant.ts';
+
+const VERDICTS: readonly Invariant[] = [
+  {
+    rule: 'S7.set',
+    text: `select g.id as subject, 'is ' || g.state || ' with verdict ' || coalesce(g.verdict, 'none') as message
+      from scope s join gate_runs g on g.promotion_id = s.id
+      where (g.verdict is null) <> (g.verdict_at is null)
+        or not (case when g.state in ('passed', 'failed') then g.verdict is not distinct from g.state
+          else g.verdict is null or (g.verdict = 'passed' and g.state = 'expired') end)`,
+  },
+  {
+    rule: 'S7.supported',
+    text: `select g.id as subject, 'is ' || g.verdict || ', and nobody said so' as message
+      from scope s join gate_runs g on g.promotion_id = s.id
+      where g.verdict is not null and not (case g.kind
+        when 'http' then exists (select from counted c where c.promotion_id = s.id and c.gate_run_id = g.id
+          and c.outcome = g.verdict)
+        when 'approval' then exists (select from approvals v where v.gate_run_id = g.id and v.promotion_id = s.id
+          and case g.verdict when 'failed' then v.decision = 'rejected'
+            else v.decision = 'approved' and v.person_id is distinct from s.requester end)
+        else true end)`,
+  },
+  {
+    rule: 'S7.bound',
+    text: `select g.id as subject, 'is not bound to the gate ' || g.gate || ' of its definition' as message
+      from scope s join gate_runs g on g.promotion_id = s.id join definitions d on d.hash = s.definition_hash
+      where not exists (select from jsonb_array_elements(d.definition -> 'gates') t
+        where t ->> 'name' = g.gate and t ->> 'kind' = g.kind and g.meaning_hash = json_digest(
+          t - array['validForMs', 'skip', 'timeoutMs', 'retryCount', 'backoffMs', 'deadlineMs']))`,
+  },
+  {
+    rule: 'S7.validity',
+    text: `select g.id as subject, 'counts for another time than was declared' as message
+      from scope s join gate_runs g on g.promotion_id = s.id join definitions d on d.hash = s.definition_hash
+      where g.valid_until_at is distinct from case when g.verdict = 'passed' then g.verdict_at
+        + coalesce((select (t ->> 'validForMs')::bigint from jsonb_array_elements(d.definition -> 'gates') t
+          where t ->> 'name' = g.gate limit 1), 0) * interval '1 millisecond' end`,
+  },
+  {
+    rule: 'S7.frozen',
+    text: `select s.id as subject, 'its definition is not the one that its hash is of' as message
+      from (select hash from definitions d where json_digest(d.definition
+        - case d.definition ->> 'queue' when 'fifo' then 'queue' else '' end) <> d.hash offset 0) d
+      join scope s on s.definition_hash = d.hash`,
+  },
+];
+
+const RIGHTS: readonly Invariant[] = [
+  {
+    rule: 'S8.intent',
+    text: `select s.id as subject, 'was deployed without having come to that step' as message from scope s
+      where exists (select from attempts a where a.promotion_id = s.id and a.purpose = 'deploy')
+        and not exists (select from promotion_steps r where r.promotion_id = s.id and r.step = 'deploy'
+          and r.started_at is not null)`,
+  },
+  {
+    rule: 'S8.gates',
+    text: `select distinct s.id as subject, 'was deployed though a gate had not passed' as message
+      from scope s join starts t on t.id = s.id join definitions d on d.hash = s.definition_hash
+      cross join lateral jsonb_array_elements(d.definition -> 'gates') wanted
+      left join lateral (select g.* from gate_runs g where g.promotion_id = s.id and g.gate = wanted ->> 'name'
+        order by g.round desc, g.id desc limit 1) g on true
+      where not coalesce(g.verdict = 'passed' and g.verdict_at <= t.at and t.at < g.valid_until_at, false)
+        and not (coalesce(g.state, '') = 'skipped' and exists (select from skips k where k.promotion_id = s.id
+          and k.gate_run_id = g.id and k.state = 'used' and k.decided_by <> k.requested_by
+          and k.decided_by is distinct from s.requester and k.decided_at <= t.at and t.at < k.expires_at
+          and k.base_release_id is not distinct from s.base_release_id and k.definition_hash = s.definition_hash))`,
+  },
+  {
+    rule: 'S8.base',
+    text: `select s.id as subject, 'was deployed over another release than its base' as message
+      from scope s join starts t on t.id = s.id cross join lateral (
+        select q.release_id from promotions q where q.environment = s.environment and q.status = 'completed'
+          and q.ended_at < t.at and q.id <> s.id order by q.ended_at desc, q.id desc limit 1) q
+      where s.base_release_id is not null and q.release_id <> s.base_release_id`,
+  },
+  {
+    rule: 'S9.enough',
+    text: `select distinct s.id as subject, 'was deployed with too few approvals' as message
+      from scope s join starts t on t.id = s.id join definitions d on d.hash = s.definition_hash
+      cross join lateral jsonb_array_elements(d.definition -> 'gates') wanted
+      where wanted ->> 'kind' = 'approval'
+        and coalesce((select g.state from gate_runs g where g.promotion_id = s.id and g.gate = wanted ->> 'name'
+          order by g.round desc, g.id desc limit 1), '') <> 'skipped'
+        and (wanted ->> 'count')::bigint > (
+        select count(distinct v.person_id) from approvals v join persons n on n.id = v.person_id
+        where v.promotion_id = s.id and v.decision = 'approved' and v.decided_at <= t.at
+          and v.person_id is distinct from s.requester and v.base_release_id is not distinct from s.base_release_id
+          and v.definition_hash = s.definition_hash
+          and (wanted -> 'group' = 'null' or wanted -> 'group' ? n.subject)
+          and v.gate_run_id = (select g.id from gate_runs g where g.promotion_id = s.id and g.gate = wanted ->> 'name'
+            order by g.round desc, g.id desc limit 1))`,
+  },
+  {
+    rule: 'S9.persons',
+    text: `select v.id as subject, 'is not a decision that this person could make' as message
+      from scope s join approvals v on v.promotion_id = s.id
+      where (v.decision = 'approved' and v.person_id is not distinct from s.requester)
+        or not exists (select from gate_runs g where g.id = v.gate_run_id and g.promotion_id = s.id
+          and g.kind = 'approval' and g.gate = v.gate)
+        or exists (select from approvals w where w.promotion_id = s.id and w.id <> v.id
+          and w.gate_run_id = v.gate_run_id and w.person_id = v.person_id)`,
+  },
+  {
+    rule: 'S11.predecessors',
+    text: `select distinct s.id as subject, 'was deployed before it completed in ' || place.name as message
+      from scope s join starts t on t.id = s.id join definitions d on d.hash = s.definition_hash
+      cross join lateral jsonb_array_elements_text(d.definition -> 'promotesFrom') place (name)
+      where not exists (select from promotions q where q.release_id = s.release_id and q.environment = place.name
+        and q.status = 'completed' and coalesce(q.ended_at <= t.at, true))`,
+  },
+  {
+    rule: 'S11.older',
+    text: `select s.id as subject, 'was deployed over a newer release' as message
+      from scope s join starts t on t.id = s.id
+      join releases below on below.id = s.base_release_id left join releases r on r.id = s.release_id
+      where below.number > coalesce(r.number, 0)`,
+  },
+];
+
+export const VERDICTS_OF_PROMOTIONS = ofPromotions('verdicts', VERDICTS);
+export const RIGHTS_OF_PROMOTIONS = ofPromotions('rights', RIGHTS);

@@ -1,0 +1,134 @@
+/** A store with a past: promotions that ended in every way, and others in the middle of their lives, by real ticks. */
+import type { Attempt, AttemptResult, EnvironmentDefinition, PromotionId, PromotionSnapshot } from '@stella/domain';
+import { makeApprovalGate, makeDefinition, makeHttpGate, makeTarget } from '@stella/testkit';
+import type { Claim, OutcomeRecord } from '../../src/ports/engine-store.ts';
+import {
+  ACTOR,
+  claimOne,
+  command,
+  create,
+  goodResult,
+  hire,
+  type Hired,
+  type Place,
+  setUp,
+  snapshotOf,
+  tick,
+} from './store-play.ts';
+import type { StoreWorld } from './store-world.ts';
+
+export const HISTORY_DEFINITIONS: readonly EnvironmentDefinition[] = [
+  makeDefinition({ name: 'dev', gates: [makeHttpGate()], targets: [makeTarget(), makeTarget({ name: 'web-2' })] }),
+  makeDefinition({ name: 'prod', promotesFrom: ['dev'], gates: [makeHttpGate(), makeApprovalGate()] }),
+  makeDefinition({ name: 'lab', gates: [] }),
+];
+
+/** Time goes on between what happens, so that nothing is of the same moment. */
+const STEP_MS = 1_000;
+const TICKS_MAX = 60;
+
+type Answer = Omit<AttemptResult, 'endedAtMs'>;
+/** Null: the effect is still under way. */
+type Script = (snapshot: PromotionSnapshot, attempt: Attempt) => Answer | null;
+
+/** Ticks until nothing runs any more, or until the script leaves something open. */
+async function live(world: StoreWorld, claim: Claim, script: Script = goodResult): Promise<PromotionSnapshot> {
+  let current = claim;
+  let outcomes: readonly OutcomeRecord[] = [];
+  for (let count = 0; count < TICKS_MAX; count += 1) {
+    await world.control.pass(STEP_MS);
+    const result = await tick(world, current, outcomes);
+    if (result.kind !== 'written') throw new Error('the claim was lost');
+    current = { promotionId: claim.promotionId, claimEpoch: claim.claimEpoch, isTakeover: false, failureCount: 0 };
+    const { effects, promotion } = result.decision;
+    const snapshot = await snapshotOf(world, claim.promotionId);
+    outcomes = effects.flatMap((attempt) => {
+      const answer = script(snapshot, attempt);
+      return answer ? [{ operationId: attempt.operationId, result: answer }] : [];
+    });
+    if (promotion.workerId === null || outcomes.length === 0) return snapshot;
+  }
+  throw new Error('it goes in a circle');
+}
+
+const failAt =
+  (purpose: Attempt['purpose'], outcome: AttemptResult['outcome']): Script =>
+  (snapshot, attempt) =>
+    attempt.purpose === purpose
+      ? { ...goodResult(snapshot, attempt), outcome, code: 'deploy.failed', message: 'no', digest: null }
+      : goodResult(snapshot, attempt);
+
+const stopAt =
+  (purpose: Attempt['purpose']): Script =>
+  (snapshot, attempt) =>
+    attempt.purpose === purpose ? null : goodResult(snapshot, attempt);
+
+/** The claim of that promotion alone; nothing else is due. */
+async function begin(place: Place, worker: Hired, environment: string, release: number): Promise<Claim> {
+  await place.world.control.pass(STEP_MS);
+  await create(place, environment, release);
+  return claimOne(place.world, worker.id);
+}
+
+async function approve(place: Place, worker: Hired, id: PromotionId, script?: Script): Promise<PromotionSnapshot> {
+  await place.world.control.pass(STEP_MS);
+  await command(place, id, 'bob', { kind: 'approve', gate: null, reason: 'fine' });
+  return live(place.world, await claimOne(place.world, worker.id), script);
+}
+
+/** Answers the worker that is still at work. */
+export async function writeHistory(world: StoreWorld): Promise<{ place: Place; worker: Hired }> {
+  const place = await setUp(world, HISTORY_DEFINITIONS, 8);
+  await world.commands.transact(null, async (tx) => {
+    const told = { type: 'environment.applied', actor: ACTOR, promotionId: null, subject: 'dev', data: {} } as const;
+    await tx.writeEvents([{ ...told, atMs: tx.nowMs }]);
+    return { status: 200, body: null };
+  });
+  const first = await hire(world);
+  await completeTwo(place, first);
+  await endOtherwise(place, first);
+  const worker = await changeHands(place, first);
+  await leaveOpen(place, worker);
+  for (let count = 0; count < TICKS_MAX && (await world.sequencer.appendToChain(50)) > 0; count += 1);
+  return { place, worker };
+}
+
+async function completeTwo(place: Place, worker: Hired): Promise<void> {
+  for (const release of [1, 2]) {
+    await live(place.world, await begin(place, worker, 'dev', release));
+    const { promotion } = await live(place.world, await begin(place, worker, 'prod', release));
+    await approve(place, worker, promotion.id, release === 2 ? failAt('deploy', 'failed') : goodResult);
+  }
+}
+
+async function endOtherwise(place: Place, worker: Hired): Promise<void> {
+  const { world } = place;
+  await live(world, await begin(place, worker, 'dev', 3), failAt('gate', 'failed'));
+  await live(world, await begin(place, worker, 'dev', 4), failAt('deploy', 'error'));
+  await live(world, await begin(place, worker, 'dev', 5), failAt('precheck_target', 'failed'));
+  const waiting = (await world.engine.takeDueWork(worker.id, 10)).claimed;
+  if (waiting.length > 0) throw new Error('something else is due');
+}
+
+/** A worker dies in the middle of a deploy; the next one seals, looks up, and goes on. */
+async function changeHands(place: Place, first: Hired): Promise<Hired> {
+  const { world } = place;
+  const claim = await begin(place, first, 'lab', 1);
+  await live(world, claim, stopAt('deploy'));
+  await first.end();
+  const worker = await hire(world);
+  await world.control.pass(STEP_MS);
+  await world.engine.buryDeadWorkers(worker.id);
+  await live(world, await claimOne(world, worker.id));
+  const operationId = `${claim.promotionId}.deploy.web-1.1`;
+  const result = { outcome: 'succeeded', code: '', message: 'late', output: '', digest: null, sealed: null } as const;
+  await tick(world, claim, [{ operationId, result }]);
+  return worker;
+}
+
+async function leaveOpen(place: Place, worker: Hired): Promise<void> {
+  const { world } = place;
+  await live(world, await begin(place, worker, 'prod', 2));
+  await live(world, await begin(place, worker, 'lab', 2), stopAt('deploy'));
+  await live(world, await begin(place, worker, 'lab', 3));
+}
