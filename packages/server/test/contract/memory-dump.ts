@@ -85,10 +85,20 @@ function outcomeRows(state: MemoryState, attempts: readonly Attempt[]): DumpRow[
 function environmentRows(state: MemoryState): StoreDump {
   return {
     environments: sorted(
-      [...state.environments.values()].map((status) => {
-        const applied = state.definitions.get(status.name);
-        const { version = 0, hash = '', appliedAtMs = 0 } = applied ?? {};
-        return { ...renamed(status), version, hash, appliedAt: appliedAtMs };
+      [...state.environments.values()].map(({ stop, ...status }) => {
+        const { version = 0, hash = '', appliedAtMs = 0 } = state.definitions.get(status.name) ?? {};
+        const floor = state.fenceFloors.get(status.name);
+        const { atMs: stoppedAt = null, ...holding } = stop ?? {};
+        return {
+          ...renamed(status),
+          version,
+          hash,
+          appliedAt: appliedAtMs,
+          stoppedAt,
+          stop: stop === null ? null : holding,
+          floorEpoch: floor?.epoch ?? null,
+          floorN: floor?.n ?? null,
+        };
       }),
       'name',
     ),

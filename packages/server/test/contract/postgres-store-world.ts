@@ -163,7 +163,7 @@ async function emptyTables(admin: pg.Client): Promise<void> {
     }
   }
   await admin.query(
-    `begin; ${deletes.join('; ')}; update stella.chain_head set seq = 0, chain_hash = null;
+    `begin; ${deletes.join('; ')}; update stella.chain_head set seq = 0, chain_hash = null; update stella.installation set epoch = 1;
      select setval(format('stella.%I', sequencename)::regclass, 1, false) from pg_sequences where schemaname = 'stella';
      commit`,
   );

@@ -99,6 +99,11 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
       deadlineMs: fc.constantFrom(60_000, 900_000),
     }),
   },
+  { weight: 1, arbitrary: tickOf('ahead') },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('raise' as const), environment: pick, n: fc.constantFrom(1, 5, 900) }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('remove' as const), environment: pick }) },
   {
     weight: 1,

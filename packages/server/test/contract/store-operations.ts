@@ -14,8 +14,10 @@ import {
   type PromotionId,
   type PromotionSnapshot,
   requestSkip,
+  type TargetHolding,
 } from '@stella/domain';
 import { makeApprovalGate, makeDefinition, makeHttpGate, makeSoakGate } from '@stella/testkit';
+import { raiseEnvironmentFence } from '../../src/engine/commands/raise-fence.ts';
 import type { Claim, OutcomeRecord } from '../../src/ports/engine-store.ts';
 import {
   ACTOR,
@@ -38,8 +40,11 @@ import {
 } from './store-play.ts';
 import type { StoreWorld } from './store-world.ts';
 
-/** What becomes of the effects of a claim: they all end well, one ends otherwise, only the first ends, or none does. */
-export type Mood = 'good' | 'failed' | 'error' | 'timeout' | 'refused' | 'first' | 'none';
+/**
+ * What becomes of the effects of a claim: they all end well, one ends otherwise, only the first ends, or none does.
+ * `ahead`: well, and every target says that it holds an operation that the database does not know.
+ */
+export type Mood = 'good' | 'failed' | 'error' | 'timeout' | 'refused' | 'first' | 'none' | 'ahead';
 export type Subject = 'olga' | 'alice' | 'bob';
 
 /** `pick` chooses among what there is, modulo its number. */
@@ -57,6 +62,8 @@ export type Operation =
       readonly isLost: boolean;
       readonly isRepeated: boolean;
     }
+  /** An admin raises a fence above `n`, which a target held. */
+  | { readonly kind: 'raise'; readonly environment: number; readonly n: number }
   | { readonly kind: 'approve' | 'reject' | 'skip' | 'approveSkip'; readonly pick: number; readonly who: Subject }
   | { readonly kind: 'cancel' | 'retry'; readonly pick: number }
   | { readonly kind: 'releaseLock'; readonly pick: number; readonly isForced: boolean }
@@ -203,6 +210,7 @@ const PERSON_KINDS = [
   'skip',
   'approveSkip',
   'cancel',
+  'raise',
   'retry',
   'set',
   'apply',
@@ -227,6 +235,15 @@ async function performByPerson({ place, promotions }: ActorState, operation: Per
       const id = await command(place, pickOf(promotions, operation.pick), 'olga', { kind: operation.kind, reason: '' });
       if (!promotions.includes(id)) promotions.push(id);
       return id;
+    }
+    case 'raise': {
+      const holds = holdingOf('unknown', operation.n);
+      const order = {
+        environment: pickOf(DEFINITIONS, operation.environment).name,
+        seen: [{ target: 'web-1', holds }],
+        reason: 'seen',
+      };
+      return inTransaction(place.world, (tx) => raiseEnvironmentFence(tx, principalOf(place, 'olga'), order));
     }
     case 'skip':
     case 'approveSkip':
@@ -349,15 +366,22 @@ function outcomesOf({ effects, snapshot }: Run, mood: Mood): readonly OutcomeRec
   const ending = mood === 'first' ? effects.slice(0, 1) : effects;
   return ending.map((effect, index) => {
     const good = goodResult(snapshot, effect);
-    const isOther = index === 0 && mood !== 'good' && mood !== 'first';
+    const isOther = index === 0 && mood !== 'good' && mood !== 'first' && mood !== 'ahead';
     // The moods that are left are outcomes.
     const outcome = isOther ? (mood as AttemptOutcome) : good.outcome;
     const rest = isOther ? { code: 'probe.unreachable', message: `it ended as ${mood}` } : {};
+    const isAhead = mood === 'ahead' && effect.purpose !== 'gate' && effect.purpose !== 'precheck_artifact';
+    const holds = isAhead ? holdingOf('unknown', effect.number) : null;
     return {
       operationId: effect.operationId,
-      result: { ...good, ...rest, outcome, output: `said ${effect.number}` },
+      result: { ...good, ...rest, outcome, output: `said ${effect.number}`, holds },
     };
   });
+}
+
+function holdingOf(operationId: string, n: number): TargetHolding {
+  const fence = { epoch: 1, n };
+  return { fence, operation: { fence, operationId } };
 }
 
 function keyed({ commands }: StoreWorld, { key, body }: { key: string; body: string }): Promise<unknown> {
