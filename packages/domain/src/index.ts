@@ -38,3 +38,4 @@ export * from './safety/violation.ts';
 export * from './safety/violations-of.ts';
 export * from './settings/gate-settings.ts';
 export * from './settings/settings.ts';
+export * from './planted-bugs.ts';

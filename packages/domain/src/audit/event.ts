@@ -1,4 +1,5 @@
 /** Audit events: one per state change, in its transaction (safety S6), chained by hashes (safety S13). */
+import { isPlanted } from '../planted-bugs.ts';
 import type { Actor } from '../identity/actor.ts';
 import { canonicalJson, type Json } from '../values/canonical-json.ts';
 import { type Digest, digestOf } from '../values/digest.ts';
@@ -105,7 +106,7 @@ export function chainEvents(
       return { ...draft, promotionSeq: null, hash: chainHash(null, eventCanonicalForm(draft, null)) };
     }
     length += 1;
-    head = chainHash(head, eventCanonicalForm(draft, length));
+    head = chainHash(isPlanted('chain.unlinked') ? null : head, eventCanonicalForm(draft, length));
     return { ...draft, promotionSeq: length, hash: head };
   });
   return { events, position: { head, length } };

@@ -2,6 +2,7 @@
  * Runs one attempt outside of any transaction and answers its outcome. Every attempt ends by its deadline; one that does
  * not is aborted by the signal, and when it does not heed the signal it is given up shortly after. Nothing here throws.
  */
+import { isPlanted } from '@stella/domain';
 import {
   type Attempt,
   type AttemptPurpose,
@@ -91,7 +92,8 @@ const PERFORMERS: Readonly<
   preflight_target: probeTarget,
   gate: askGate,
   seal: sealTarget,
-  deploy: (deps, call, target) => operate(deps, call, target, call.snapshot.release),
+  deploy: (deps, call, target) =>
+    operate(deps, call, target, isPlanted('deploy.digest_of_base') ? call.snapshot.base : call.snapshot.release),
   rollback: (deps, call, target) => operate(deps, call, target, call.snapshot.base),
   verify: observeTarget,
   rollback_verify: observeTarget,
@@ -177,6 +179,9 @@ async function operate(
     : target.deploy(targetCall, fenceOf(attempt), operationId, component));
   if (given.outcome === 'succeeded') return { ...answer('succeeded', '', given.message), digest: given.digest };
   if (given.outcome === 'refused') return refused(given.held, given.message);
+  if (given.outcome === 'errored' && isPlanted('effect.lost_answer_is_success')) {
+    return { ...answer('succeeded', '', given.message), digest: component.digest };
+  }
   return answer(given.outcome === 'failed' ? 'failed' : 'error', given.code, given.message);
 }
 

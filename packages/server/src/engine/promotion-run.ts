@@ -6,6 +6,7 @@
  * (safety S3). An error of the database keeps the outcomes and tries again with the same ones (safety S17); the same error
  * time after time sets the promotion aside (safety L8).
  */
+import { isPlanted } from '@stella/domain';
 import {
   type Actor,
   type Attempt,
@@ -147,9 +148,13 @@ async function tickOnce(deps: RunDeps, state: RunState): Promise<void> {
   // Not before here, so that effects which end together are recorded together, by one tick.
   state.isPoked = false;
   const sent = [...state.outcomes];
+  if (isPlanted('outcome.dropped')) state.outcomes = [];
   const result = await deps.store.tick(state.claim, sent, (snapshot, context, ended) => {
     nowMs = context.nowMs;
-    return decide(snapshot, context, deps.actor, ended);
+    const asked = isPlanted('deadline.by_worker_clock') ? { ...context, nowMs: deps.clock.nowMs() } : context;
+    const decision = decide(snapshot, asked, deps.actor, ended);
+    if (isPlanted('effect.before_intent')) startEffects(deps, state, { snapshot, decision, nowMs });
+    return decision;
   });
   await deps.faults.hit('engine.after_tick');
   state.outcomes = state.outcomes.filter((outcome) => !sent.includes(outcome));

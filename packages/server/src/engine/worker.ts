@@ -6,6 +6,7 @@
  * dead, stops it at once. After a stop the owner may start a new worker, with a new id. Each turn of the poll feeds the
  * watchdog, which ends a process whose loop hangs.
  */
+import { isPlanted } from '@stella/domain';
 import type { PromotionId, WorkerId } from '@stella/domain';
 import type { Clock } from '../ports/clock.ts';
 import { pause } from '../ports/clock.ts';
@@ -153,7 +154,7 @@ async function pollOnce(deps: RunDeps, id: WorkerId, state: WorkerState): Promis
     const run = state.runs.get(claim.promotionId);
     if (run) run.poke();
     // Its claim committed, but the answer was lost: nobody else may take it, so it is ours to run.
-    else if (room > 0) beginRun(deps, state, claim);
+    else if (room > 0 && !isPlanted('claim.answer_lost')) beginRun(deps, state, claim);
   }
   return room > 0 && due.claimed.length === room;
 }

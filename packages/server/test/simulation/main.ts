@@ -3,6 +3,8 @@
  * with the command that runs it again, and one JSON object as the last line. Ends with 1 when a promise was broken.
  */
 import { parseArgs } from 'node:util';
+import { PLANTED_BUGS, type PlantedBug } from '@stella/domain';
+import { findPlanted, PLANTED_SEEDS_MAX, type PlantedFinding } from './find-planted.ts';
 import { rememberFailingSeeds, readFailingSeeds } from './failing-seeds.ts';
 import { runSeed } from './run-seed.ts';
 import { runSeeds, type SeedSums } from './run-seeds.ts';
@@ -16,6 +18,8 @@ interface Order {
   readonly seeds: number;
   readonly from: number;
   readonly mode: SimulationMode | 'both';
+  /** Bugs on purpose to look for; null: none. */
+  readonly planted: readonly PlantedBug[] | null;
 }
 
 function readOrder(): Order {
@@ -24,11 +28,25 @@ function readOrder(): Order {
       seeds: { type: 'string', default: '1000' },
       from: { type: 'string', default: '1' },
       mode: { type: 'string', default: 'both' },
+      planted: { type: 'string' },
     },
   });
   const mode = [...SIMULATION_MODES, 'both' as const].find((one) => one === values.mode);
   if (mode === undefined) throw new Error(`--mode is one of ${SIMULATION_MODES.join(', ')}, both`);
-  return { seeds: countOf('--seeds', values.seeds), from: countOf('--from', values.from), mode };
+  return {
+    seeds: countOf('--seeds', values.seeds),
+    from: countOf('--from', values.from),
+    mode,
+    planted: bugsOf(values.planted),
+  };
+}
+
+function bugsOf(text: string | undefined): readonly PlantedBug[] | null {
+  if (text === undefined) return null;
+  if (text === 'all') return PLANTED_BUGS;
+  const bug = PLANTED_BUGS.find((one) => one === text);
+  if (bug === undefined) throw new Error(`--planted is all, or one of ${PLANTED_BUGS.join(', ')}`);
+  return [bug];
 }
 
 function countOf(name: string, text: string): number {
@@ -65,18 +83,37 @@ function makeTeller(total: number): (sums: SeedSums) => void {
   };
 }
 
-const { seeds, from, mode } = readOrder();
-const again = await runFailingSeeds();
-for (const violation of again) tell(violation);
-const sums = await runSeeds({ from, count: seeds, mode, onChunk: makeTeller(seeds) });
-rememberFailingSeeds(sums.violations);
-const violationCount = again.length + sums.violations.length;
-console.log(
-  JSON.stringify({
-    seeds: sums.seedCount,
-    faults: sums.faultCount,
-    violations: violationCount,
-    virtualMinutes: Math.round(sums.virtualMs / MINUTE_MS),
-  }),
-);
-process.exitCode = violationCount > 0 ? 1 : 0;
+/** A table of bugs that were planted and who found them. Ends with 1 when too many were found by no seed. */
+async function lookForPlanted(bugs: readonly PlantedBug[]): Promise<void> {
+  const show = ({ bug, seed, property, message }: PlantedFinding): void => {
+    const [words = ''] = message.split('\n');
+    console.log(
+      `${bug.padEnd(30)} ${String(seed ?? 'not found').padEnd(10)} ${property.padEnd(8)} ${words.slice(0, 110)}`,
+    );
+  };
+  const findings = await findPlanted(bugs, show);
+  const foundCount = findings.filter(({ seed }) => seed !== null).length;
+  console.log(JSON.stringify({ planted: findings.length, found: foundCount, within: PLANTED_SEEDS_MAX }));
+  process.exitCode = foundCount < findings.length ? 1 : 0;
+}
+
+async function runOrdered({ seeds, from, mode }: Order): Promise<void> {
+  const again = await runFailingSeeds();
+  for (const violation of again) tell(violation);
+  const sums = await runSeeds({ from, count: seeds, mode, onChunk: makeTeller(seeds) });
+  rememberFailingSeeds(sums.violations);
+  const violationCount = again.length + sums.violations.length;
+  console.log(
+    JSON.stringify({
+      seeds: sums.seedCount,
+      faults: sums.faultCount,
+      violations: violationCount,
+      virtualMinutes: Math.round(sums.virtualMs / MINUTE_MS),
+    }),
+  );
+  process.exitCode = violationCount > 0 ? 1 : 0;
+}
+
+const order = readOrder();
+if (order.planted) await lookForPlanted(order.planted);
+else await runOrdered(order);

@@ -9,6 +9,7 @@ import {
   makeMemoryState,
   makeRelease,
   makeWholeEnvironment,
+  makeWriteRules,
   type MemoryState,
   personIdOf,
   putEnvironment,
@@ -16,6 +17,7 @@ import {
   type StoredWorker,
   TEST_EPOCH_MS,
   type WriteRecord,
+  type WriteRules,
 } from '@stella/testkit';
 import { type AgendaOfPeople, makeAgendaOfPeople } from './agenda-of-people.ts';
 import { type Journal, makeJournal } from './journal.ts';
@@ -23,18 +25,18 @@ import { makePeople } from './people.ts';
 import { guardRealWorld } from './real-world-guard.ts';
 import { checkCalm } from './rules/deadline-rules.ts';
 import { type CommitRules, makeCommitRules } from './rules/commit-rules.ts';
-import { makeWriteRules, type WriteRules } from './rules/write-rules.ts';
+import { checkVerdicts } from './rules/verdict-rules.ts';
 import { makeScheduler, type Scheduler } from './scheduler.ts';
 import { drawPlan, PEOPLE, type SeedPlan, type SimulationMode, WORKER_COUNT } from './seed-plan.ts';
 import { makeDatabase, type SimulatedDatabase } from './simulated-database.ts';
 import { type SimulatedServer, startSimulatedServer, type ServerWorld } from './simulated-server.ts';
-import { type Machine, makeMachine } from './simulated-targets.ts';
+import { type Machine, makeMachine, type TargetOrder } from './simulated-targets.ts';
 import { planTroubles } from './troubles.ts';
 
 /** Nothing in a seed takes longer: waits are bounded, and so are rounds, repeats and takeovers. */
 const END_AFTER_MS = 90 * 86_400_000;
 /** A seed that needs more entries goes in a circle. */
-const ENTRIES_MAX = 400_000;
+const ENTRIES_MAX = 120_000;
 /** Workers are believed to be healthy again so long after the last fault. */
 const CALM_AFTER_MS = 40_000;
 /** Three workers live again after the last fault by then: leases have run out, processes have been started. */
@@ -125,6 +127,7 @@ class SeedRun {
     await this.scheduler.run(() => this.isOver());
     this.throwFailure();
     insist('L1', this.isFinished(), () => `nothing more happens: ${this.describeLive()}`);
+    this.commitRules.checkEnd(this.scheduler.nowMs());
   }
 
   result(violation: SeedResult['violation']): SeedResult {
@@ -167,20 +170,21 @@ class SeedRun {
     const { scheduler, plan, journal, database, state, machines } = this;
     const { mix, gateAnswerMs, applyMs } = plan;
     const isFaulty = (): boolean => scheduler.nowMs() < this.faultsEndAtMs;
+    const guarded = (check: () => void): void => this.guarded(check);
     return {
       scheduler,
       database,
       state,
       machines,
       gates: { scheduler, mix, journal, answerMs: gateAnswerMs, isFaulty },
-      targets: { scheduler, mix, journal, applyMs, isFaulty },
+      targets: { scheduler, mix, journal, applyMs, isFaulty, guarded, checkOrder: (one) => this.checkOrder(one) },
       registry: { scheduler, mix, journal, tags: new Map(), isFaulty },
       hasSequencer: plan.hasSequencer,
       diesHere: () => isFaulty() && scheduler.random.chance(mix.kill),
       onWrite: (server, record) => this.guarded(() => this.checkWrite(server, record)),
       reach: (what) => journal.reach(what),
       fail: (error) => this.fail(error),
-      guarded: (check) => this.guarded(check),
+      guarded,
       nextProcessNumber: () => {
         this.processCount += 1;
         return this.processCount;
@@ -198,12 +202,28 @@ class SeedRun {
       insist('S3', isOwn, () => `${promotion.id} was written with epoch ${claim?.claimEpoch}, not ${last?.claimEpoch}`);
     }
     this.writeRules.check(record);
+    checkVerdicts(record);
     const { guard } = record.context;
     if (record.kind === 'commanded' && guard) this.writeRules.noteFence(promotion.environment, guard.fence);
     scheduler.note(promotion.version);
     scheduler.noteText(promotion.status);
     scheduler.noteText(promotion.chainHead?.slice(-8) ?? '');
     this.agenda.onWrite(record);
+  }
+
+  /** What arrives at a target was intended by a committed write, and is what was gated (safety S10, S17). */
+  private checkOrder({ operationId, digest, target }: TargetOrder): void {
+    this.guarded(() => {
+      const [promotionId, purpose] = operationId.split('.');
+      const row = [...this.state.promotions.values()].find(({ promotion }) => promotion.id === promotionId);
+      insist('S17', row?.attempts.has(operationId) === true, () => `${operationId} is no committed intent`);
+      if (purpose !== 'deploy') return;
+      const { promotion } = row;
+      const component = promotion.definition.targets.find((one) => one.name === target)?.component;
+      const release = this.state.releases.get(promotion.releaseId);
+      const promised = release?.components.find((one) => one.name === component)?.digest;
+      insist('S10', promised === digest, () => `${operationId} brings ${digest}, ${promised} was gated`);
+    });
   }
 
   private guarded(check: () => void): void {

@@ -39,7 +39,7 @@ export async function runSeeds(order: SeedsOrder): Promise<SeedSums> {
     const child = startRunner();
     try {
       for (let chunk = chunks.shift(); chunk; chunk = chunks.shift()) {
-        addReport(sums, await ask(child, { seeds: chunk, mode: order.mode, stopsAtViolation: false }));
+        addReport(sums, await ask(child, { seeds: chunk, mode: order.mode, stopsAtViolation: false, planted: null }));
         order.onChunk?.(sums);
       }
     } finally {

@@ -4,6 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { isMainThread } from 'node:worker_threads';
+import { type PlantedBug, plantBug } from '@stella/domain';
 import { addCounts } from './journal.ts';
 import { runSeed, type SeedResult } from './run-seed.ts';
 import type { SimulationMode } from './seed-plan.ts';
@@ -16,6 +17,8 @@ export interface ChunkOrder {
   readonly mode: SimulationMode | 'both';
   /** The rest of the chunk is left out after the first broken promise. */
   readonly stopsAtViolation: boolean;
+  /** A bug on purpose, which the seeds are to find. */
+  readonly planted: PlantedBug | null;
 }
 
 export interface SeedViolation {
@@ -35,7 +38,8 @@ export interface ChunkReport {
   readonly reached: readonly (readonly [string, number])[];
 }
 
-export async function runChunk({ seeds, mode, stopsAtViolation }: ChunkOrder): Promise<ChunkReport> {
+export async function runChunk({ seeds, mode, stopsAtViolation, planted }: ChunkOrder): Promise<ChunkReport> {
+  plantBug(planted);
   const reached = new Map<string, number>();
   const violations: SeedViolation[] = [];
   const sums = { seedCount: 0, twiceCount: 0, faultCount: 0, virtualMs: 0, promotionCount: 0 };

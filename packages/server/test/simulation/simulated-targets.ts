@@ -6,6 +6,7 @@
 import {
   compareFences,
   type Digest,
+  digestOf,
   type Fence,
   formatFence,
   type ReleaseComponent,
@@ -27,6 +28,8 @@ import type { Journal } from './journal.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 
+/** What a target runs that somebody has changed by hand. */
+const SOMETHING_ELSE = digestOf('something else');
 /** Until a copy of a request arrives that was held up on its way. */
 const LATE_COPY_MS_MAX = 60_000;
 
@@ -36,6 +39,15 @@ export interface TargetWorld {
   readonly journal: Journal;
   readonly applyMs: number;
   isFaulty: () => boolean;
+  readonly guarded: (check: () => void) => void;
+  /** Called with each operation that arrives. */
+  readonly checkOrder: (order: TargetOrder) => void;
+}
+
+export interface TargetOrder {
+  readonly operationId: string;
+  readonly target: string;
+  readonly digest: Digest;
 }
 
 /** One machine. */
@@ -49,10 +61,12 @@ export interface Machine {
   last: TargetHolding['operation'];
   /** The highest fence that was ever accepted or sealed, kept apart from the rules under test. */
   newest: Fence | null;
+  /** Operations that have changed it. */
+  readonly switched: Set<string>;
 }
 
 export function makeMachine(name: string, digest: Digest | null): Machine {
-  return { name, digest, isHealthy: true, accepted: null, result: null, last: null, newest: null };
+  return { name, digest, isHealthy: true, accepted: null, result: null, last: null, newest: null, switched: new Set() };
 }
 
 /** The machine as one process reaches it. */
@@ -144,8 +158,9 @@ function seal({ machine, world }: Link, fence: Fence): SealAnswer {
   if (decision.kind === 'stored') {
     machine.accepted = { fence, operationId: null };
     machine.result = null;
-    accept(machine, fence);
   }
+  // From its answer on nothing older may change anything, whatever was stored.
+  accept(machine, fence);
   return { outcome: 'sealed', last };
 }
 
@@ -202,7 +217,8 @@ function ignore(): void {
 function arrive(link: Link, order: Order, { answer, fault, isAborted }: Arrival): void {
   const { world, machine } = link;
   const { random } = world.scheduler;
-  const { fence, operationId } = order;
+  const { fence, operationId, component } = order;
+  world.checkOrder({ operationId, target: machine.name, digest: component.digest });
   const decision = decideOperation(machine.accepted, fence, operationId);
   world.journal.reach(`operation.${decision.kind}`);
   if (decision.kind === 'refused') {
@@ -257,19 +273,23 @@ function finish(
   return result;
 }
 
+/** A broken promise at a target ends the seed, whoever is called when it is seen. */
+function insistAt(world: TargetWorld, property: string, condition: boolean, message: string): void {
+  world.guarded(() => insist(property, condition, () => message));
+}
+
 function switchTo({ world, machine }: Link, { fence, operationId, component }: Order): void {
   const { newest } = machine;
   const isStale = newest !== null && compareFences(fence, newest) < 0;
-  insist(
-    'S4',
-    !isStale,
-    () => `${machine.name} was changed by ${operationId} with ${formatFence(fence)}, which is old`,
-  );
+  const words = `${machine.name} was changed by ${operationId} with ${formatFence(fence)}`;
+  insistAt(world, 'S4', !isStale, `${words}, which is old`);
+  insistAt(world, 'S17', !machine.switched.has(operationId), `${words} twice`);
+  machine.switched.add(operationId);
   const { random } = world.scheduler;
   const isBad = world.isFaulty() && random.chance(world.mix.badDeploy);
   const isOther = isBad && random.chance(40);
   if (isBad) world.journal.fault(isOther ? 'target.other_digest' : 'target.unhealthy');
   machine.isHealthy = !isBad || isOther;
-  machine.digest = isOther ? null : component.digest;
+  machine.digest = isOther ? SOMETHING_ELSE : component.digest;
   world.journal.changes.push({ target: machine.name, fence, operationId, digest: component.digest });
 }

@@ -1,4 +1,5 @@
 /** One effect and one answer per Idempotency-Key, actor and route (safety S12). */
+import { isPlanted } from '@stella/domain';
 import { AppError } from '@stella/domain';
 import type { IdempotencyRequest, StoredAnswer } from '@stella/server';
 import { DatabaseRefusal } from './database-refusal.ts';
@@ -17,6 +18,7 @@ export async function reserveKey(
   const { bodyHash } = request;
   const isOurs = await session.statement('reserveKey', async (tx) => {
     const { idempotencyKeys } = tx.state;
+    if (isPlanted('idempotency.ignored')) return true;
     if (tx.get(idempotencyKeys, key)) return false;
     await lockPatiently(session, `idempotency_keys ${key}`);
     if (tx.get(idempotencyKeys, key)) return false;

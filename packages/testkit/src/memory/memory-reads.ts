@@ -1,4 +1,5 @@
 /** Reads over several tables, as the statements of the PostgreSQL store make them. */
+import { isPlanted } from '@stella/domain';
 import {
   type Approval,
   type Attempt,
@@ -170,7 +171,7 @@ export function releaseIn(view: View, id: ReleaseId): Release {
 export function readGuard(view: View, { id, environment }: Pick<Promotion, 'id' | 'environment'>): EnvironmentGuard {
   const { state } = view;
   state.lastTicket += 1;
-  state.lastFence += 1;
+  state.lastFence += isPlanted('fence.not_drawn') ? 0 : 1;
   const resource = `environment:${environment}`;
   let holder: EnvironmentGuard['holder'] = null;
   for (const lock of view.rows(state.locks)) {

@@ -1,4 +1,5 @@
 /** Workers and their claims, one function per statement of the PostgreSQL store (safety L1, L2, L8). */
+import { isPlanted } from '@stella/domain';
 import { type Actor, chainEvents, type PromotionId, toRfc3339, type WorkerId } from '@stella/domain';
 import type { Claim, ClaimFailure, DueWork } from '@stella/server';
 import { demand } from './database-refusal.ts';
@@ -59,7 +60,7 @@ export function takeDueWork(tx: MemoryTransaction, { workerId, limit, compareDue
 }
 
 function isFree(tx: View, workerId: WorkerId | null): boolean {
-  if (workerId === null) return true;
+  if (workerId === null || isPlanted('claim.of_live_worker')) return true;
   const state = tx.get(tx.state.workers, workerId)?.state;
   return state !== undefined && state !== 'live';
 }

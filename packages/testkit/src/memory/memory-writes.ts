@@ -2,6 +2,7 @@
  * Writes a decision as the database would: in one piece, refusing what its constraints and triggers refuse (safety S1,
  * S5, S7, S17), with the wake-up of those that wait for the environment.
  */
+import { isPlanted } from '@stella/domain';
 import {
   AppError,
   type Attempt,
@@ -290,6 +291,7 @@ function checkExclusive(tx: MemoryTransaction, lock: Decision['takenLocks'][numb
 
 /** Whoever waits in the environment is due now; rows that another transaction holds are skipped. */
 function wakeEnvironment(tx: MemoryTransaction, { id, environment }: Promotion, atMs: number): void {
+  if (isPlanted('wake.not_written')) return;
   const isWaiting = ({ promotion: other }: StoredPromotion): boolean => {
     const isThere = other.environment === environment && other.id !== id && other.workerId === null;
     return isThere && (other.step === 'evaluate_gates' || other.step === 'acquire_locks');
@@ -328,7 +330,8 @@ export function insertEvents(tx: MemoryTransaction, events: readonly ChainedEven
   for (const event of events) {
     state.lastEventId += 1;
     const row = { id: state.lastEventId, event, seq: null, chainHash: null };
-    tx.put(state.events, row.id, row);
+    if (isPlanted('event.elsewhere')) state.events.set(row.id, row);
+    else tx.put(state.events, row.id, row);
     tx.put(state.unsequenced, row.id, row);
   }
 }

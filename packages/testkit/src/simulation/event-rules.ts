@@ -13,8 +13,9 @@ import {
 import type { WriteRecord } from '../memory/memory-session.ts';
 import { insist } from './safety-violation.ts';
 
-export function checkEvents({ before, decision, ended, context }: WriteRecord): void {
-  checkChain(before, decision);
+export function checkEvents({ before, decision, ended, context }: WriteRecord, isAudited: boolean): void {
+  checkPlaces(before, decision);
+  if (isAudited) checkChain(before, decision);
   checkStatus(before, decision);
   checkSteps(before, decision);
   const { promotion } = decision;
@@ -27,6 +28,16 @@ export function checkEvents({ before, decision, ended, context }: WriteRecord): 
   }
   const isAtNow = decision.events.every((event) => event.atMs === context.nowMs);
   insist('S6', isAtNow, () => `${promotion.id} has events of another moment`);
+}
+
+/** Numbers without a gap, and the promotion's head is the last event. */
+function checkPlaces(before: PromotionSnapshot | null, { promotion, events }: Decision): void {
+  const length = before?.promotion.chainLength ?? 0;
+  const isNumbered = events.every((event, index) => event.promotionSeq === length + index + 1);
+  insist('S13', isNumbered, () => `the events of ${promotion.id} have a gap`);
+  const head = events.at(-1)?.hash ?? before?.promotion.chainHead ?? null;
+  const isAtEnd = promotion.chainHead === head && promotion.chainLength === length + events.length;
+  insist('S13', isAtEnd, () => `the chain of ${promotion.id} does not end at its head`);
 }
 
 /** Recomputes every hash from what an auditor would see. */

@@ -1,4 +1,5 @@
 /** `promotion cancel`: accepted in every live status (safety L7); repeating it changes nothing. */
+import { isPlanted } from '../../planted-bugs.ts';
 import { authorize, type Principal } from '../../identity/authorize.ts';
 import type { Decision } from '../decide/decision.ts';
 import { addEvent, makeDraft, updatePromotion } from '../decide/draft.ts';
@@ -15,7 +16,8 @@ export function cancelPromotion(
 ): Decision {
   const { promotion } = snapshot;
   authorize(principal, 'promotion.cancel', { environment: promotion.environment, name: `promotion ${promotion.id}` });
-  if (isTerminal(promotion.status)) throw illegalTransition(snapshot, 'cancel');
+  if (isTerminal(promotion.status) && !isPlanted('terminal.cancelled_again'))
+    throw illegalTransition(snapshot, 'cancel');
   const draft = makeDraft(snapshot, context, principal.actor);
   if (promotion.cancelRequestedAtMs === null) {
     updatePromotion(draft, { cancelRequestedAtMs: context.nowMs, cancelRequestedBy: principal.actor });

@@ -1,4 +1,5 @@
 /** `promotion approve` and `promotion reject`: a person's decision at one approval gate (safety S9). */
+import { isPlanted } from '../../planted-bugs.ts';
 import { AppError } from '../../errors/app-error.ts';
 import { formatActor, personOf } from '../../identity/actor.ts';
 import { authorize, type Principal } from '../../identity/authorize.ts';
@@ -31,7 +32,7 @@ export function decideApproval(
   const { actor } = principal;
   authorize(principal, `promotion.${verb}`, { environment: promotion.environment, name: `promotion ${promotion.id}` });
   const person = requirePerson(actor, verb);
-  if (verb === 'approve' && personOf(promotion.requestedBy) === person.id) {
+  if (verb === 'approve' && personOf(promotion.requestedBy) === person.id && !isPlanted('approval.own_request')) {
     throw new AppError('auth.own_request', { details: { actor: formatActor(actor), promotionId: promotion.id } });
   }
   const run = findGate(snapshot, input, verb);

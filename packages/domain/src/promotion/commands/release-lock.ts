@@ -3,6 +3,7 @@
  * its claim epoch is raised so that its worker commits nothing more (safety S3), and the environment is `unknown` until
  * it is observed again. The caller then seals every target with the guard's fence (safety S4).
  */
+import { isPlanted } from '../../planted-bugs.ts';
 import { AppError } from '../../errors/app-error.ts';
 import { formatActor } from '../../identity/actor.ts';
 import { authorize, type Principal } from '../../identity/authorize.ts';
@@ -37,7 +38,8 @@ export function releaseLock(
   }
   const draft = makeDraft(snapshot, context, principal.actor);
   const message = `lock ${input.lockId} was released by ${formatActor(principal.actor)}${input.reason ? `: ${input.reason}` : ''}`;
-  updatePromotion(draft, { claimEpoch: promotion.claimEpoch + 1, workerId: null });
+  const raised = isPlanted('force.claim_kept') ? 0 : 1;
+  updatePromotion(draft, { claimEpoch: promotion.claimEpoch + raised, workerId: null });
   if (draft.environment.state !== 'unknown') {
     draft.environment = { ...draft.environment, state: 'unknown' };
     addEvent(draft, 'environment.state_changed', { state: 'unknown' }, draft.environment.name);

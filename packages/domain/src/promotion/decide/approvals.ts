@@ -1,4 +1,5 @@
 /** Which approvals count (safety S9): distinct persons, none of them the requester, entitled now, bound to this base. */
+import { isPlanted } from '../../planted-bugs.ts';
 import type { ApprovalGateDefinition } from '../../environment/environment-definition.ts';
 import { personOf } from '../../identity/actor.ts';
 import { isAllowed } from '../../identity/authorize.ts';
@@ -19,10 +20,11 @@ function doesCount(draft: Draft, gate: ApprovalGateDefinition, run: GateRun, app
   return (
     approval.gateRunId === run.id &&
     approval.decision === 'approved' &&
-    approval.personId !== personOf(promotion.requestedBy) &&
-    approval.baseReleaseId === promotion.baseReleaseId &&
+    (approval.personId !== personOf(promotion.requestedBy) || isPlanted('approval.own_request')) &&
+    (approval.baseReleaseId === promotion.baseReleaseId || isPlanted('approval.of_older_base')) &&
     approval.definitionHash === promotion.definitionHash &&
     (gate.group === null || gate.group.includes(approval.subject)) &&
-    isAllowed(approval.bindingsNow, 'promotion.approve', promotion.environment)
+    (isAllowed(approval.bindingsNow, 'promotion.approve', promotion.environment) ||
+      isPlanted('approval.after_lost_right'))
   );
 }

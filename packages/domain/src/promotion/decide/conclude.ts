@@ -8,7 +8,9 @@ import type { Draft } from './draft.ts';
 
 export function concludeDraft(draft: Draft, next: Pick<Promotion, 'workerId' | 'nextActionAtMs'>): Decision {
   const { snapshot } = draft;
-  const chained = chainEvents({ head: draft.promotion.chainHead, length: draft.promotion.chainLength }, draft.events);
+  const position = { head: draft.promotion.chainHead, length: draft.promotion.chainLength };
+  // Hashing is most of the work of a decision, and one that needs a guard is made again.
+  const chained = chainEvents(position, draft.needsGuard ? [] : draft.events);
   const promotion: Promotion = {
     ...draft.promotion,
     ...next,

@@ -6,6 +6,7 @@
  * Guarantees: same input, same answer; a terminal promotion is never changed (safety S5); every live promotion is
  * answered with effects to run or a moment to look again (safety L1).
  */
+import { isPlanted } from '../../planted-bugs.ts';
 import type { Actor } from '../../identity/actor.ts';
 import type { Promotion } from '../promotion.ts';
 import type { DecideContext, PromotionSnapshot } from '../snapshot.ts';
@@ -100,8 +101,9 @@ function nextAction(draft: Draft): Pick<Promotion, 'workerId' | 'nextActionAtMs'
   const moments = [...draft.wakeAtsMs, ...effects.map((attempt) => attempt.deadlineAtMs)];
   const isPatient = PATIENT.has(draft.promotion.status) && moments.length > 0 && !mayBeReplaced(draft);
   const next = Math.min(...moments, isPatient ? Number.POSITIVE_INFINITY : draft.context.nowMs + RECHECK_AFTER_MS);
+  const lateMs = isPlanted('deadline.too_late') ? 50_000 : 0;
   return {
     workerId: effects.length > 0 ? draft.promotion.workerId : null,
-    nextActionAtMs: Math.max(next, draft.context.nowMs + 1),
+    nextActionAtMs: Math.max(next, draft.context.nowMs + 1) + lateMs,
   };
 }

@@ -2,6 +2,7 @@
  * The state that one call of `decide` works on: a copy of the snapshot that the rules change, and the record of what
  * they changed. Lives only inside one call, so that `decide` stays pure for its caller.
  */
+import { isPlanted } from '../../planted-bugs.ts';
 import type { EventDraft, EventType } from '../../audit/event.ts';
 import type { Actor } from '../../identity/actor.ts';
 import type { Fence } from '../../locks/fence.ts';
@@ -137,6 +138,7 @@ export function moveToStep(draft: Draft, next: Step, ended: { state: StepState; 
   updateStep(draft, next, { state: 'running', startedAtMs: nowMs, endedAtMs: null, message: '' });
   updatePromotion(draft, { step: next });
   noteProgress(draft);
+  if (isPlanted('event.missing_for_step')) return;
   addEvent(draft, 'promotion.step_changed', { from, outcome: ended.state, message: ended.message, to: next });
 }
 
@@ -166,7 +168,7 @@ export function endPromotion(
     deployDeadlineAtMs: null,
   });
   for (const skip of draft.skips.filter(isOpenSkip)) lapseSkip(draft, skip, 'the promotion ended');
-  releaseLocks(draft, status);
+  if (!isPlanted('lock.kept_at_end')) releaseLocks(draft, status);
   setStatus(draft, status);
 }
 
@@ -187,6 +189,7 @@ export function setStatus(draft: Draft, status: PromotionStatus): void {
   const entersProgress = status === 'in_progress' ? { inProgressSinceMs: draft.context.nowMs } : {};
   updatePromotion(draft, { status, ...entersProgress });
   const ending = draft.promotion.ending;
+  if (isPlanted('event.missing_for_status')) return;
   addEvent(draft, 'promotion.status_changed', {
     from,
     to: status,
@@ -205,7 +208,7 @@ export function releaseLocks(draft: Draft, reason: string): void {
     addEvent(draft, 'lock.released', { resource: lock.resource, reason }, lock.id);
   }
   draft.locks = [];
-  draft.wakesEnvironment = true;
+  draft.wakesEnvironment = !isPlanted('wake.lost_on_release');
 }
 
 export interface AttemptPlan {

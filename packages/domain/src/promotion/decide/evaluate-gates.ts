@@ -1,4 +1,5 @@
 /** Step 1, no lock held: all gates in parallel. Every gate waits with a deadline; a verdict is set once. */
+import { isPlanted } from '../../planted-bugs.ts';
 import type {
   ApprovalGateDefinition,
   GateDefinition,
@@ -93,7 +94,7 @@ function evaluateHttp(draft: Draft, gate: HttpGateDefinition, run: GateRun): voi
   if (attempt && attempt.result === null) return;
   if (attempt?.result && run.state === 'evaluating') {
     const { outcome, message } = attempt.result;
-    if (outcome === 'passed') setVerdict(draft, run, 'passed', message);
+    if (outcome === 'passed' || isPlanted('gate.error_passes')) setVerdict(draft, run, 'passed', message);
     else if (outcome === 'failed') refuse(draft, run, message);
     else
       noteUnanswered(draft, gate, {
@@ -158,7 +159,7 @@ function decideHeld(draft: Draft, gate: HttpGateDefinition, run: GateRun): void 
     openGateAttempt(draft, gate, renewed);
     return;
   }
-  if (draft.context.nowMs >= heldUntilMs) {
+  if (draft.context.nowMs >= heldUntilMs && !isPlanted('gate.held_for_ever')) {
     const message = `gate ${run.gate} gave no verdict in ${run.attemptCount} attempts and its hold ended; last: ${run.message}`;
     endPromotion(draft, 'failed', { code: 'gate.hold_ended', message }, 'errored');
     return;
@@ -208,7 +209,7 @@ function evaluateSoak(draft: Draft, gate: SoakGateDefinition, run: GateRun): voi
     return;
   }
   const dueAtMs = Math.max(...places.map((one) => one.releasedAtMs ?? 0)) + gate.durationMs;
-  if (draft.context.nowMs >= dueAtMs) {
+  if (draft.context.nowMs >= dueAtMs || isPlanted('soak.not_waited')) {
     setVerdict(draft, run, 'passed', `ran whole in ${gate.environments.join(', ')} for long enough`);
     return;
   }

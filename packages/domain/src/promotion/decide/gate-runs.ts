@@ -1,4 +1,5 @@
 /** The gate runs of a promotion as a whole: which is current, which is settled, and the opening of new rounds. */
+import { isPlanted } from '../../planted-bugs.ts';
 import type { GateDefinition } from '../../environment/environment-definition.ts';
 import { ATTEMPT_GATE_KINDS, gateMeaningHash } from '../../environment/environment-definition.ts';
 import { withGateSettings } from '../../settings/gate-settings.ts';
@@ -66,6 +67,10 @@ function timedNow({ promotion, snapshot }: Draft, gate: GateDefinition): GateDef
 export function openNextRound(draft: Draft, run: GateRun, reason: string): void {
   const gate = definitionOf(draft, run);
   if (!gate) return;
+  if (isPlanted('gate.verdict_overwritten')) {
+    updateGateRun(draft, run, { state: 'pending', verdict: null, verdictAtMs: null, validUntilMs: null });
+    return;
+  }
   updateGateRun(draft, run, { state: 'expired', message: reason });
   addEvent(draft, 'gate.expired', { gate: run.gate, round: run.round, reason }, run.gate);
   openGateRun(draft, gate);

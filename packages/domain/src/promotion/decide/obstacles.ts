@@ -2,6 +2,7 @@
  * The right to deploy, as one predicate (safety S8, S9, S11). It is asked before the locks are taken and again in the
  * transaction that writes the deploy intent, while the environment's row is held.
  */
+import { isPlanted } from '../../planted-bugs.ts';
 import { type Draft, endPromotion, moveToStep, releaseLocks, updatePromotion } from './draft.ts';
 import { countApprovals } from './approvals.ts';
 import { BASE_CHANGED, baseChangeWords, isBaseChanged, noteBase } from './rebase.ts';
@@ -29,7 +30,7 @@ export function obstaclesOf(draft: Draft): Obstacle[] {
       else if (!skipInEffect(draft, run)) obstacles.push({ kind: 'skip_lapsed', run });
     } else if (run?.verdict !== 'passed') {
       obstacles.push({ kind: 'gate_open', gate: gate.name });
-    } else if (run.validUntilMs !== null && context.nowMs >= run.validUntilMs) {
+    } else if (run.validUntilMs !== null && context.nowMs >= run.validUntilMs && !isPlanted('gate.expired_counts')) {
       obstacles.push({ kind: 'gate_expired', run });
     } else if (gate.kind === 'approval') {
       if (isBaseChanged(draft)) obstacles.push({ kind: 'base_changed', run });
@@ -38,7 +39,9 @@ export function obstaclesOf(draft: Draft): Obstacle[] {
   }
   for (const name of promotion.definition.promotesFrom) {
     const place = snapshot.predecessors.find((one) => one.name === name);
-    if (!place || place.completedAtMs === null) obstacles.push({ kind: 'predecessor_missing', environment: name });
+    const isMissing = !place || place.completedAtMs === null;
+    if (isMissing && !isPlanted('release.not_in_predecessor'))
+      obstacles.push({ kind: 'predecessor_missing', environment: name });
   }
   return obstacles;
 }

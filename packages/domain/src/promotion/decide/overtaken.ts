@@ -1,8 +1,9 @@
 /** A newer release reached the environment meanwhile: an older one never overwrites it (safety S11). */
+import { isPlanted } from '../../planted-bugs.ts';
 import { type Draft, endPromotion } from './draft.ts';
 
 export function isOvertaken(draft: Draft): boolean {
-  return draft.environment.releaseNumber > draft.snapshot.release.number;
+  return draft.environment.releaseNumber > draft.snapshot.release.number && !isPlanted('release.older_over_newer');
 }
 
 export function endOvertaken(draft: Draft): void {

@@ -1,4 +1,5 @@
 /** Whose turn it is: FIFO by ticket, higher priority first. */
+import { isPlanted } from '../../planted-bugs.ts';
 import type { LiveStatus } from '../status.ts';
 import { priorityRank } from '../status.ts';
 import type { LockHolder, Waiter } from '../snapshot.ts';
@@ -11,7 +12,7 @@ export function waitersAhead(draft: Draft, waiters: readonly Waiter[]): Waiter[]
   const { ticket, priority } = draft.promotion;
   return waiters.filter((waiter) => {
     const rank = priorityRank(waiter.priority) - priorityRank(priority);
-    return rank < 0 || (rank === 0 && (ticket === null || waiter.ticket < ticket));
+    return rank < 0 || (rank === 0 && (ticket === null || waiter.ticket < ticket) && !isPlanted('queue.newest_first'));
   });
 }
 

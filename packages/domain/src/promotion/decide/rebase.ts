@@ -3,6 +3,7 @@
  * by now, approvals that were given over the old one count no more (safety S8): their round ends with the difference, and
  * a new one is opened, which is not counted among the rounds that expired.
  */
+import { isPlanted } from '../../planted-bugs.ts';
 import { componentDifferences, describeBaseChange } from '../../release/component-differences.ts';
 import { addEvent, type Draft, updatePromotion } from './draft.ts';
 import { currentGateRuns, openNextRound } from './gate-runs.ts';
@@ -11,7 +12,7 @@ import { currentGateRuns, openNextRound } from './gate-runs.ts';
 export const BASE_CHANGED = 'base_changed';
 
 export function isBaseChanged({ promotion, environment }: Draft): boolean {
-  return promotion.baseReleaseId !== environment.releaseId;
+  return promotion.baseReleaseId !== environment.releaseId && !isPlanted('approval.of_older_base');
 }
 
 /** Why a round ends, for the person who has to look again. */

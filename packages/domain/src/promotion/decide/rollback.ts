@@ -2,6 +2,7 @@
  * Step 6, only when it runs: the touched targets get the release back that was last verified there, each with a new
  * fence, and each is observed afterwards.
  */
+import { isPlanted } from '../../planted-bugs.ts';
 import {
   endedAttempts,
   isAsPromised,
@@ -49,7 +50,9 @@ export function decideRollback(draft: Draft): void {
 function verifyRollback(draft: Draft, targets: readonly string[]): void {
   const { base } = draft.snapshot;
   if (!base) return;
-  const unseen = targets.filter((target) => lastAttempt(draft, 'rollback_verify', target) === null);
+  const unseen = isPlanted('rollback.not_verified')
+    ? []
+    : targets.filter((target) => lastAttempt(draft, 'rollback_verify', target) === null);
   for (const subject of unseen)
     openAttempt(draft, { purpose: 'rollback_verify', subject, timeoutMs: remainingMs(draft) });
   if (unseen.length > 0) return;

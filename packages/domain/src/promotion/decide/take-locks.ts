@@ -1,4 +1,5 @@
 /** All locks of a promotion at once: its environment exclusively, its artifacts shared, under the fence drawn for it. */
+import { isPlanted } from '../../planted-bugs.ts';
 import type { LockMode } from '../promotion.ts';
 import type { EnvironmentGuard } from '../snapshot.ts';
 import { addEvent, type Draft } from './draft.ts';
@@ -6,19 +7,24 @@ import { waitersAhead } from './queue.ts';
 
 /** Nobody holds the environment, and nobody goes before it in the queue. */
 export function isItsTurn(draft: Draft, guard: EnvironmentGuard): boolean {
-  return guard.holder === null && waitersAhead(draft, guard.waiters).length === 0;
+  const isFree = guard.holder === null || isPlanted('lock.taken_while_held');
+  return isFree && waitersAhead(draft, guard.waiters).length === 0;
 }
 
 /** When it is its turn only. Answers how many were taken. */
 export function takeLocks(draft: Draft, guard: EnvironmentGuard): number {
   const { nowMs, ids } = draft.context;
   const resources: [string, LockMode][] = [
-    [`environment:${draft.promotion.environment}`, 'exclusive'],
+    [
+      `environment:${draft.promotion.environment}`,
+      isPlanted('lock.environment_not_exclusive') ? 'shared' : 'exclusive',
+    ],
     ...[...new Set(draft.snapshot.release.components.map((component) => component.digest))].map(
       (digest): [string, LockMode] => [`artifact:${digest}`, 'shared'],
     ),
   ];
-  for (const [resource, mode] of resources) {
+  const wanted = isPlanted('lock.artifact_ignored') ? resources.slice(0, 1) : resources;
+  for (const [resource, mode] of wanted) {
     const lock = {
       id: ids.next('lck'),
       resource,

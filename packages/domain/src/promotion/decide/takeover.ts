@@ -3,6 +3,7 @@
  * and every target with an operation of unknown outcome is sealed with it: the seal answers what the target recorded,
  * and from then on the old worker's operation can change nothing there.
  */
+import { isPlanted } from '../../planted-bugs.ts';
 import type { Attempt, AttemptResult } from '../promotion.ts';
 import { addEvent, attemptsFor, type Draft, openAttempt, requireGuard, settleAttempt } from './draft.ts';
 
@@ -10,7 +11,7 @@ import { addEvent, attemptsFor, type Draft, openAttempt, requireGuard, settleAtt
 const SEAL_ATTEMPTS_MAX = 3;
 
 export function decideTakeover(draft: Draft): void {
-  if (draft.context.isTakeover) {
+  if (draft.context.isTakeover && !isPlanted('takeover.unseen')) {
     if (draft.locks.length > 0) {
       const guard = requireGuard(draft);
       if (!guard) return;
@@ -42,6 +43,10 @@ function settleOrSeal(draft: Draft, operation: Attempt): void {
     (seal) => seal.startedAtMs >= operation.startedAtMs && seal.fence?.n === fence.n,
   );
   const last = seals.at(-1);
+  if (isPlanted('takeover.not_sealed')) {
+    settleAttempt(draft, operation, unknownOutcome(draft, 'not asked'));
+    return;
+  }
   if (last && last.result === null) return;
   if (last?.result?.outcome === 'succeeded') {
     settleAttempt(draft, operation, lookedUp(draft, operation, last.result));

@@ -1,4 +1,5 @@
 /** Operations at targets: what deploy, verify and rollback have in common. */
+import { isPlanted } from '../../planted-bugs.ts';
 import type { Digest } from '../../values/digest.ts';
 import type { Release } from '../../release/release.ts';
 import type { Attempt, AttemptPurpose } from '../promotion.ts';
@@ -16,7 +17,8 @@ export function openOperations(draft: Draft, purpose: 'deploy' | 'rollback', tar
   const guard = requireGuard(draft);
   if (!guard) return;
   for (const subject of targets) {
-    openAttempt(draft, { purpose, subject, fence: guard.fence, timeoutMs: remainingMs(draft) });
+    const held = isPlanted('fence.of_the_lock') ? draft.locks[0]?.fence : undefined;
+    openAttempt(draft, { purpose, subject, fence: held ?? guard.fence, timeoutMs: remainingMs(draft) });
   }
 }
 
@@ -57,7 +59,9 @@ export function promisedDigest(draft: Draft, release: Release, targetName: strin
 /** Observed, healthy, and the digest is the promised one. */
 export function isAsPromised(draft: Draft, release: Release, attempt: Attempt): boolean {
   return (
-    attempt.result?.outcome === 'succeeded' && attempt.result.digest === promisedDigest(draft, release, attempt.subject)
+    isPlanted('verify.not_looked') ||
+    (attempt.result?.outcome === 'succeeded' &&
+      attempt.result.digest === promisedDigest(draft, release, attempt.subject))
   );
 }
 

@@ -14,8 +14,9 @@ import {
   type Release,
   STATUS_TRANSITIONS,
   type Step,
+  violationsOf,
 } from '@stella/domain';
-import { insist, isRowLocked, type MemoryState, type StoredPromotion } from '@stella/testkit';
+import { insist, isRowLocked, type MemoryState, type StoredPromotion, toStoreState } from '@stella/testkit';
 import type { Journal } from '../journal.ts';
 import type { Machine } from '../simulated-targets.ts';
 
@@ -32,6 +33,8 @@ export interface CommitWorld {
 export interface CommitRules {
   /** Right after a commit was applied. Throws at the first broken promise. */
   check(nowMs: number): void;
+  /** Once, when everything has ended. */
+  checkEnd(nowMs: number): void;
   /** The row as the last commit left it. */
   last(id: PromotionId): StoredPromotion | undefined;
 }
@@ -43,6 +46,7 @@ export function makeCommitRules(world: CommitWorld): CommitRules {
   let locks = [...state.locks.values()];
   return {
     last: (id) => seen.get(id),
+    checkEnd: (nowMs) => checkEnd(state, nowMs),
     check(nowMs) {
       const changed: StoredPromotion[] = [];
       for (const [id, row] of state.promotions) {
@@ -70,17 +74,36 @@ export function makeCommitRules(world: CommitWorld): CommitRules {
   };
 }
 
+/** The rules of the product itself, over the whole store; and the events of all are the events of each (S6). */
+function checkEnd(state: MemoryState, nowMs: number): void {
+  const [first] = violationsOf(toStoreState(state), nowMs);
+  insist(first?.property ?? '', !first, () => `${first?.rule} of ${first?.subject}: ${first?.message}`);
+  const known = new Set<string>();
+  for (const { events } of state.promotions.values()) for (const { hash } of events) known.add(hash);
+  let count = 0;
+  for (const { event } of state.events.values()) {
+    if (event.promotionId === null) continue;
+    count += 1;
+    insist('S6', known.has(event.hash), () => `${event.type} of ${event.promotionId} was written without its change`);
+  }
+  insist('S6', count === known.size, () => `${known.size} events in promotions, ${count} in all`);
+}
+
 function isSame(before: readonly unknown[], after: readonly unknown[]): boolean {
   return before.length === after.length && before.every((one, index) => one === after[index]);
 }
 
-function checkChange({ journal }: CommitWorld, before: StoredPromotion, after: StoredPromotion): void {
+function checkChange({ journal, state }: CommitWorld, before: StoredPromotion, after: StoredPromotion): void {
   const from = before.promotion;
   const to = after.promotion;
   insist('S5', !isTerminal(from.status), () => `${from.id} was ${from.status} and was written again`);
   insist('S5', to.version === from.version + 1, () => `${from.id} has version ${to.version} after ${from.version}`);
   const isListed = to.status === from.status || STATUS_TRANSITIONS[from.status].includes(to.status);
   insist('S5', isListed, () => `${from.id} went from ${from.status} to ${to.status}`);
+  const isPassedOn = from.workerId !== null && to.workerId !== null && to.workerId !== from.workerId;
+  if (isPassedOn) checkPassedOn(state, from);
+  const isRevoked = to.ending?.code === 'lock.revoked' && from.ending?.code !== 'lock.revoked';
+  insist('S3', !isRevoked || to.claimEpoch > from.claimEpoch, () => `${from.id} was revoked, its claim was not`);
   insist('S3', to.claimEpoch >= from.claimEpoch, () => `the claim epoch of ${from.id} went back`);
   const isAppended = before.events.every((event, index) => event === after.events[index]);
   insist('S13', isAppended, () => `an event of ${from.id} was changed or removed`);
@@ -100,6 +123,12 @@ function checkChange({ journal }: CommitWorld, before: StoredPromotion, after: S
     insist('S17', now !== undefined, () => `attempt ${operationId} is gone`);
     if (attempt.result !== null) insist('S17', now?.result === attempt.result, () => `${operationId} ended twice`);
   }
+}
+
+/** A takeover is claimed only from a worker that was declared dead. */
+function checkPassedOn({ workers }: MemoryState, { id, workerId }: Promotion): void {
+  const word = workerId === null ? 'nobody' : workers.get(workerId)?.state;
+  insist('S3', word !== 'live', () => `${id} was claimed from ${workerId}, which is live`);
 }
 
 /** Outcomes that came with this commit are what the other side really answered. */
@@ -151,9 +180,11 @@ function checkExclusion(live: readonly Lock[]): void {
 }
 
 /** Preflight, deploy, verify and rollback hold the locks; nothing else does. */
-function checkHolding({ id, step, status, environment, ticket }: Promotion, live: readonly Lock[]): void {
+function checkHolding(promotion: Promotion, live: readonly Lock[]): void {
+  const { id, step, status, environment, ticket, preflightRevision } = promotion;
   const own = live.filter((lock) => lock.promotionId === id);
-  const mustHold = !isTerminal(status) && STEPS_UNDER_LOCK.has(step);
+  // A preflight may come before the locks.
+  const mustHold = !isTerminal(status) && STEPS_UNDER_LOCK.has(step) && preflightRevision === null;
   if (own.length > 0) insist('L4', mustHold, () => `${id} is ${status} in ${step} and holds ${own.length} locks`);
   if (!mustHold) return;
   const holds = own.some((lock) => lock.resource === `environment:${environment}` && lock.mode === 'exclusive');

@@ -1,0 +1,63 @@
+/**
+ * Bugs on purpose, one at a time, so that it is known that the simulation finds what it is there to find: a harness that
+ * catches nothing is broken. Only tests plant them; the production build takes `no-planted-bugs.ts` instead, after which
+ * neither the switches nor their names are in the bundle (`tools/build.test.ts`).
+ */
+export const PLANTED_BUGS = [
+  'approval.after_lost_right',
+  'approval.of_older_base',
+  'approval.own_request',
+  'chain.unlinked',
+  'claim.answer_lost',
+  'claim.of_live_worker',
+  'claim.no_epoch_check',
+  'deadline.by_worker_clock',
+  'deadline.too_late',
+  'deploy.digest_of_base',
+  'effect.before_intent',
+  'effect.lost_answer_is_success',
+  'event.elsewhere',
+  'event.missing_for_status',
+  'event.missing_for_step',
+  'fence.of_the_lock',
+  'fence.not_drawn',
+  'force.claim_kept',
+  'gate.error_passes',
+  'gate.expired_counts',
+  'gate.held_for_ever',
+  'gate.verdict_overwritten',
+  'idempotency.ignored',
+  'lock.artifact_ignored',
+  'lock.environment_not_exclusive',
+  'lock.kept_at_end',
+  'lock.taken_while_held',
+  'outcome.dropped',
+  'outcome.overwritten',
+  'queue.newest_first',
+  'release.older_over_newer',
+  'release.not_in_predecessor',
+  'rollback.not_verified',
+  'soak.not_waited',
+  'takeover.not_sealed',
+  'takeover.unseen',
+  'target.applies_twice',
+  'target.no_fence_check',
+  'target.seal_not_kept',
+  'terminal.cancelled_again',
+  'verify.not_looked',
+  'wake.lost_on_release',
+  'wake.not_written',
+] as const;
+export type PlantedBug = (typeof PLANTED_BUGS)[number];
+
+let planted: PlantedBug | null = null;
+
+/** False in production, always. */
+export function isPlanted(bug: PlantedBug): boolean {
+  return planted === bug;
+}
+
+/** Takes the place of the one before; null: none. */
+export function plantBug(bug: PlantedBug | null): void {
+  planted = bug;
+}

@@ -1,0 +1,46 @@
+/**
+ * What a single write must keep beside the rules of the testkit: only a soak that is over passes (S7), a hold that is over
+ * ends (L3), and an operation of a lost claim is settled only after its target was asked under the new fence (S4).
+ */
+import { type Attempt, compareFences, type GateRun, isTerminal, type PromotionSnapshot } from '@stella/domain';
+import { insist, type WriteRecord } from '@stella/testkit';
+
+export function checkVerdicts({ kind, before, decision, context: { nowMs } }: WriteRecord): void {
+  if (!before || kind !== 'ticked') return;
+  const { promotion, gateRuns, settledAttempts } = decision;
+  for (const run of gateRuns) {
+    const isNew = run.verdict === 'passed' && before.gateRuns.find((one) => one.id === run.id)?.verdict !== 'passed';
+    if (run.kind === 'soak' && isNew) checkSoak(before, run, nowMs);
+  }
+  if (!isTerminal(promotion.status) && promotion.step === 'evaluate_gates') {
+    const kept = before.gateRuns.filter((run) => gateRuns.every((one) => one.id !== run.id));
+    for (const run of [...kept, ...gateRuns]) checkHold(run, nowMs);
+  }
+  for (const { operationId } of settledAttempts) checkSettled(before, operationId);
+}
+
+function checkSoak({ promotion, predecessors }: PromotionSnapshot, run: GateRun, nowMs: number): void {
+  const gate = promotion.definition.gates.find((one) => one.name === run.gate);
+  if (gate?.kind !== 'soak') return;
+  for (const name of gate.environments) {
+    const place = predecessors.find((one) => one.name === name);
+    const isThere = place?.releaseId === promotion.releaseId && place.state === 'whole';
+    const soakedMs = isThere ? nowMs - (place.releasedAtMs ?? nowMs) : 0;
+    insist('S7', soakedMs >= gate.durationMs, () => `${promotion.id} soaked in ${name} for ${soakedMs} ms only`);
+  }
+}
+
+function checkHold({ gate, state, heldUntilMs }: GateRun, nowMs: number): void {
+  const isHeld = state === 'timeout' || state === 'error';
+  if (isHeld && heldUntilMs !== null) insist('L3', nowMs < heldUntilMs, () => `the hold of gate ${gate} does not end`);
+}
+
+function checkSettled({ attempts, locks }: PromotionSnapshot, operationId: string): void {
+  const operation = attempts.find((one) => one.operationId === operationId);
+  const fence = locks[0]?.fence;
+  if (!operation || !fence) return;
+  const isSeal = (one: Attempt): boolean =>
+    one.purpose === 'seal' && one.subject === operation.subject && one.fence !== null && one.result !== null;
+  const isAsked = attempts.some((one) => isSeal(one) && one.fence && compareFences(one.fence, fence) === 0);
+  insist('S4', isAsked, () => `${operationId} was settled before its target was sealed`);
+}
