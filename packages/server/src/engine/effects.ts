@@ -2,8 +2,8 @@
  * Runs one attempt outside of any transaction and answers its outcome. Every attempt ends by its deadline; one that does
  * not is aborted by the signal, and when it does not heed the signal it is given up shortly after. Nothing here throws.
  */
-import { isPlanted } from '@stella/domain';
 import {
+  isPlanted,
   type Attempt,
   type AttemptPurpose,
   type AttemptResult,

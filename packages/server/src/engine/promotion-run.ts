@@ -6,8 +6,8 @@
  * (safety S3). An error of the database keeps the outcomes and tries again with the same ones (safety S17); the same error
  * time after time sets the promotion aside (safety L8).
  */
-import { isPlanted } from '@stella/domain';
 import {
+  isPlanted,
   type Actor,
   type Attempt,
   decide,

@@ -2,8 +2,7 @@
  * The fence rules of a target as pure decisions (domain, "Fences at targets"; safety S4). A target kind keeps the stored
  * pair and the lock; what a pair means is decided here, once for all kinds.
  */
-import { isPlanted } from '@stella/domain';
-import { compareFences, type Fence } from '@stella/domain';
+import { isPlanted, compareFences, type Fence } from '@stella/domain';
 import type { AcceptedOperation } from '../ports/target.ts';
 
 export type OperationDecision =

@@ -1,6 +1,12 @@
 /** The engine's port in memory: the same statements, locks and commits as `postgres-engine-store.ts`. */
-import { isPlanted } from '@stella/domain';
-import { chainEvents, type DecideContext, type Decision, type PromotionSnapshot, toRfc3339 } from '@stella/domain';
+import {
+  isPlanted,
+  chainEvents,
+  type DecideContext,
+  type Decision,
+  type PromotionSnapshot,
+  toRfc3339,
+} from '@stella/domain';
 import type { Claim, DecideCallback, EngineStore, OutcomeRecord, TickResult } from '@stella/server';
 import { freezeDeeply } from '../simulation/safety-violation.ts';
 import { insertLateOutcomes, insertOutcomes } from './memory-outcomes.ts';

@@ -1,6 +1,5 @@
 /** One effect and one answer per Idempotency-Key, actor and route (safety S12). */
-import { isPlanted } from '@stella/domain';
-import { AppError } from '@stella/domain';
+import { isPlanted, AppError } from '@stella/domain';
 import type { IdempotencyRequest, StoredAnswer } from '@stella/server';
 import { DatabaseRefusal } from './database-refusal.ts';
 import type { MemorySession } from './memory-session.ts';

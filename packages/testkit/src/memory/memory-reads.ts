@@ -1,6 +1,6 @@
 /** Reads over several tables, as the statements of the PostgreSQL store make them. */
-import { isPlanted } from '@stella/domain';
 import {
+  isPlanted,
   type Approval,
   type Attempt,
   type EnvironmentDefinition,

@@ -1,6 +1,5 @@
 /** Workers and their claims, one function per statement of the PostgreSQL store (safety L1, L2, L8). */
-import { isPlanted } from '@stella/domain';
-import { type Actor, chainEvents, type PromotionId, toRfc3339, type WorkerId } from '@stella/domain';
+import { isPlanted, type Actor, chainEvents, type PromotionId, toRfc3339, type WorkerId } from '@stella/domain';
 import type { Claim, ClaimFailure, DueWork } from '@stella/server';
 import { demand } from './database-refusal.ts';
 import { promotionKey, sessionKey, type StoredPromotion, type StoredWorker } from './memory-state.ts';

@@ -2,8 +2,8 @@
  * Writes a decision as the database would: in one piece, refusing what its constraints and triggers refuse (safety S1,
  * S5, S7, S17), with the wake-up of those that wait for the environment.
  */
-import { isPlanted } from '@stella/domain';
 import {
+  isPlanted,
   AppError,
   type Attempt,
   type AttemptResult,
