@@ -293,6 +293,27 @@ const CASES: readonly RuleCase[] = [
     },
   },
   {
+    rule: 'safety-page',
+    breach: 'a property without a check, and a rule that is in no page and has no twin',
+    files: {
+      'packages/domain/src/safety/violation.ts': "export const PROPERTIES = [\n  'S1',\n  'S2',\n] as const;\n",
+      'packages/domain/src/safety/lock-rules.ts': "export const one = { name: 'S1.one' };\n",
+      'docs/safety.md':
+        '| S1 | alone | an index |  | [t](t.ts) |\n| S2 | rising | a sequence | the test | [t](t.ts) |\n',
+    },
+    at: [
+      'packages/domain/src/safety/violation.ts:2',
+      'packages/domain/src/safety/lock-rules.ts:1',
+      'packages/domain/src/safety/lock-rules.ts:1',
+    ],
+    mended: {
+      'packages/domain/src/safety/violation.ts': "export const PROPERTIES = [\n  'S1',\n] as const;\n",
+      'packages/domain/src/safety/lock-rules.ts': "export const one = { name: 'S1.one' };\n",
+      'packages/server/src/store/invariants/lock-invariants.ts': "export const one = { rule: 'S1.one' };\n",
+      'docs/safety.md': '| S1 | alone | an index | `S1.one` | [t](t.ts) |\n',
+    },
+  },
+  {
     rule: 'dependencies',
     breach: 'a range, a dependency without a reason, a reason without a dependency',
     files: {

@@ -13,6 +13,7 @@ import { kinds } from './rules/kinds.ts';
 import { lockfile } from './rules/lockfile.ts';
 import { machinePaths } from './rules/machine-paths.ts';
 import { publicFaces } from './rules/public-faces.ts';
+import { safetyPage } from './rules/safety-page.ts';
 import { scripts } from './rules/scripts.ts';
 import { settings } from './rules/settings.ts';
 import { sizes } from './rules/sizes.ts';
@@ -35,6 +36,7 @@ export const RULES: readonly Rule[] = [
   settings,
   faultPoints,
   kinds,
+  safetyPage,
   generated,
   dependencies,
   lockfile,
