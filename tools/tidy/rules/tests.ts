@@ -5,7 +5,7 @@ import { isTest } from '../../code/source-tree.ts';
 import { isFunction, walk } from '../../code/walk.ts';
 import { makeFileRule } from '../rule.ts';
 
-const KINDS = ['contract', 'integration', 'crash', 'simulation', 'transcripts'];
+const KINDS = ['contract', 'integration', 'crash', 'exhaustive', 'simulation', 'transcripts'];
 
 type Report = (at: number, message: string, remedy: string) => void;
 
