@@ -62,6 +62,8 @@ export const ZONES: readonly Zone[] = [
   { folder: PORTS, world: 'ports', zones: [DOMAIN], packages: [] },
   serverZone('store', { packages: ['pg'] }),
   serverZone('engine'),
+  // Around ports and statements, for tests: in production nothing of it is composed.
+  serverZone('faults', { zones: [`${SERVER}/store`], packages: ['pg'] }),
   serverZone('gates'),
   serverZone('targets', { packages: ['tar-stream'] }),
   serverZone('registry'),

@@ -7,7 +7,7 @@ import { renderPages } from './gen/pages.ts';
 
 const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
 const tree = readSourceTree(join(import.meta.dirname, '..'));
-for (const [path, text] of renderPages(tree.read)) {
+for (const [path, text] of renderPages(tree)) {
   if (tree.read(path) === text) continue;
   console.log(`${path} ${values.check ? 'is stale; run: npm run gen' : 'written'}`);
   if (values.check) {

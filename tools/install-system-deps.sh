@@ -6,8 +6,11 @@ set -euo pipefail
 # One line per package, with the tests that need it.
 packages=(
   docker-registry # test/system/registry.test.ts: a real OCI registry
+  faketime        # test/system/torture: a replica whose clock is wrong
   gcc libc6-dev   # test/system/models.test.ts: compiles what spin makes
-  postgresql-15   # test/system/primary.test.ts, store.test.ts: the oldest PostgreSQL that is supported, with standbys
+  iproute2        # test/system/torture: a replica in a network of its own
+  nftables        # test/system/torture: which is cut off
+  postgresql-15   # test/system/primary.test.ts, store.test.ts, torture: the oldest PostgreSQL that is supported, with standbys
   spin            # test/system/models.test.ts: the model checker
 )
 

@@ -8,13 +8,13 @@ import { ERROR_CODES_PATH, renderErrorsPage } from './errors-page.ts';
 import { renderPages } from './pages.ts';
 
 const tree = readSourceTree(join(import.meta.dirname, '..', '..'));
-const pages = renderPages(tree.read);
+const pages = renderPages(tree);
 
 /** The tree with some files replaced; null removes one. */
 function treeWith(changes: Readonly<Record<string, string | null>>): SourceTree {
   return {
     ...tree,
-    paths: [],
+    paths: tree.paths.filter((path) => path.startsWith('packages/server/src/store/')),
     read: (path) => (path in changes ? (changes[path] ?? null) : (pages.get(path) ?? tree.read(path))),
   };
 }

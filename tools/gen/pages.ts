@@ -1,11 +1,13 @@
-/** All generated pages by path. */
+/** All generated files by path. */
+import type { SourceTree } from '../code/source-tree.ts';
 import { ERROR_CODES_PATH, renderErrorsPage } from './errors-page.ts';
+import { FAULT_POINTS_PATH, renderFaultPoints } from './fault-points.ts';
 import { renderSettingsPage } from './settings-page.ts';
 
-/** `read` gives the text of a file of the tree, null when there is none. */
-export function renderPages(read: (path: string) => string | null): ReadonlyMap<string, string> {
+export function renderPages(tree: Pick<SourceTree, 'paths' | 'read'>): ReadonlyMap<string, string> {
   return new Map([
-    ['docs/errors.md', renderErrorsPage(read(ERROR_CODES_PATH) ?? '')],
+    ['docs/errors.md', renderErrorsPage(tree.read(ERROR_CODES_PATH) ?? '')],
     ['docs/settings.md', renderSettingsPage()],
+    [FAULT_POINTS_PATH, renderFaultPoints(tree)],
   ]);
 }

@@ -11,6 +11,8 @@ export interface RegistryRuleOptions {
   /** Where the registry is. */
   readonly file: RegExp;
   readonly read: (source: ParsedSource) => readonly Named[];
+  /** Default true; false for a registry that is generated from its uses. */
+  readonly isUseNeeded?: boolean;
   /** Default true. */
   readonly isTestNeeded?: boolean;
   /** Tests that count; default all of them. */
@@ -62,7 +64,7 @@ function makeLacks(
   const pages = tree.paths.filter((path) => options.documents?.test(path)).map((path) => tree.read(path) ?? '');
   return (name) => {
     const lacks: Lack[] = [];
-    if (!used.has(name)) lacks.push(['is used nowhere', 'use it or remove it']);
+    if (options.isUseNeeded !== false && !used.has(name)) lacks.push(['is used nowhere', 'use it or remove it']);
     // Within longer texts, such as transcripts, only a name with a dot is unmistakable.
     const inside = new RegExp(`(^|[^\\w.-])${name.replaceAll('.', '\\.')}($|[^\\w.-])`);
     const isMentioned = name.includes('.') && testTexts.some((text) => inside.test(text));

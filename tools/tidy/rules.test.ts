@@ -259,6 +259,21 @@ const CASES: readonly RuleCase[] = [
     },
   },
   {
+    rule: 'generated-fault-points',
+    breach: 'a statement whose crash nobody has tested',
+    files: {
+      'packages/server/src/faults/fault-points.ts':
+        "export const STATEMENT_FAULT_POINTS = [\n  'sql.locks_insert',\n  'sql.locks_steal',\n] as const;\n",
+      'packages/server/test/crash/planted.test.ts': "crashAt(['sql.locks_insert']);\n",
+    },
+    at: ['packages/server/src/faults/fault-points.ts:3'],
+    mended: {
+      'packages/server/src/faults/fault-points.ts':
+        "export const STATEMENT_FAULT_POINTS = ['sql.locks_insert', 'sql.locks_steal'] as const;\n",
+      'packages/server/test/crash/planted.test.ts': "crashAt(['sql.locks_insert', 'sql.locks_steal']);\n",
+    },
+  },
+  {
     rule: 'fault-points',
     breach: 'a fault point without a crash test',
     files: {

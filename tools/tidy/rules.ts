@@ -5,7 +5,7 @@ import { dependencies } from './rules/dependencies.ts';
 import { droppedErrors } from './rules/dropped-errors.ts';
 import { endlessLoops } from './rules/endless-loops.ts';
 import { errorCodes } from './rules/error-codes.ts';
-import { faultPoints } from './rules/fault-points.ts';
+import { faultPoints, generatedFaultPoints } from './rules/fault-points.ts';
 import { fileComments } from './rules/file-comments.ts';
 import { fileNames } from './rules/file-names.ts';
 import { generated } from './rules/generated.ts';
@@ -35,6 +35,7 @@ export const RULES: readonly Rule[] = [
   errorCodes,
   settings,
   faultPoints,
+  generatedFaultPoints,
   kinds,
   safetyPage,
   generated,

@@ -5,7 +5,7 @@ import type { Rule } from '../rule.ts';
 export const generated: Rule = {
   name: 'generated',
   check: ({ tree }) =>
-    [...renderPages(tree.read)]
+    [...renderPages(tree)]
       .filter(([path, text]) => tree.read(path) !== text)
       .map(([path]) => ({
         path,

@@ -12,6 +12,8 @@ import { parseEnvironmentDocuments } from '../config/parse-environments.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { type DataDirOwner, ownDataDir } from '../data-dir/data-dir-owner.ts';
 import { prepareDataDir } from '../data-dir/prepare-data-dir.ts';
+import { withFaults } from '../faults/port-faults.ts';
+import { armStatements } from '../faults/statement-faults.ts';
 import { makeEffectRunner, type RunEffect } from '../engine/effects.ts';
 import { makeAskGate } from '../gates/ask-gate.ts';
 import { makeHttpServer } from '../http/http-server.ts';
@@ -109,6 +111,8 @@ interface Parts {
   readonly metrics: Metrics;
   readonly openTarget: HttpDeps['openTarget'];
   readonly storeOptions: StoreOptions;
+  /** Adds the fault points of a port where a test passes faults; elsewhere the port itself. */
+  readonly faulty: <Port extends object>(name: Parameters<typeof withFaults>[0], port: Port) => Port;
 }
 
 type Stops = (() => Promise<unknown>)[];
@@ -135,17 +139,29 @@ async function startParts(options: StartOptions, stops: Stops): Promise<Omit<Run
 }
 
 function makeParts({ config, logger, faults = NO_FAULTS }: StartOptions, store: OpenStore): Parts {
+  const faulty: Parts['faulty'] = (name, port) => (faults === NO_FAULTS ? port : withFaults(name, port, faults));
+  if (faults !== NO_FAULTS) armStatements(store.database, faults);
   const ids = makeIds(
     () => nodeClock.nowMs(),
     (count) => nodeRandom.bytes(count),
   );
   const storeOptions: StoreOptions = { ids, settings: config.settings, cache: makeImmutableRows() };
   const http = makeHttpClient({ allowedRanges: config.outgoingAllow });
-  const registry = makeRegistry({
-    http,
+  const layoutRoots = config.layoutDirectories;
+  const registry = faulty(
+    'registry',
+    makeRegistry({ http, fileSystem: nodeFileSystem, clock: nodeClock, layoutRoots }),
+  );
+  const openTarget = makeOpenTarget({
     fileSystem: nodeFileSystem,
+    http,
+    registry,
     clock: nodeClock,
-    layoutRoots: config.layoutDirectories,
+    random: nodeRandom,
+    logger,
+    faults,
+    pickManifest: (index, repository) => pickManifest(index, linuxPlatform(process.arch), repository),
+    allowedDirectories: config.targetDirectories,
   });
   return {
     store,
@@ -154,20 +170,11 @@ function makeParts({ config, logger, faults = NO_FAULTS }: StartOptions, store: 
     http,
     registry,
     metrics: makeMetrics(),
-    commands: makeCommandStore(store.database, storeOptions),
+    commands: faulty('command_store', makeCommandStore(store.database, storeOptions)),
     reads: makeReadStore(store.database, storeOptions),
     audit: makeAuditStore(store.database),
-    openTarget: makeOpenTarget({
-      fileSystem: nodeFileSystem,
-      http,
-      registry,
-      clock: nodeClock,
-      random: nodeRandom,
-      logger,
-      faults,
-      pickManifest: (index, repository) => pickManifest(index, linuxPlatform(process.arch), repository),
-      allowedDirectories: config.targetDirectories,
-    }),
+    openTarget: (definition) => faulty('target', openTarget(definition)),
+    faulty,
   };
 }
 
@@ -179,7 +186,7 @@ async function ensureAccess({ ids, commands, reads }: Parts, { dataDir }: Server
 
 async function startWorking(options: StartOptions, parts: Parts, stops: Stops): Promise<WorkerSupervisor> {
   const { logger, version, faults = NO_FAULTS } = options;
-  const { store, storeOptions, ids, registry, metrics, openTarget } = parts;
+  const { store, storeOptions, ids, registry, metrics, openTarget, faulty } = parts;
   const runEffect =
     options.runEffect ??
     makeEffectRunner({
@@ -188,17 +195,17 @@ async function startWorking(options: StartOptions, parts: Parts, stops: Stops): 
       metrics,
       registry,
       openTarget,
-      askGate: makeAskGate({ http: parts.http }),
+      askGate: faulty('gate', { evaluate: makeAskGate({ http: parts.http }) }).evaluate,
     });
   const sequencer: Sequencer = startSequencer({
-    store: makeSequencerStore(store.database),
+    store: faulty('sequencer_store', makeSequencerStore(store.database)),
     clock: nodeClock,
     logger,
   });
   stops.push(() => sequencer.stop());
   const auditor: Auditor = startAuditor({ store: parts.audit, clock: nodeClock, logger });
   stops.push(() => auditor.stop());
-  const engineStore = makeEngineStore(store.database, storeOptions);
+  const engineStore = faulty('engine_store', makeEngineStore(store.database, storeOptions));
   const watchdog = startNodeWatchdog(options.watchdogLimitMs);
   stops.push(() => Promise.resolve(watchdog.stop()));
   const worker = await superviseWorker({

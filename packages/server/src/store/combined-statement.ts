@@ -28,6 +28,14 @@ export function combine(main: Part, others: readonly Part[]): [Statement, readon
   return [statement, parts.flatMap(({ values }) => values)];
 }
 
+/** `'combined_3'` → the names of its parts; any other name stands for itself. */
+export function partNames(name: string): readonly string[] {
+  for (const [key, statement] of combined) {
+    if (statement.name === name) return key.split('+');
+  }
+  return [name];
+}
+
 function textOf(parts: readonly Part[]): string {
   let offset = 0;
   const texts = parts.map(({ statement, values }) => {

@@ -8,8 +8,8 @@ import { makePinoLogger, readServerConfig, startServer } from '@stella/server';
 import type { Fault, ServeOrder } from './server-process.ts';
 
 // Written by `startServerProcess`, which has the same type.
-const { dataDir, role, watchdogLimitMs } = JSON.parse(process.argv[2] ?? '{}') as ServeOrder;
-let fault: Fault | null = null;
+const { dataDir, role, watchdogLimitMs, fault: first } = JSON.parse(process.argv[2] ?? '{}') as ServeOrder;
+let fault: Fault | null = first ?? null;
 let hitCount = 0;
 
 createInterface({ input: process.stdin }).on('line', (line) => {

@@ -8,7 +8,7 @@ import { waitFor } from '../wait-for.ts';
 
 const ENTRY = join(import.meta.dirname, 'serve-with-fault.ts');
 /** A first start also makes the database cluster. */
-const START_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 180_000;
 const STOP_TIMEOUT_MS = 20_000;
 const CALL_TIMEOUT_MS = 30_000;
 /** Of the log of one process that is kept for a failed test. */
@@ -27,6 +27,8 @@ export interface ServeOrder {
   readonly dataDir: string;
   readonly role?: 'all' | 'api' | 'worker';
   readonly watchdogLimitMs?: number;
+  /** Armed from the first line on. */
+  readonly fault?: Fault;
 }
 
 /** Directories of one server, which several processes use one after another. */

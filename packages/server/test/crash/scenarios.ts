@@ -1,0 +1,295 @@
+/**
+ * What a server is killed in: each scenario is played to its end, however often the server dies meanwhile, and checks that
+ * nothing was lost and nothing was done twice. `strike` arms the death.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { waitFor } from '@stella/testkit';
+import { expect } from 'vitest';
+import { checkTraces, type CrashStage, environment, type EnvironmentWish } from './crash-stage.ts';
+
+const WAIT_MS = 90_000;
+
+export interface Play {
+  readonly stage: CrashStage;
+  /** Of this play: names are made from it. */
+  readonly number: number;
+  /** Token of a person who may approve everywhere. */
+  readonly approver: string;
+  readonly strike: () => Promise<void>;
+  /** Deaths at start, in place of `strike`. */
+  readonly strikeAtStart: () => Promise<void>;
+  /** As `strike`, one death later: the first is in the middle of a deploy. */
+  readonly strikeAfterDeploy: () => Promise<void>;
+}
+
+export type Scenario = (play: Play) => Promise<void>;
+
+/** Through gate, approval, deploy and verify. */
+export const complete: Scenario = async (play) => {
+  const { stage, strike } = play;
+  await strike();
+  const name = await applyEnvironment(play, { approvals: 1 });
+  const id = await promote(play, name, 'odd');
+  await approve(play, id);
+  await stage.until(id, 'completed');
+  await checkTraces(stage, name, id);
+  expect(await readFile(join(stage.place.targets, name, 'current', 'index.html'), 'utf8')).toBe('<h1>odd</h1>');
+  const { items } = await stage.caller()('listPromotions', { query: { environment: name } });
+  expect(items.map((one) => one.id)).toEqual([id]);
+};
+
+/** Killed in the middle of a deploy; whoever takes over dies too. */
+export const takeOver: Scenario = async (play) => {
+  const { stage, strikeAfterDeploy } = play;
+  const name = await applyEnvironment(play, {});
+  await strikeAfterDeploy();
+  const id = await promote(play, name, 'odd');
+  await stage.until(id, 'completed');
+  await checkTraces(stage, name, id);
+};
+
+/** What comes second is not healthy, and goes back to what came first. */
+export const rollBack: Scenario = async (play) => {
+  const { stage, strike } = play;
+  const name = await applyEnvironment(play, { hasHealth: true });
+  const first = await promote(play, name, 'odd');
+  await stage.until(first, 'completed');
+  await strike();
+  const second = await promote(play, name, 'even');
+  await stage.until(second, 'rolled_back');
+  await checkTraces(stage, name, second);
+  expect(await readFile(join(stage.place.targets, name, 'current', 'index.html'), 'utf8')).toBe('<h1>odd</h1>');
+};
+
+/** The target holds a fence of an epoch that the database does not know: a person raises the fence above it. */
+export const raiseFence: Scenario = async (play) => {
+  const { stage, strike } = play;
+  await stage.asOwner('update installation set epoch = epoch + 5');
+  const name = await applyEnvironment(play, {});
+  const first = await promote(play, name, 'odd');
+  await stage.until(first, 'completed');
+  await stage.asOwner('update installation set epoch = epoch - 5');
+  await strike();
+  const raised = await stage.caller()('raiseFence', { parameters: { environment: name }, body: {} });
+  expect(raised.seals).toMatchObject([{ target: 'web', isSealed: true }]);
+  const second = await promote(play, name, 'even');
+  await stage.until(second, 'completed');
+  await checkTraces(stage, name, second);
+};
+
+/** The database says that it was another one before: the next fence is of a new epoch. */
+export const replaceDatabase: Scenario = async (play) => {
+  const { stage, strike } = play;
+  const name = await applyEnvironment(play, { approvals: 1 });
+  const first = await promote(play, name, 'odd');
+  await approve(play, first);
+  await stage.until(first, 'completed');
+  const second = await promote(play, name, 'even');
+  await stage.until(second, 'pending_approval');
+  await stage.asOwner('update installation set timeline = timeline + 1000');
+  await strike();
+  await approve(play, second);
+  await stage.until(second, 'completed');
+  await checkTraces(stage, name, second);
+};
+
+/** Somebody else holds the row of one that sleeps when it should be woken: it is woken once more after the commit. */
+export const wakeSkipped: Scenario = async (play) => {
+  const { stage, strike } = play;
+  const name = await applyEnvironment(play, { approvals: 1 });
+  const first = await promote(play, name, 'odd');
+  const sleeping = await promote(play, name, 'even');
+  await stage.until(sleeping, 'pending_approval');
+  const letGo = await stage.hold(sleeping);
+  try {
+    await strike();
+    await approve(play, first);
+    await untilStruck(stage);
+  } finally {
+    await letGo();
+  }
+  await stage.until(first, 'completed');
+  await stage.caller()('cancelPromotion', { parameters: { promotion: sleeping }, body: {} });
+  await stage.until(sleeping, 'cancelled');
+  await checkTraces(stage, name, first);
+};
+
+/** A lock that an ended promotion still has is found by the auditor, whenever he dies, and told once. */
+export const audit: Scenario = async (play) => {
+  const { stage, strike } = play;
+  const name = await applyEnvironment(play, {});
+  const id = await promote(play, name, 'odd');
+  await stage.until(id, 'completed');
+  const write = (text: string): Promise<void> =>
+    stage.asOwner(`alter table locks disable trigger user; ${text}; alter table locks enable trigger user`);
+  await write(`update locks set released_at = null where promotion_id = '${id}'`);
+  await strike();
+  await stage.asOwner(`update audit_progress set live_due_at = now(), sweep_due_at = now(), sweep_part = 'promotions',
+    sweep_after = ''`);
+  await untilStruck(stage);
+  const find = `do $$ begin if (select count(*) from invariant_violations) = 0 then raise 'none'; end if; end $$`;
+  const isFound = (): Promise<boolean> =>
+    stage.asOwner(find).then(
+      () => true,
+      () => false,
+    );
+  await waitFor(isFound, { timeoutMs: WAIT_MS, why: 'it is found' });
+  await write(`update locks set released_at = now() where promotion_id = '${id}'`);
+  await stage.asOwner('delete from invariant_violations');
+};
+
+/** A newer release comes while the older one still waits for a person. */
+export const overtake: Scenario = async (play) => {
+  const { stage, strike } = play;
+  const name = await applyEnvironment(play, { approvals: 1, queue: 'latest' });
+  const older = await promote(play, name, 'odd');
+  await stage.until(older, 'pending_approval');
+  await strike();
+  const newer = await promote(play, name, 'even');
+  await stage.until(older, 'superseded');
+  await approve(play, newer);
+  await stage.until(newer, 'completed');
+  await checkTraces(stage, name, newer);
+};
+
+export const cancel: Scenario = async (play) => {
+  const { stage, strike } = play;
+  const name = await applyEnvironment(play, { approvals: 1 });
+  const promotion = await promote(play, name, 'odd');
+  await stage.until(promotion, 'pending_approval');
+  await strike();
+  await stage.caller()('cancelPromotion', { parameters: { promotion }, body: {} });
+  await stage.until(promotion, 'cancelled');
+  await checkTraces(stage, name, promotion);
+};
+
+/** The lock is taken from a promotion that waits for its target to become healthy. */
+export const releaseByForce: Scenario = async (play) => {
+  const { stage, strike } = play;
+  const name = await applyEnvironment(play, { hasHealth: true });
+  const promotion = await promote(play, name, 'even');
+  await waitFor(async () => (await stage.caller()('getPromotion', { parameters: { promotion } })).step === 'verify', {
+    timeoutMs: WAIT_MS,
+    why: 'it verifies',
+  });
+  const { items } = await stage.caller()('listLocks', { query: { environment: name } });
+  const lock = items.find((one) => one.resource === `environment:${name}`)?.id ?? '';
+  await strike();
+  const body = { force: true, reason: 'crash test' };
+  const released = await stage.caller()('releaseLock', { parameters: { lock }, body });
+  expect(released.seals).toMatchObject([{ target: 'web', isSealed: true }]);
+  await stage.until(promotion, 'failed');
+  await checkTraces(stage, name, promotion);
+};
+
+/** No worker can write that it came to its next step. */
+export const setAside: Scenario = async (play) => {
+  const { stage, strike } = play;
+  const name = await applyEnvironment(play, { approvals: 1 });
+  const promotion = await promote(play, name, 'odd');
+  await stage.until(promotion, 'pending_approval');
+  await stage.asOwner(`create or replace function poison() returns trigger language plpgsql as
+      $$ begin raise exception 'a check that nothing passes'; end $$;
+    create trigger poison before insert on events for each row
+      when (new.promotion_id = '${promotion}' and new.type = 'promotion.step_changed') execute function poison()`);
+  await strike();
+  await approve(play, promotion);
+  const read = () => stage.caller()('getPromotion', { parameters: { promotion } });
+  await waitFor(async () => (await read()).setAside !== null, { timeoutMs: WAIT_MS, why: 'it is set aside' });
+  await untilStruck(stage);
+  await stage.asOwner('drop trigger poison on events');
+  await stage.caller()('retryPromotion', { parameters: { promotion }, body: {} });
+  await stage.until(promotion, 'completed');
+  await checkTraces(stage, name, promotion);
+};
+
+/** At the start of a server, or by itself soon after. */
+export const start: Scenario = async (play) => {
+  const { stage, strikeAtStart } = play;
+  await strikeAtStart();
+  await untilStruck(stage);
+  expect(await stage.caller()('getVersion')).toHaveProperty('version');
+};
+
+/** While it drains, with a promotion that waits in the middle of its way. */
+export const drain: Scenario = async (play) => {
+  const { stage, strike } = play;
+  const name = await applyEnvironment(play, { approvals: 1 });
+  const id = await promote(play, name, 'odd');
+  await stage.until(id, 'pending_approval');
+  await strike();
+  await stage.restart();
+  await approve(play, id);
+  await stage.until(id, 'completed');
+  await checkTraces(stage, name, id);
+};
+
+export const changeSettings: Scenario = async ({ stage, strike }) => {
+  const call = stage.caller();
+  const set = async (value: string | null): Promise<void> => {
+    await call('changeSetting', { parameters: { setting: 'locks.timeout' }, body: { value } });
+  };
+  const { items: before } = await call('listSettingChanges', { parameters: { setting: 'locks.timeout' } });
+  await strike();
+  await set('45s');
+  await set(null);
+  const { items: after } = await call('listSettingChanges', { parameters: { setting: 'locks.timeout' } });
+  expect(after).toHaveLength(before.length + 2);
+};
+
+export const enrol: Scenario = async ({ stage, strike, number }) => {
+  const admin = stage.caller();
+  await strike();
+  const { id, code } = await admin('createPerson', {
+    body: { subject: `ana-${number}`, roles: ['approver@*', 'viewer@*'] },
+  });
+  const { token } = await stage.caller('')('login', { body: { code } });
+  expect(await stage.caller(token)('whoami')).toMatchObject({ person: id });
+  const minted = await admin('mintToken', {
+    body: { name: `ci-${number}`, automation: `robot-${number}`, roles: ['operator@dev'] },
+  });
+  expect(await stage.caller(minted.token)('whoami')).toMatchObject({ actor: { kind: 'automation' } });
+  await admin('revokeToken', { parameters: { token: minted.id }, body: {} });
+  const { items } = await admin('listTokens', { query: { limit: 200 } });
+  expect(items.filter((one) => one.owner === `robot-${number}`)).toHaveLength(1);
+};
+
+/** Every other environment goes. */
+export const removeEnvironments: Scenario = async (play) => {
+  const { stage, strike, number } = play;
+  const name = await applyEnvironment(play, {});
+  const text = await environment(stage, { name: `only-${number}` });
+  await strike();
+  await stage.caller()('applyDefinitions', { body: { documents: [{ file: 'only.yaml', text }], prune: true } });
+  const { items } = await stage.caller()('listEnvironments');
+  expect(items.map((one) => one.name)).toEqual([`only-${number}`]);
+  expect(items.map((one) => one.name)).not.toContain(name);
+};
+
+export async function untilStruck(stage: CrashStage): Promise<void> {
+  await waitFor(() => stage.deathCount() > 0, {
+    timeoutMs: WAIT_MS,
+    why: 'the server was killed where it was told to',
+  });
+}
+
+async function applyEnvironment({ stage, number }: Play, wish: Omit<EnvironmentWish, 'name'>): Promise<string> {
+  const name = `place-${number}`;
+  const text = await environment(stage, { name, ...wish });
+  await stage.caller()('applyDefinitions', { body: { documents: [{ file: 'place.yaml', text }] } });
+  return name;
+}
+
+async function promote({ stage, number }: Play, name: string, tag: 'odd' | 'even'): Promise<string> {
+  const call = stage.caller();
+  const release = `shop-${number}-${tag}`;
+  const artifact = `oci-layout:${stage.place.layouts}:${tag}`;
+  await call('createRelease', { body: { name: release, components: [{ name: 'web', artifact }] } });
+  return (await call('createPromotion', { body: { release, environment: name } })).id;
+}
+
+async function approve({ stage, approver }: Play, promotion: string): Promise<void> {
+  await stage.until(promotion, 'pending_approval');
+  await stage.caller(approver)('approvePromotion', { parameters: { promotion }, body: {} });
+}

@@ -1,0 +1,156 @@
+/** One run from nothing to a verdict: a world, a load, faults, and then what must be true. */
+import { brokenRules, lostOperations, settle, strayEffects } from './final-checks.ts';
+import { type FaultCounts, makeFaults } from './faults.ts';
+import { type Load, startLoad } from './load.ts';
+import type { TorturePlan } from './plan.ts';
+import { makeRandom } from './random.ts';
+import type { Death } from './replica.ts';
+import { type Trial, watchTakeovers } from './takeovers.ts';
+import { makeWorld, type World } from './world.ts';
+
+export interface TortureReport {
+  readonly torture: string;
+  readonly seed: number;
+  readonly seconds: number;
+  readonly promotions: number;
+  readonly perSecond: number;
+  readonly statuses: Readonly<Record<string, number>>;
+  readonly faults: FaultCounts;
+  readonly pointCount: number;
+  readonly unclearAnswers: number;
+  readonly unclearCodes: Readonly<Record<string, number>>;
+  readonly switches: number;
+  readonly takeovers: Readonly<Record<string, TakeoverFigures>>;
+  /** Of workers that nobody had told to die. */
+  readonly strangeDeaths: readonly string[];
+  readonly findings: readonly string[];
+}
+
+interface TakeoverFigures {
+  readonly trials: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+  readonly boundMs: number;
+  readonly overBound: number;
+}
+
+export async function runTorture(plan: TorturePlan, note: (text: string) => void): Promise<TortureReport> {
+  const random = makeRandom(plan.seed);
+  const deaths: Death[] = [];
+  note(`PostgreSQL ${plan.postgres}, seed ${plan.seed}`);
+  const world = await makeWorld(plan, makeRandom(plan.seed + 1), (death) => deaths.push(death));
+  try {
+    return await torture(plan, { world, random, deaths, note });
+  } catch (error) {
+    const logs = world.replicas.map((one) => `--- ${one.name}\n${one.log().slice(-20).join('\n')}`);
+    note([...logs, `--- postgres\n${world.postgres.log().slice(-3_000)}`].join('\n'));
+    throw error;
+  } finally {
+    await world.remove();
+  }
+}
+
+interface Run {
+  readonly world: World;
+  readonly random: ReturnType<typeof makeRandom>;
+  readonly deaths: readonly Death[];
+  readonly note: (text: string) => void;
+}
+
+async function torture(plan: TorturePlan, { world, random, deaths, note }: Run): Promise<TortureReport> {
+  const { replicas, token, environments, layouts, witness } = world;
+  const takeovers = watchTakeovers(witness);
+  const faults = makeFaults({ plan, world, random, takeovers });
+  const startMs = performance.now();
+  const load = await startLoad({
+    replicas: replicas.filter((replica) => replica.url() !== ''),
+    token,
+    environments,
+    layouts,
+    witness,
+    random: makeRandom(plan.seed + 2),
+    perSecond: plan.promotionsPerSecond,
+  });
+  const progress = setInterval(() => {
+    note(`${load.operations.length} promotions; ${JSON.stringify(faults.counts)}`);
+  }, 15_000);
+  try {
+    await faults.run();
+  } finally {
+    clearInterval(progress);
+  }
+  const seconds = (performance.now() - startMs) / 1_000;
+  await load.stop();
+  const unsettled = await settle(witness);
+  await takeovers.settle();
+  const strangeDeaths = deaths
+    .filter(({ how }) => how !== 'SIGKILL')
+    .map(({ replica, how, words }) => `${replica} ended by itself, ${how}: ${words}`);
+  const findings = [
+    ...unsettled,
+    ...(await brokenRules(witness)),
+    ...(await lostOperations(witness, load)),
+    ...load.contradictions,
+    ...(await strayEffects(world)),
+    ...takeovers.trials.filter(isLate).map((trial) => `a late takeover: ${JSON.stringify(trial)}`),
+    ...strangeDeaths,
+  ];
+  return {
+    torture: `PostgreSQL ${plan.postgres}`,
+    seed: plan.seed,
+    seconds: Math.round(seconds),
+    promotions: load.operations.length,
+    perSecond: Math.round((load.operations.length / seconds) * 10) / 10,
+    statuses: await countStatuses(world),
+    faults: faults.counts,
+    pointCount: faults.points.size,
+    unclearAnswers: countUnclear(load),
+    unclearCodes: Object.fromEntries(load.unclear),
+    switches: world.watch.switches.length,
+    takeovers: figuresOf(takeovers.trials),
+    strangeDeaths,
+    findings,
+  };
+}
+
+function isLate({ tookMs, boundMs }: Trial): boolean {
+  return tookMs > boundMs;
+}
+
+function countUnclear({ operations }: Load): number {
+  return operations.filter((one) => one.unclearCount > 0).length;
+}
+
+async function countStatuses({ witness }: World): Promise<Readonly<Record<string, number>>> {
+  const rows = await witness.demand<{ status: string; count: number }>(
+    'select status, count(*)::int as count from promotions group by 1 order by 1',
+  );
+  return Object.fromEntries(rows.map(({ status, count }) => [status, count]));
+}
+
+function figuresOf(trials: readonly Trial[]): Readonly<Record<string, TakeoverFigures>> {
+  const groups = new Map<string, Trial[]>();
+  for (const trial of trials) {
+    const name = trial.isDisturbed ? `${trial.kind}, disturbed` : trial.kind;
+    groups.set(name, [...(groups.get(name) ?? []), trial]);
+  }
+  return Object.fromEntries(
+    [...groups].map(([name, group]) => {
+      const sorted = group.map((trial) => Math.round(trial.tookMs)).toSorted((a, b) => a - b);
+      const at = (share: number): number => sorted[Math.ceil(sorted.length * share) - 1] ?? 0;
+      const boundMs = group[0]?.boundMs ?? 0;
+      return [
+        name,
+        {
+          trials: group.length,
+          p50Ms: at(0.5),
+          p99Ms: at(0.99),
+          maxMs: at(1),
+          boundMs,
+          overBound: group.filter(isLate).length,
+        },
+      ];
+    }),
+  );
+}
