@@ -17,7 +17,7 @@ export const CHECKS: readonly CheckPhase[] = [
 /** Deadlines are several times what a phase takes on two cores: they end a hang, they measure nothing. */
 export const TEST_PHASES: readonly VitestPhase[] = [
   { name: 'unit', args: ['--project', 'unit'], timeoutMs: 10 * MINUTE_MS },
-  { name: 'simulation', args: ['--project', 'simulation'], timeoutMs: 15 * MINUTE_MS },
+  { name: 'simulation', args: ['--project', 'simulation'], timeoutMs: 45 * MINUTE_MS },
   { name: 'integration', args: ['--project', 'integration'], timeoutMs: 15 * MINUTE_MS },
   { name: 'crash', args: ['--project', 'crash'], timeoutMs: 15 * MINUTE_MS },
   { name: 'transcript', args: ['--project', 'transcript'], timeoutMs: 10 * MINUTE_MS },

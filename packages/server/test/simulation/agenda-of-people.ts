@@ -1,10 +1,17 @@
 /** Who does what when in a seed: releases are made and promoted, gates are decided on, and somebody interferes. */
 import {
+  AppError,
+  type DecideContext,
+  type Decision,
+  decideSkip,
   type EnvironmentDefinition,
   isTerminal,
   type LockId,
+  type Principal,
   type PromotionId,
+  type PromotionSnapshot,
   type ReleaseId,
+  requestSkip,
   type AnySettingKey,
 } from '@stella/domain';
 import { personIdOf, type WriteRecord } from '@stella/testkit';
@@ -18,6 +25,10 @@ import { type People, type PeopleWorld, pickPromotion, releaseByNumber } from '.
 import { type CyclePlan, drawGate, PEOPLE, PROMOTION_COUNT, type SeedPlan } from './seed-plan.ts';
 import { pushTag, type RegistryWorld } from './simulated-registry.ts';
 
+const INTERFERENCES = [
+  ...(['cancel', 'cancel', 'retry', 'reject', 'skip', 'skip', 'skip'] as const),
+  ...(['locks', 'force', 'rights', 'setting', 'apply'] as const),
+];
 /** To resolve all artifacts of a release, as the route allows. */
 const RESOLVE_TIMEOUT_MS = 25_000;
 const SOURCES = {
@@ -26,6 +37,11 @@ const SOURCES = {
 } as const;
 /** Requests that may be made, refused ones included, until nobody asks any more. */
 const REQUESTS_MAX = 60;
+
+interface SkipAct {
+  readonly word: string;
+  readonly rule: (snapshot: PromotionSnapshot, context: DecideContext, principal: Principal) => Decision;
+}
 
 export interface AgendaWorld extends PeopleWorld {
   readonly plan: SeedPlan;
@@ -193,7 +209,7 @@ class Agenda implements AgendaOfPeople {
     const { state, scheduler } = this.world;
     const { random } = scheduler;
     const id = pickPromotion(state, random);
-    const kind = random.pick(['cancel', 'cancel', 'retry', 'reject', 'locks', 'force', 'rights', 'setting', 'apply']);
+    const kind = random.pick(INTERFERENCES);
     if (kind === 'rights') this.changeRights(random.pick(['alice', 'bob', 'carol']));
     else if (kind === 'setting') await this.changeSomeSetting();
     else if (kind === 'apply') await this.applyOne();
@@ -203,9 +219,46 @@ class Agenda implements AgendaOfPeople {
 
   private async interfereWith(id: PromotionId, kind: string): Promise<void> {
     const { random } = this.world.scheduler;
-    if (kind === 'cancel') await this.command(id, random.pick(['olga', 'bob']), { kind, reason: 'not now' });
+    if (kind === 'skip') await this.skipSomeGate(id);
+    else if (kind === 'cancel') await this.command(id, random.pick(['olga', 'bob']), { kind, reason: 'not now' });
     else if (kind === 'retry') await this.command(id, 'olga', { kind, reason: 'mended' });
     else await this.command(id, 'carol', { kind: 'reject', gate: null, reason: 'no' });
+  }
+
+  /** Somebody asks to step around a gate, and somebody else decides about it, or the same person tries to. */
+  private async skipSomeGate(id: PromotionId): Promise<void> {
+    const { state, scheduler } = this.world;
+    const { random } = scheduler;
+    const gates = state.promotions.get(id)?.promotion.definition.gates ?? [];
+    if (gates.length === 0) return;
+    const gate = random.pick(gates).name;
+    await this.decideOn(id, random.pick(['olga', 'olga', 'bob']), {
+      word: 'gate.skip',
+      rule: (snapshot, context, principal) => requestSkip(snapshot, context, principal, { gate, reason: 'urgent' }),
+    });
+    const decision = random.chance(80) ? ('approved' as const) : ('rejected' as const);
+    this.later(random.between(10, 10_000), () =>
+      this.decideOn(id, random.pick(['alice', 'bob', 'carol', 'olga']), {
+        word: `skip.${decision}`,
+        rule: (snapshot, context, principal) =>
+          decideSkip(snapshot, context, principal, { decision, gate, reason: '' }),
+      }),
+    );
+  }
+
+  /** As the engine's commands do it: lock the row, ask the domain, write what it decided. */
+  private decideOn(promotionId: PromotionId, by: string, { word, rule }: SkipAct): Promise<unknown> {
+    return this.world.people.act({
+      word,
+      by,
+      work: async (tx, principal, { ids }) => {
+        const snapshot = await tx.lockPromotion(promotionId);
+        if (!snapshot) throw new AppError('promotion.not_found', { details: { name: promotionId } });
+        const context: DecideContext = { nowMs: tx.nowMs, ids, guard: null, isTakeover: false };
+        await tx.writeDecision(rule(snapshot, context, principal));
+        return {};
+      },
+    });
   }
 
   /** An approver loses the right, or gets it back: approvals count by the rights held when the intent is written. */
@@ -233,6 +286,7 @@ class Agenda implements AgendaOfPeople {
       ['precheck.interval', [1_000, 20_000]],
       ['probe.timeout', [500, 10_000]],
       ['locks.timeout', [1_000, 60_000]],
+      ['locks.mode', [0, 1]],
     ]);
     const value = random.chance(20) ? null : random.pick(values);
     await people.act({

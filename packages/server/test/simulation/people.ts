@@ -69,6 +69,7 @@ const EXPECTED: ReadonlySet<ErrorCode> = new Set([
   'approval.base_changed',
   'auth.forbidden',
   'auth.own_request',
+  'auth.own_skip',
   'auth.person_needed',
   'environment.not_found',
   'etag.mismatch',
@@ -88,6 +89,9 @@ const EXPECTED: ReadonlySet<ErrorCode> = new Set([
   'registry.tag_not_found',
   'registry.unreachable',
   'release.name_taken',
+  'skip.exists',
+  'skip.forbidden',
+  'skip.not_found',
   'apply.in_use',
 ]);
 

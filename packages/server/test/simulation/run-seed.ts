@@ -109,7 +109,7 @@ class SeedRun {
     this.fillState();
     const { scheduler, state, journal, machines, servers } = this;
     this.writeRules = makeWriteRules(state, plan.isAudited);
-    this.commitRules = makeCommitRules({ state, journal, machines });
+    this.commitRules = makeCommitRules({ state, journal, machines, isAudited: plan.isAudited });
     const { mix, instantPercent } = plan;
     this.database = makeDatabase({ scheduler, state, mix, instantPercent, clients: servers });
     this.database.onCommitted = () => this.guarded(() => this.commitRules.check(scheduler.nowMs()));

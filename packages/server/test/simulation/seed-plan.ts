@@ -3,6 +3,7 @@ import {
   type EnvironmentDefinition,
   type GateDefinition,
   type GateKind,
+  parseSetting,
   type RoleBinding,
   type Settings,
   STANDARD_SETTINGS,
@@ -90,7 +91,10 @@ export function drawPlan(seed: number, wanted: SimulationMode | 'both'): SeedPla
     seed,
     mode,
     random,
-    settings: isShort ? SHORT_SETTINGS : STANDARD_SETTINGS,
+    settings: {
+      ...(isShort ? SHORT_SETTINGS : STANDARD_SETTINGS),
+      'locks.mode': parseSetting('locks.mode', random.chance(40) ? 'optimistic' : 'pessimistic'),
+    },
     environments: drawEnvironments(random, mode === 'safety'),
     mix: drawFaultMix(random),
     faultsEndAfterMs: random.between(60_000, mode === 'safety' ? 600_000 : 180_000),
@@ -113,6 +117,7 @@ const SHORT_SETTINGS: Settings = {
   'precheck.holdFor': 45_000,
   'precheck.interval': 10_000,
   'probe.timeout': 3_000,
+  'skips.expireAfter': 30_000,
 };
 
 function drawEnvironments(random: SeededRandom, isShort: boolean): EnvironmentPlan[] {
@@ -130,6 +135,8 @@ function drawEnvironments(random: SeededRandom, isShort: boolean): EnvironmentPl
       targets: Array.from({ length: random.between(1, 3) }, (_, index) =>
         makeTarget({ name: `${name}-${index + 1}`, component: random.chance(80) ? 'web' : 'api' }),
       ),
+      // With `latest` everybody who waits looks every minute, which takes time where waits are long.
+      queue: random.chance(isShort ? 35 : 10) ? 'latest' : 'fifo',
       onFailure: random.pick(['rollback', 'hold']),
       precheck: random.pick(['required', 'warn']),
       deployDeadlineMs: isShort ? 60_000 : 15 * 60_000,
@@ -143,18 +150,24 @@ export function drawGate(
   kind: GateKind,
   { isShort, promotesFrom }: { isShort: boolean; promotesFrom: readonly string[] },
 ): GateDefinition {
+  // Skips of approvals are forbidden unless somebody allows them.
+  const skip = random.chance(30) ? { skip: random.pick(['allowed', 'forbidden'] as const) } : {};
   const validity = isShort ? { validForMs: random.pick([86_400_000, 30_000, 8_000, 3_000]) } : {};
   switch (kind) {
     case 'http':
-      return makeHttpGate({ ...(isShort ? { timeoutMs: 8_000, retryCount: 1, backoffMs: 2_000 } : {}), ...validity });
+      return makeHttpGate({
+        ...(isShort ? { timeoutMs: 8_000, retryCount: 1, backoffMs: 2_000 } : {}),
+        ...validity,
+        ...skip,
+      });
     case 'approval': {
       const group = random.chance(20) ? ['alice', 'carol'] : null;
       const count = random.between(1, 2);
-      return makeApprovalGate({ count, group, ...(isShort ? { deadlineMs: 90_000 } : {}), ...validity });
+      return makeApprovalGate({ count, group, ...(isShort ? { deadlineMs: 90_000 } : {}), ...validity, ...skip });
     }
     case 'soak': {
       const timing = isShort ? { durationMs: 15_000, deadlineMs: 120_000 } : {};
-      return makeSoakGate({ environments: promotesFrom, ...timing, ...validity });
+      return makeSoakGate({ environments: promotesFrom, ...timing, ...validity, ...skip });
     }
   }
 }

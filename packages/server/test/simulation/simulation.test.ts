@@ -7,8 +7,8 @@ import { runSeed } from './run-seed.ts';
 import { runSeeds } from './run-seeds.ts';
 
 const SEEDS = 1_000;
-/** Half a minute on two free cores. */
-const TIMEOUT_MS = 10 * 60_000;
+/** A minute on two free cores; the deadline holds on a machine that is busy with other things. */
+const TIMEOUT_MS = 30 * 60_000;
 
 /** What a thousand seeds must have passed through, so that they prove something. */
 const WANTED: readonly string[] = [
