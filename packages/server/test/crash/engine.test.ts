@@ -17,6 +17,7 @@ import {
 } from '@stella/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ENGINE_FAULT_POINTS, type EngineFaultPoint } from '../../src/engine/fault-points.ts';
+import { expectNoViolations } from '../integration/no-violations.ts';
 
 /** More than a promotion passes any point. */
 const DEATHS_MAX = 30;
@@ -59,7 +60,11 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   gate.close();
-  await place.remove();
+  try {
+    await expectNoViolations(place);
+  } finally {
+    await place.remove();
+  }
 });
 
 describe('a promotion whose server is killed', () => {

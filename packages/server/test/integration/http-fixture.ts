@@ -13,6 +13,7 @@ import {
   waitFor,
   writeOciLayout,
 } from '@stella/testkit';
+import { expectNoViolations } from './no-violations.ts';
 
 const TIMEOUT_MS = 20_000;
 
@@ -29,7 +30,14 @@ export async function startTestServer(
 ): Promise<TestServer> {
   const place = await makeServerPlace();
   const server = await startServerProcess(place, { env, ...order });
-  return { place, server, admin: adminClient(server), remove: () => place.remove() };
+  const remove = async (): Promise<void> => {
+    try {
+      await expectNoViolations(place);
+    } finally {
+      await place.remove();
+    }
+  };
+  return { place, server, admin: adminClient(server), remove };
 }
 
 export interface Answered {

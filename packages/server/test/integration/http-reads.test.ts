@@ -148,8 +148,16 @@ describe('the server itself', () => {
     expect(parts.map((one) => one.part)).toEqual(['database', 'worker']);
     const { text } = (await ask(test.server, '/metrics', { token: null })).body;
     expect(text).toMatch(/^stella_promotion_duration_seconds_count\{status="completed"\} 5$/m);
+    expect(text).toMatch(/^stella_invariant_violations\{property="S1"\} 0$/m);
     const orchestrator = await test.admin.call('getOrchestrator');
     expect(orchestrator.workers.filter((one) => one.state === 'live')).toHaveLength(1);
+  });
+
+  it('finds nothing wrong with itself, and knows which check was meant', async () => {
+    const { items } = await test.admin.call('runDoctor', { query: { check: 'check.orchestrator.invariants' } });
+    expect(items).toMatchObject([{ status: 'pass', message: '0 rows break a rule', remedy: null }]);
+    const unknown = await ask(test.server, '/api/v1/doctor?check=check.orchestrator.invariant');
+    expect(unknown).toMatchObject({ status: 404, body: { code: 'check.not_found' } });
   });
 
   it('describes every route, by its schema', async () => {
