@@ -107,6 +107,13 @@ export function openDirect(
 
 type Row = Record<string, unknown>;
 
+/** Serialization failure and deadlock: the transaction was rolled back so that another could go on. */
+const VICTIM_STATES: ReadonlySet<string> = new Set(['40001', '40P01']);
+/** It did not get a lock, or did not end, within its deadline: another time it may. */
+const DEADLINE_STATES: ReadonlySet<string> = new Set(['55P03', '57014']);
+/** Two transactions that give each other up so often do not do it by chance. */
+const VICTIM_RETRIES_MAX = 3;
+
 /** A statement with a name is prepared once per connection. */
 export interface Statement {
   readonly name: string;
@@ -128,9 +135,22 @@ const ROLLBACK: Statement = { name: 'rollback', text: 'rollback' };
 /**
  * Runs `work` in one transaction. It commits when `work` resolves and rolls back when it throws. Writes of `work` need
  * not be awaited one by one: an error of any of them makes the commit answer ROLLBACK, which throws here.
- * Errors of the connection become `database.unavailable`; then it is not known whether the commit happened.
+ * One that PostgreSQL gave up for another is repeated: nothing of it was written (safety S17). Errors of the connection
+ * become `database.unavailable`; then it is not known whether the commit happened.
  */
 export async function transact<T>(database: Database, work: (session: Session) => Promise<T>): Promise<T> {
+  for (let retry = 0; retry < VICTIM_RETRIES_MAX; retry += 1) {
+    try {
+      return await transactOnce(database, work);
+    } catch (error) {
+      if (!VICTIM_STATES.has(sqlState(error) ?? '')) throw error;
+      database.logger.warn({ error, retry }, 'a transaction was given up for another one and is repeated');
+    }
+  }
+  return transactOnce(database, work);
+}
+
+async function transactOnce<T>(database: Database, work: (session: Session) => Promise<T>): Promise<T> {
   const client = await connect(database);
   let isBroken = false;
   try {
@@ -244,7 +264,7 @@ export function sqlState(error: unknown): string | null {
 
 function toStoreError(error: unknown, isConnecting = false): unknown {
   if (error instanceof AppError) return error;
-  if (isConnecting || isConnectionError(error)) {
+  if (isConnecting || isConnectionError(error) || DEADLINE_STATES.has(sqlState(error) ?? '')) {
     const message = error instanceof Error ? error.message : String(error);
     return new AppError('database.unavailable', { details: { message }, cause: error });
   }

@@ -219,6 +219,25 @@ export async function transact<T>(
   method: string,
   work: (session: MemorySession) => Promise<T>,
 ): Promise<T> {
+  for (let retry = 0; retry < VICTIM_RETRIES_MAX; retry += 1) {
+    try {
+      return await transactOnce(connections, method, work);
+    } catch (error) {
+      if (!(error instanceof DatabaseRefusal) || !VICTIM_STATES.has(error.code)) throw error;
+    }
+  }
+  return transactOnce(connections, method, work);
+}
+
+/** Given up for another transaction: repeated as often as the real store does. */
+const VICTIM_STATES: ReadonlySet<string> = new Set(['40001', '40P01']);
+const VICTIM_RETRIES_MAX = 3;
+
+async function transactOnce<T>(
+  connections: MemoryConnections,
+  method: string,
+  work: (session: MemorySession) => Promise<T>,
+): Promise<T> {
   const session = new MemorySession(connections, method);
   let result: T;
   try {
