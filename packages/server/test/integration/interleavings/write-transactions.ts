@@ -1,0 +1,192 @@
+/** One stage for all pairs, and every kind of transaction that writes, each on the promotion or environment it is about. */
+import { decide, type LockId, type PromotionId } from '@stella/domain';
+import { makeApprovalGate, makeDefinition, makeHttpGate } from '@stella/testkit';
+import { applyDefinitions } from '../../../src/engine/commands/apply-definitions.ts';
+import { takeLock } from '../../../src/engine/commands/release-lock.ts';
+import { raiseEnvironmentFence } from '../../../src/engine/commands/raise-fence.ts';
+import type { Claim, OutcomeRecord } from '../../../src/ports/engine-store.ts';
+import {
+  ACTOR,
+  claimOne,
+  command,
+  create,
+  goodResult,
+  hire,
+  inTransaction,
+  LEASE_MS,
+  type Place,
+  play,
+  principalOf,
+  set,
+  setUp,
+  snapshotOf,
+  tick,
+} from '../../contract/store-play.ts';
+import type { StoreWorld } from '../../contract/store-world.ts';
+
+const PROD = makeDefinition({ name: 'prod' });
+const GATED = makeDefinition({ name: 'gated', gates: [makeHttpGate()] });
+const SIGNED = makeDefinition({ name: 'signed', gates: [makeApprovalGate()] });
+
+/** A claim with the answers that its next tick brings. */
+interface Course {
+  readonly claim: Claim;
+  readonly outcomes: readonly OutcomeRecord[];
+}
+
+export interface StageOfPairs {
+  readonly place: Place;
+  /** In `prod`: one that is about to complete, one that is about to take the locks, one that nobody has claimed. */
+  readonly completing: Course;
+  readonly taking: Course;
+  /** Of the one that is about to complete. */
+  readonly lockId: LockId;
+  readonly fresh: PromotionId;
+  /** In `gated`: one whose next tick needs no guard; another of a worker that is dead. */
+  readonly gated: Course;
+  readonly orphan: PromotionId;
+  /** In `signed`: one that waits for a person. */
+  readonly signed: PromotionId;
+  readonly worker: Awaited<ReturnType<typeof hire>>['id'];
+  readonly other: Awaited<ReturnType<typeof hire>>['id'];
+}
+
+export async function setStage(world: StoreWorld): Promise<StageOfPairs> {
+  const place = await setUp(world, [PROD, GATED, SIGNED], 8);
+  const doomed = await hire(world);
+  const orphan = await create(place, 'gated', 1);
+  await tick(world, await claimOne(world, doomed.id));
+  const worker = await hire(world);
+  const other = await hire(world);
+  const completing = await courseOf(world, await claimed(place, worker.id, 'prod', 1), 'verify');
+  const taking = await courseOf(world, await claimed(place, worker.id, 'prod', 2), 'precheck');
+  const gated = await courseOf(world, await claimed(place, worker.id, 'gated', 3), 'precheck');
+  const signedClaim = await claimed(place, worker.id, 'signed', 4);
+  await play(world, signedClaim);
+  const fresh = await create(place, 'prod', 5);
+  await doomed.end();
+  const { locks } = await snapshotOf(world, completing.claim.promotionId);
+  const lock = locks.find((one) => one.mode === 'exclusive');
+  if (!lock) throw new Error('nobody holds the environment');
+  return {
+    place,
+    completing,
+    taking,
+    lockId: lock.id,
+    fresh,
+    gated,
+    orphan,
+    signed: signedClaim.promotionId,
+    worker: worker.id,
+    other: other.id,
+  };
+}
+
+async function claimed(place: Place, worker: StageOfPairs['worker'], environment: string, n: number): Promise<Claim> {
+  await create(place, environment, n);
+  return claimOne(place.world, worker);
+}
+
+/** Played until the step's effects are under way. */
+async function courseOf(world: StoreWorld, claim: Claim, step: 'verify' | 'precheck'): Promise<Course> {
+  await play(world, claim, ({ promotion }) => promotion.step === step);
+  const snapshot = await snapshotOf(world, claim.promotionId);
+  const open = snapshot.attempts.filter((attempt) => attempt.result === null);
+  if (open.length === 0) throw new Error(`${claim.promotionId} has nothing under way in ${snapshot.promotion.step}`);
+  const outcomes = open.map((one) => ({ operationId: one.operationId, result: goodResult(snapshot, one) }));
+  return { claim: { ...claim, isTakeover: false, failureCount: 0 }, outcomes };
+}
+
+export interface WriteTransaction {
+  readonly name: string;
+  /** Leaves rows out that the other one has locked, instead of waiting for them. */
+  readonly isSkipping?: boolean;
+  run(world: StoreWorld, stage: StageOfPairs): Promise<unknown>;
+}
+
+const tickOf =
+  (pick: (stage: StageOfPairs) => Course): WriteTransaction['run'] =>
+  async (world, stage) => {
+    const { claim, outcomes } = pick(stage);
+    const result = await world.engine.tick(claim, outcomes, (snapshot, context, ended) =>
+      decide(snapshot, context, ACTOR, ended),
+    );
+    return result.kind;
+  };
+
+/** The stage's commands, asked of that side's store. */
+const on = (world: StoreWorld, { place }: StageOfPairs): Place => ({ ...place, world });
+
+const cancelOf =
+  (pick: (stage: StageOfPairs) => PromotionId): WriteTransaction['run'] =>
+  (world, stage) =>
+    command(on(world, stage), pick(stage), 'olga', { kind: 'cancel', reason: '' });
+
+export const WRITE_TRANSACTIONS: readonly WriteTransaction[] = [
+  { name: 'tick unguarded', run: tickOf((stage) => stage.gated) },
+  { name: 'tick taking locks', run: tickOf((stage) => stage.taking) },
+  { name: 'tick completing', isSkipping: true, run: tickOf((stage) => stage.completing) },
+  {
+    name: 'claim',
+    isSkipping: true,
+    run: async (world, { other }) => (await world.engine.takeDueWork(other, 10)).claimed.length,
+  },
+  { name: 'bury', run: (world, { worker }) => world.engine.buryDeadWorkers(worker) },
+  { name: 'retire', run: (world, { worker }) => world.engine.retireWorker(worker) },
+  {
+    name: 'set aside',
+    run: (world, { gated }) => world.engine.setAside(gated.claim, { message: 'poison', count: 5 }, ACTOR),
+  },
+  { name: 'renew', run: (world, { worker }) => world.engine.renewLease(worker, LEASE_MS) },
+  {
+    name: 'approve',
+    run: (world, stage) => command(on(world, stage), stage.signed, 'bob', { kind: 'approve', gate: null, reason: '' }),
+  },
+  {
+    name: 'reject',
+    run: (world, stage) =>
+      command(on(world, stage), stage.signed, 'olga', { kind: 'reject', gate: null, reason: 'no' }),
+  },
+  { name: 'cancel signed', run: cancelOf((stage) => stage.signed) },
+  { name: 'cancel gated', run: cancelOf((stage) => stage.gated.claim.promotionId) },
+  { name: 'cancel taking', run: cancelOf((stage) => stage.taking.claim.promotionId) },
+  { name: 'cancel completing', run: cancelOf((stage) => stage.completing.claim.promotionId) },
+  {
+    name: 'retry',
+    run: (world, stage) => command(on(world, stage), stage.orphan, 'olga', { kind: 'retry', reason: '' }),
+  },
+  {
+    name: 'release lock',
+    isSkipping: true,
+    run: (world, { place, lockId }) =>
+      inTransaction(world, (tx) =>
+        takeLock(tx, world, principalOf(place, 'olga'), { lockId, isForced: true, reason: '' }),
+      ).then(() => 'released'),
+  },
+  { name: 'create', run: (world, stage) => create(on(world, stage), 'prod', 7) },
+  {
+    name: 'apply definitions',
+    run: (world, stage) =>
+      inTransaction(world, (tx) =>
+        applyDefinitions(tx, principalOf(stage.place, 'olga'), {
+          definitions: [{ ...PROD, precheck: 'warn' }],
+          isPruning: false,
+          findCycle: () => null,
+        }),
+      ).then((changes) => changes.map((one) => one.change)),
+  },
+  { name: 'change setting', isSkipping: true, run: (world, stage) => set(on(world, stage), 'locks.timeout', 45_000) },
+  {
+    name: 'append to chain',
+    isSkipping: true,
+    run: (world) => world.sequencer.appendToChain(1_000).then(() => 'appended'),
+  },
+  {
+    name: 'raise fence',
+    isSkipping: true,
+    run: (world, stage) =>
+      inTransaction(world, (tx) =>
+        raiseEnvironmentFence(tx, principalOf(stage.place, 'olga'), { environment: 'gated', seen: [], reason: '' }),
+      ).then(() => 'raised'),
+  },
+];
