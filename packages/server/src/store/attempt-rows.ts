@@ -32,7 +32,8 @@ const INSERT: Statement = {
           and not exists (select from attempts k
             where k.operation_id = h.op_id and k.fence_epoch = h.op_epoch and k.fence_n = h.op_n) then 'operation'
         when (h.epoch, h.n) > (h.floor_epoch, h.floor_n)
-          and (h.epoch, h.n) > (select t.epoch, f.last_value from installation t, fence_numbers f) then 'fence'
+          and (h.epoch, h.n) > (select t.epoch, case when f.is_called then f.last_value else 0 end
+            from installation t, fence_numbers f) then 'fence'
       end as lacks
     from inserted i join given g using (operation_id) join attempts a using (operation_id)
     left join lateral (

@@ -4,13 +4,18 @@
  * other sequences, or more of them; a failure prints fast-check's seed, path and the sequence as small as it gets.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { AnySettingKey } from '@stella/domain';
+import { type AnySettingKey, canonicalJson, type Json, type Violation, violationsOf } from '@stella/domain';
+import { toStoreState } from '@stella/testkit/memory';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { transact } from '../../src/store/connection.ts';
+import { checkEverything } from '../../src/store/invariants/check-invariants.ts';
+import { readStoreState } from '../../src/store/invariants/read-store-state.ts';
 import { openEmbeddedStoreWorld } from './embedded-store-world.ts';
-import { openMemoryStoreWorld } from './memory-store-world.ts';
+import { type MemoryStoreWorld, openMemoryStoreWorld } from './memory-store-world.ts';
 import { makeStoreActor, type Operation, type Subject } from './store-operations.ts';
-import type { StoreDump, StoreWorld } from './store-world.ts';
+import type { PostgresStoreWorld } from './postgres-store-world.ts';
+import type { StoreDump } from './store-world.ts';
 
 const RUNS = Number(process.env['STELLA_STORE_RUNS'] ?? 20);
 const SEED = Number(process.env['STELLA_STORE_SEED'] ?? Date.now() % 0x7fff_ffff);
@@ -133,7 +138,7 @@ const sequence = fc
 
 describe('memory = PostgreSQL', () => {
   const memory = openMemoryStoreWorld();
-  let postgres: StoreWorld;
+  let postgres: PostgresStoreWorld;
   const counts = new Map<string, number>();
   let stepCount = 0;
   let sequenceCount = 0;
@@ -161,6 +166,7 @@ describe('memory = PostgreSQL', () => {
             expectSameRows(step, await postgres.control.dump(), await memory.control.dump());
             stepCount += 1;
           }
+          await expectSameStates(memory, postgres);
           sequenceCount += 1;
           for (const [what, count] of left.counts) counts.set(what, (counts.get(what) ?? 0) + count);
         }),
@@ -179,6 +185,34 @@ function claimedIn(answer: unknown): readonly string[] {
   // `work` answers what it took first.
   const taken = (Array.isArray(given) ? given[0] : given) as Taken;
   return (taken?.claimed ?? []).map((one) => one.promotionId);
+}
+
+/** The whole states as the rules are asked about them, and that no rule of safety is broken: neither here nor in SQL. */
+async function expectSameStates(memory: MemoryStoreWorld, { database, control }: PostgresStoreWorld): Promise<void> {
+  const nowMs = control.nowMs();
+  const left = toStoreState(memory.state());
+  const [right, broken] = await transact(database, async (session) => [
+    await readStoreState(session),
+    await checkEverything(session, nowMs),
+  ]);
+  expectSame('the whole state', withoutOrder(right), withoutOrder(left));
+  // Liveness needs somebody who works, and in a sequence nobody has to.
+  const safety = (found: readonly Violation[]): readonly Violation[] =>
+    found.filter((one) => one.property.startsWith('S'));
+  expect(safety(violationsOf(left, nowMs)), 'rules on the memory store').toEqual([]);
+  expect(safety(broken), 'rules in SQL').toEqual([]);
+}
+
+/** Lists sorted by their content. */
+function withoutOrder(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (!Array.isArray(value)) {
+    return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, withoutOrder(field)]));
+  }
+  // A list that went through JSON is a list of JSON.
+  const text = (one: unknown): string => canonicalJson(one as Json);
+  const plain = JSON.parse(JSON.stringify(value.map(withoutOrder))) as unknown[];
+  return plain.sort((a, b) => (text(a) < text(b) ? -1 : 1));
 }
 
 /** Table by table, so that a failure names the table and the row. */

@@ -19,7 +19,7 @@ export function toStoreState(state: MemoryState, kept: EventCache = new WeakMap(
       gateRuns: [...row.gateRuns.values()],
       attempts: toAttempts(row, late),
       approvals: row.approvals.map((one) => ({ ...one, subject: state.persons.get(one.personId)?.subject ?? '' })),
-      skips: [...row.skips.values()],
+      skips: [...row.skips.values()].map(toSkip),
       events: ofPromotions.get(row.promotion.id) ?? [],
     })),
     locks: [...state.locks.values()],
@@ -37,6 +37,20 @@ export function toStoreState(state: MemoryState, kept: EventCache = new WeakMap(
   };
 }
 
+function toSkip(skip: domain.StoredSkip): domain.StoredSkip {
+  return {
+    id: skip.id,
+    gateRunId: skip.gateRunId,
+    state: skip.state,
+    requestedBy: skip.requestedBy,
+    decidedBy: skip.decidedBy,
+    decidedAtMs: skip.decidedAtMs,
+    expiresAtMs: skip.expiresAtMs,
+    baseReleaseId: skip.baseReleaseId,
+    definitionHash: skip.definitionHash,
+  };
+}
+
 function groupLate(state: MemoryState): Map<string, StoredOutcome[]> {
   const groups = new Map<string, StoredOutcome[]>();
   for (const one of state.lateOutcomes.values()) {
@@ -45,10 +59,14 @@ function groupLate(state: MemoryState): Map<string, StoredOutcome[]> {
   return groups;
 }
 
+function toOutcome({ output: _apart, ...result }: domain.AttemptResult, isLate: boolean): domain.StoredOutcome {
+  return { ...result, isLate };
+}
+
 function toAttempts(row: StoredPromotion, late: Map<string, StoredOutcome[]>): domain.StoredAttempt[] {
   return [...row.attempts.values()].map(({ result, ...intent }) => {
-    const after = (late.get(intent.operationId) ?? []).map((one) => ({ ...one.result, isLate: true }));
-    return { ...intent, outcomes: result === null ? after : [{ ...result, isLate: false }, ...after] };
+    const after = (late.get(intent.operationId) ?? []).map((one) => toOutcome(one.result, true));
+    return { ...intent, outcomes: result === null ? after : [toOutcome(result, false), ...after] };
   });
 }
 

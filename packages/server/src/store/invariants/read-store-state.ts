@@ -7,6 +7,7 @@ import type {
   EnvironmentDefinition,
   PromotionRecord,
   Release,
+  StoredApproval,
   StoredAttempt,
   StoredEvent,
   StoredOutcome,
@@ -128,10 +129,18 @@ export async function readStoreState(session: Session): Promise<StoreState> {
     promotions: toRecords(raw),
     locks: raw.locks.map((lock) => ({ ...toLock(lock), releasedAtMs: toMsOrNull(lock.released_at) })),
     environments: raw.environments.map(toEnvironmentStatus),
-    releases: raw.releases.map(({ created_at, components, ...rest }) => ({
-      ...rest,
+    releases: raw.releases.map(({ id, name, number, created_at, components }) => ({
+      id,
+      name,
+      number,
       createdAtMs: Date.parse(created_at),
-      components: components.map(({ media_type, ...one }) => ({ ...one, mediaType: media_type })),
+      components: components.map((one) => ({
+        name: one.name,
+        source: one.source,
+        digest: one.digest,
+        mediaType: one.media_type,
+        tag: one.tag,
+      })),
     })),
     workers: raw.workers.map((one) => ({
       id: one.id,
@@ -162,7 +171,7 @@ function toRecords(raw: RawStore): PromotionRecord[] {
       steps: (steps.get(row.id) ?? []).map(toStepRun),
       gateRuns: (gateRuns.get(row.id) ?? []).map(toGateRun),
       attempts: (attempts.get(row.id) ?? []).map((one) => toStoredAttempt(one, outcomes)),
-      approvals: (approvals.get(row.id) ?? []).map(toApproval),
+      approvals: (approvals.get(row.id) ?? []).map(toStoredApproval),
       skips: (skips.get(row.id) ?? []).map(toStoredSkip),
       events: (events.get(row.id) ?? []).map(toEvent),
     };
@@ -180,12 +189,21 @@ function toStoredAttempt(row: RawAttempt, outcomes: ReadonlyMap<string, readonly
   const own = outcomes.get(row.operation_id) ?? [];
   return {
     ...intent,
-    outcomes: own.map(({ is_late, ended_at, operation_id: _id, ...rest }) => ({
-      ...rest,
-      isLate: is_late,
-      endedAtMs: Date.parse(ended_at),
+    outcomes: own.map((one) => ({
+      outcome: one.outcome,
+      code: one.code,
+      message: one.message,
+      digest: one.digest,
+      sealed: one.sealed,
+      isLate: one.is_late,
+      endedAtMs: Date.parse(one.ended_at),
     })),
   };
+}
+
+function toStoredApproval(row: RawApproval): StoredApproval {
+  const { bindingsNow: _nobodysRow, ...approval } = toApproval(row);
+  return approval;
 }
 
 function toStoredSkip(row: RawSkipRow): StoredSkip {
@@ -202,13 +220,18 @@ function toStoredSkip(row: RawSkipRow): StoredSkip {
   };
 }
 
-function toEvent({ at, promotion_id, promotion_seq, chain_hash, ...rest }: RawEvent): StoredEvent {
+function toEvent(row: RawEvent): StoredEvent {
   return {
-    ...rest,
-    atMs: Date.parse(at),
-    promotionId: promotion_id,
-    promotionSeq: promotion_seq,
-    chainHash: chain_hash,
+    type: row.type,
+    actor: row.actor,
+    subject: row.subject,
+    data: row.data,
+    hash: row.hash,
+    seq: row.seq,
+    atMs: Date.parse(row.at),
+    promotionId: row.promotion_id,
+    promotionSeq: row.promotion_seq,
+    chainHash: row.chain_hash,
   };
 }
 
