@@ -26,9 +26,11 @@ import { type CyclePlan, drawGate, PEOPLE, PROMOTION_COUNT, type SeedPlan } from
 import { pushTag, type RegistryWorld } from './simulated-registry.ts';
 
 const INTERFERENCES = [
-  ...(['cancel', 'cancel', 'retry', 'reject', 'skip', 'skip', 'skip'] as const),
+  ...(['cancel', 'cancel', 'retry', 'reject'] as const),
   ...(['locks', 'force', 'rights', 'setting', 'apply'] as const),
 ];
+/** Of a hundred gates that open, somebody asks to skip so many. */
+const SKIP_PERCENT = 20;
 /** To resolve all artifacts of a release, as the route allows. */
 const RESOLVE_TIMEOUT_MS = 25_000;
 const SOURCES = {
@@ -101,7 +103,12 @@ class Agenda implements AgendaOfPeople {
     const { promotion, gateRuns } = decision;
     for (const run of gateRuns) {
       const isNew = before?.gateRuns.every((one) => one.id !== run.id) ?? true;
-      if (run.kind === 'approval' && run.verdict === null && isNew) this.vote(promotion.id, run.gate);
+      if (!isNew || run.verdict !== null) continue;
+      if (run.kind === 'approval') this.vote(promotion.id, run.gate);
+      const { mix } = this.world.plan;
+      if (mix.interferences > 0 && random.chance(SKIP_PERCENT)) {
+        this.later(random.between(1, 3_000), () => this.skipGate(promotion.id, run.gate));
+      }
     }
     if (promotion.status !== 'completed' || !random.chance(85)) return;
     const next = { dev: ['staging', 'edge'], staging: ['prod'] }[promotion.environment] ?? [];
@@ -219,19 +226,14 @@ class Agenda implements AgendaOfPeople {
 
   private async interfereWith(id: PromotionId, kind: string): Promise<void> {
     const { random } = this.world.scheduler;
-    if (kind === 'skip') await this.skipSomeGate(id);
-    else if (kind === 'cancel') await this.command(id, random.pick(['olga', 'bob']), { kind, reason: 'not now' });
+    if (kind === 'cancel') await this.command(id, random.pick(['olga', 'bob']), { kind, reason: 'not now' });
     else if (kind === 'retry') await this.command(id, 'olga', { kind, reason: 'mended' });
     else await this.command(id, 'carol', { kind: 'reject', gate: null, reason: 'no' });
   }
 
   /** Somebody asks to step around a gate, and somebody else decides about it, or the same person tries to. */
-  private async skipSomeGate(id: PromotionId): Promise<void> {
-    const { state, scheduler } = this.world;
-    const { random } = scheduler;
-    const gates = state.promotions.get(id)?.promotion.definition.gates ?? [];
-    if (gates.length === 0) return;
-    const gate = random.pick(gates).name;
+  private async skipGate(id: PromotionId, gate: string): Promise<void> {
+    const { random } = this.world.scheduler;
     await this.decideOn(id, random.pick(['olga', 'olga', 'bob']), {
       word: 'gate.skip',
       rule: (snapshot, context, principal) => requestSkip(snapshot, context, principal, { gate, reason: 'urgent' }),

@@ -36,7 +36,7 @@ import { planTroubles } from './troubles.ts';
 /** Nothing in a seed takes longer: waits are bounded, and so are rounds, repeats and takeovers. */
 const END_AFTER_MS = 90 * 86_400_000;
 /** A seed that needs more entries goes in a circle. */
-const ENTRIES_MAX = 120_000;
+const ENTRIES_MAX = 600_000;
 /** Workers are believed to be healthy again so long after the last fault. */
 const CALM_AFTER_MS = 40_000;
 /** Three workers live again after the last fault by then: leases have run out, processes have been started. */

@@ -136,7 +136,7 @@ function drawEnvironments(random: SeededRandom, isShort: boolean): EnvironmentPl
         makeTarget({ name: `${name}-${index + 1}`, component: random.chance(80) ? 'web' : 'api' }),
       ),
       // With `latest` everybody who waits looks every minute, which takes time where waits are long.
-      queue: random.chance(isShort ? 35 : 10) ? 'latest' : 'fifo',
+      queue: random.chance(isShort ? 35 : 3) ? 'latest' : 'fifo',
       onFailure: random.pick(['rollback', 'hold']),
       precheck: random.pick(['required', 'warn']),
       deployDeadlineMs: isShort ? 60_000 : 15 * 60_000,

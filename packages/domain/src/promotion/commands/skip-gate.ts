@@ -2,6 +2,7 @@
  * `promotion gate skip` asks to step around a gate; `promotion approve --skip` and `promotion reject --skip` decide about
  * it (safety S8). A request changes nothing but itself: the gate goes on being asked until a second person approves.
  */
+import { isPlanted } from '../../planted-bugs.ts';
 import { isSkippable } from '../../environment/environment-definition.ts';
 import { AppError } from '../../errors/app-error.ts';
 import { formatActor, personOf } from '../../identity/actor.ts';
@@ -130,6 +131,7 @@ function openSkipOf({ promotion, skips }: PromotionSnapshot, gate: string): Skip
 
 function refuseFirstPerson({ promotion }: PromotionSnapshot, skip: Skip, { actor }: Principal): void {
   const details = { actor: formatActor(actor), promotionId: promotion.id, gate: skip.gate };
+  if (isPlanted('skip.of_one_person')) return;
   if (personOf(promotion.requestedBy) === personOf(actor)) throw new AppError('auth.own_request', { details });
   if (skip.requestedBy === personOf(actor)) throw new AppError('auth.own_skip', { details });
 }

@@ -2,6 +2,7 @@
  * `queue: latest`: a promotion that has not begun to deploy makes way for a newer one. Each looks for itself, in its own
  * transaction: nobody writes to the row of another promotion.
  */
+import { isPlanted } from '../../planted-bugs.ts';
 import type { Promotion } from '../promotion.ts';
 import type { Release } from '../../release/release.ts';
 import { priorityRank } from '../status.ts';
@@ -34,6 +35,7 @@ function isMadeLater(a: Rival, b: Rival): boolean {
 
 export function decideReplaced(draft: Draft): void {
   const { replacement } = draft.snapshot;
+  if (isPlanted('queue.latest_ignored')) return;
   if (draft.promotion.definition.queue !== 'latest' || !replacement || isPastDeploy(draft) || draft.needsGuard) return;
   const message = `${replacement.promotionId} with ${replacement.releaseName} took its place`;
   endPromotion(draft, 'superseded', { code: 'promotion.replaced', message }, 'skipped');

@@ -3,6 +3,7 @@
  * promotion in the approver's place, the approver entitled now, before it expires, for this base, this definition and
  * this run of a gate that may be skipped. One predicate, asked by the gates' step and by `obstacles.ts`.
  */
+import { isPlanted } from '../../planted-bugs.ts';
 import { isSkippable } from '../../environment/environment-definition.ts';
 import { personOf } from '../../identity/actor.ts';
 import { isAllowed } from '../../identity/authorize.ts';
@@ -14,7 +15,9 @@ import { currentGateRuns, definitionOf, isSettled, openNextRound, updateGateRun 
 
 /** The approved skip that counts for this run now; null when there is none. */
 export function skipInEffect(draft: Draft, run: GateRun): Skip | null {
-  const approved = draft.skips.filter((skip) => skip.gateRunId === run.id && skip.state === 'approved');
+  const approved = draft.skips.filter(
+    (skip) => skip.gateRunId === run.id && (skip.state === 'approved' || isPlanted('skip.only_requested')),
+  );
   return approved.find((skip) => whyVoid(draft, skip) === null) ?? null;
 }
 
@@ -29,12 +32,13 @@ function whyVoid(draft: Draft, skip: Skip): string | null {
   if (skip.baseReleaseId !== promotion.baseReleaseId) return 'the environment runs another release';
   if (skip.definitionHash !== promotion.definitionHash) return 'the definition is another one';
   if (skip.state !== 'approved') return null;
-  if (skip.expiresAtMs === null || context.nowMs >= skip.expiresAtMs) return 'it expired';
+  const isOver = skip.expiresAtMs === null || context.nowMs >= skip.expiresAtMs;
+  if (isOver && !isPlanted('skip.for_ever')) return 'it expired';
   const isSecond =
     skip.decidedBy !== null &&
     skip.decidedBy !== skip.requestedBy &&
     skip.decidedBy !== personOf(promotion.requestedBy);
-  if (!isSecond) return 'no second person approved it';
+  if (!isSecond && !isPlanted('skip.of_one_person')) return 'no second person approved it';
   return isAllowed(skip.deciderBindingsNow, 'promotion.approve', promotion.environment)
     ? null
     : 'the person who approved it has lost the right';

@@ -6,6 +6,7 @@
 import {
   type Attempt,
   type EnvironmentStatus,
+  type HashMemo,
   isTerminal,
   type Lock,
   priorityRank,
@@ -16,7 +17,14 @@ import {
   type Step,
   violationsOf,
 } from '@stella/domain';
-import { insist, isRowLocked, type MemoryState, type StoredPromotion, toStoreState } from '@stella/testkit';
+import {
+  type EventCache,
+  insist,
+  isRowLocked,
+  type MemoryState,
+  type StoredPromotion,
+  toStoreState,
+} from '@stella/testkit';
 import type { Journal } from '../journal.ts';
 import type { Machine } from '../simulated-targets.ts';
 
@@ -44,6 +52,7 @@ export interface CommitRules {
 export function makeCommitRules(world: CommitWorld): CommitRules {
   const { state } = world;
   const seen = new Map<PromotionId, StoredPromotion>();
+  const memory: RuleMemory = { events: new WeakMap(), hashes: new WeakMap() };
   let environments = [...state.environments.values()];
   let locks = [...state.locks.values()];
   return {
@@ -59,6 +68,7 @@ export function makeCommitRules(world: CommitWorld): CommitRules {
         checkAnswers(world, before, row);
         seen.set(id, row);
       }
+      if (world.isAudited && changed.length > 0) checkProperties(state, memory, { changed, nowMs });
       for (const id of seen.keys()) insist('S5', state.promotions.has(id), () => `${id} is gone`);
       const locksNow = [...state.locks.values()];
       const environmentsNow = [...state.environments.values()];
@@ -91,6 +101,26 @@ function checkEnd({ state, isAudited }: CommitWorld, nowMs: number): void {
     insist('S6', known.has(event.hash), () => `${event.type} of ${event.promotionId} was written without its change`);
   }
   insist('S6', count === known.size, () => `${known.size} events in promotions, ${count} in all`);
+}
+
+interface RuleMemory {
+  readonly events: EventCache;
+  readonly hashes: HashMemo;
+}
+
+/**
+ * The properties of `docs/safety.md` by the predicates that production asks as SQL, for what has changed. Safety at each
+ * commit; that waits end is asked when faults have ended, by `deadline-rules.ts`.
+ */
+function checkProperties(
+  state: MemoryState,
+  { events, hashes }: RuleMemory,
+  { changed, nowMs }: { readonly changed: readonly StoredPromotion[]; readonly nowMs: number },
+): void {
+  const only = new Set(changed.map(({ promotion }) => promotion.id));
+  const found = violationsOf(toStoreState(state, events), nowMs, { only, hashes });
+  const first = found.find(({ property }) => property.startsWith('S'));
+  insist(first?.property ?? '', !first, () => `${first?.rule} of ${first?.subject}: ${first?.message}`);
 }
 
 function isSame(before: readonly unknown[], after: readonly unknown[]): boolean {
