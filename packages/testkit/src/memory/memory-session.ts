@@ -243,6 +243,8 @@ async function transactOnce<T>(
   try {
     result = await work(session);
     await session.commit();
+  } catch (error) {
+    throw toStoreError(error);
   } finally {
     session.rollback();
   }
@@ -262,7 +264,16 @@ export async function autocommit<T>(
     const result = await session.statement(name, (tx) => run(tx, session));
     await session.committed();
     return result;
+  } catch (error) {
+    throw toStoreError(error);
   } finally {
     session.rollback();
   }
+}
+
+/** A lock that was not got within its deadline: another time it may be. */
+function toStoreError(error: unknown): unknown {
+  const isTooLate = error instanceof DatabaseRefusal && error.code === '55P03';
+  if (!isTooLate) return error;
+  return new AppError('database.unavailable', { details: { message: error.message }, cause: error });
 }

@@ -166,3 +166,68 @@ describe('a tick', () => {
     void dying.catch(() => undefined);
   });
 });
+
+describe('a transaction that says nothing', () => {
+  it('is ended after 15 s when somebody waits for its row, and hears so at its next statement', async () => {
+    const world = makeWorld();
+    const id = await create(world);
+    const claim = await claimOne(world, await hire(world));
+    const timers: { readonly atMs: number; readonly run: () => void }[] = [];
+    const patient = makeMemoryStores({
+      state: world.state,
+      ids: world.ids,
+      nowMs: () => world.clock.nowMs,
+      turn: () => Promise.resolve(),
+      clock: {
+        schedule: (delayMs, run) => {
+          const timer = { atMs: world.clock.nowMs + delayMs, run };
+          timers.push(timer);
+          return () => void timers.splice(timers.indexOf(timer), 1);
+        },
+      },
+    });
+    const letGo = world.stopAt('tick.commit');
+    const silent = tick(world.stores, claim);
+    silent.catch(() => undefined);
+    await expect.poll(() => world.points.at(-1)).toBe('tick.commit');
+    world.clock.nowMs += 14_000;
+    const waiting = cancel({ ...world, stores: patient }, id);
+    await expect.poll(() => timers.length).toBe(2);
+    for (const timer of timers.filter((one) => one.atMs <= world.clock.nowMs)) timer.run();
+    world.clock.nowMs += 1_000;
+    for (const timer of timers.filter((one) => one.atMs <= world.clock.nowMs)) timer.run();
+    await waiting;
+    letGo();
+    await expect(silent).rejects.toMatchObject({ code: 'database.unavailable' });
+    expect(rowOf(world.state, id).promotion.cancelRequestedAtMs).toBe(world.clock.nowMs - 1_000);
+  });
+
+  it('keeps a waiter for 5 s at most', async () => {
+    const world = makeWorld();
+    const id = await create(world);
+    const claim = await claimOne(world, await hire(world));
+    const timers: (() => void)[] = [];
+    const patient = makeMemoryStores({
+      state: world.state,
+      ids: world.ids,
+      nowMs: () => world.clock.nowMs,
+      turn: () => Promise.resolve(),
+      clock: {
+        schedule: (delayMs, run) => {
+          if (delayMs === 5_000) timers.push(run);
+          return () => undefined;
+        },
+      },
+    });
+    const letGo = world.stopAt('tick.commit');
+    const silent = tick(world.stores, claim);
+    await expect.poll(() => world.points.at(-1)).toBe('tick.commit');
+    const waiting = cancel({ ...world, stores: patient }, id);
+    waiting.catch(() => undefined);
+    await expect.poll(() => timers.length).toBe(1);
+    timers[0]?.();
+    await expect(waiting).rejects.toMatchObject({ code: 'database.unavailable' });
+    letGo();
+    expect(await silent).toMatchObject({ kind: 'written' });
+  });
+});
