@@ -25,6 +25,8 @@ import { insist } from './safety-violation.ts';
 
 /** Longest time without another look at a live promotion that waits for a machine or for its turn. */
 const RECHECK_MS_MAX = 60_000;
+/** One that sleeps with `queue: latest`. */
+const REPLACED_RECHECK_MS_MAX = 600_000;
 
 export interface WriteRules {
   check(record: WriteRecord): void;
@@ -110,10 +112,11 @@ function checkNextAction({ kind, before, decision, context: { nowMs } }: WriteRe
   }
   const { nextActionAtMs, workerId, id } = promotion;
   const nextMs = nextActionAtMs ?? Number.POSITIVE_INFINITY;
-  const isPatient =
-    promotion.definition.queue === 'fifo' && ['pending_approval', 'scheduled'].includes(promotion.status);
-  // Who waits for a person or a time is woken by them, and looks by itself at the next deadline, which must exist.
-  const latestMs = isPatient ? Number.MAX_SAFE_INTEGER : nowMs + RECHECK_MS_MAX;
+  const isPatient = ['pending_approval', 'scheduled'].includes(promotion.status);
+  // Who waits for a person or a time is woken by them, and looks by itself at the next deadline, which must exist; and
+  // now and then for a newer one that takes its place, which could not wake it while its row was held.
+  const patientMs = promotion.definition.queue === 'fifo' ? Number.MAX_SAFE_INTEGER : REPLACED_RECHECK_MS_MAX;
+  const latestMs = nowMs + (isPatient ? patientMs : RECHECK_MS_MAX);
   insist('L1', nextMs <= latestMs, () => `${id} looks again in ${nextMs - nowMs} ms only`);
   if (kind !== 'ticked') {
     insist('L1', nextMs <= nowMs, () => `${id} is not due after a command`);

@@ -34,6 +34,9 @@ const STEP_CHANGES_MAX = 16;
 /** After this long without any other reason a live promotion is looked at again: no wait is without end. */
 const RECHECK_AFTER_MS = 60_000;
 
+/** One that only sleeps with `queue: latest`: a newer one wakes it, unless its row was held at that moment. */
+const REPLACED_RECHECK_MS = 10 * 60_000;
+
 /** These wait for a person or for a time, whose act or whose moment wakes them: many of them cost nothing. */
 const PATIENT: ReadonlySet<PromotionStatus> = new Set(['pending_approval', 'scheduled']);
 
@@ -89,9 +92,9 @@ function noteEnded(draft: Draft, ended: readonly string[]): void {
   }
 }
 
-/** It is woken when a newer one is made, unless its row was held at that moment: so it looks now and then by itself. */
-function mayBeReplaced({ promotion }: Draft): boolean {
-  return promotion.definition.queue === 'latest';
+/** How long somebody who waits for a person or a time may sleep without any other reason. */
+function patienceOf({ promotion }: Draft): number {
+  return promotion.definition.queue === 'latest' ? REPLACED_RECHECK_MS : Number.POSITIVE_INFINITY;
 }
 
 /** Work keeps the claim; a pure wait gives it back and names when to look again. */
@@ -99,8 +102,9 @@ function nextAction(draft: Draft): Pick<Promotion, 'workerId' | 'nextActionAtMs'
   if (isTerminal(draft.promotion.status)) return { workerId: null, nextActionAtMs: null };
   const effects = runnableAttempts(draft);
   const moments = [...draft.wakeAtsMs, ...effects.map((attempt) => attempt.deadlineAtMs)];
-  const isPatient = PATIENT.has(draft.promotion.status) && moments.length > 0 && !mayBeReplaced(draft);
-  const next = Math.min(...moments, isPatient ? Number.POSITIVE_INFINITY : draft.context.nowMs + RECHECK_AFTER_MS);
+  const isPatient = PATIENT.has(draft.promotion.status) && moments.length > 0;
+  const recheckMs = isPatient ? patienceOf(draft) : RECHECK_AFTER_MS;
+  const next = Math.min(...moments, draft.context.nowMs + recheckMs);
   const lateMs = isPlanted('deadline.too_late') ? 50_000 : 0;
   return {
     workerId: effects.length > 0 ? draft.promotion.workerId : null,

@@ -81,7 +81,8 @@ describe('queue: latest', () => {
     const older = stage.create({ release: 5 });
     stage.play(older);
     const sleepsMs = (stage.of(older).promotion.nextActionAtMs ?? Number.POSITIVE_INFINITY) - stage.nowMs();
-    expect(sleepsMs).toBeLessThanOrEqual(60_000);
+    // Each minute was too often: seeds 485 and 508 of the simulation did nothing else for days.
+    expect(sleepsMs).toBe(600_000);
   });
 
   it('changes nothing with queue: fifo', () => {
