@@ -32,6 +32,8 @@ export interface Faults {
   readonly counts: FaultCounts;
   /** Points at which a server died. */
   readonly points: ReadonlySet<string>;
+  /** Neither down, nor paused, nor cut off. */
+  readonly working: () => readonly Replica[];
   /** Until the plan is fulfilled; everything is whole again then. Rejects when there is no end in time. */
   run(): Promise<void>;
 }
@@ -71,7 +73,7 @@ export function makeFaults(making: Making): Faults {
     fullWalDisks: 0,
   };
   const state: State = { ...making, counts, points: new Set(), busy: new Set(), running: new Set(), queue: [] };
-  return { counts, points: state.points, run: () => run(state) };
+  return { counts, points: state.points, working: () => idle(state), run: () => run(state) };
 }
 
 async function run(state: State): Promise<void> {

@@ -38,18 +38,25 @@ const RULES: Readonly<Record<string, string>> = {
     select operation_id from attempt_outcomes where not is_late group by 1 having count(*) > 1`,
 };
 
+/** All that says why a promotion does not go on. */
+const EXPLAIN = `select to_jsonb(p) - 'definition_hash' as promotion,
+    (select jsonb_agg(to_jsonb(w)) from workers w where w.state = 'live' or w.id = p.worker_id) as workers,
+    (select jsonb_agg(to_jsonb(a) || jsonb_build_object('outcomes', (select jsonb_agg(to_jsonb(o)) from attempt_outcomes o
+       where o.operation_id = a.operation_id)) order by a.started_at)
+     from attempts a where a.promotion_id = p.id) as attempts
+  from promotions p where p.ended_at is null order by p.id limit 5`;
+
 /** Waits until nothing lives any more and all events are chained. Answers what did not settle. */
 export async function settle(witness: Witness): Promise<readonly string[]> {
   const endsAtMs = performance.now() + SETTLE_MS;
   // Until the deadline.
   for (;;) {
-    const live = await witness.ask<{ id: string; status: string; step: string }>(
-      'select id, status, step from promotions where ended_at is null order by id limit 20',
-    );
+    const live = await witness.ask<{ id: string }>('select id from promotions where ended_at is null limit 1');
     const open = await witness.ask<{ id: number }>('select id from events where seq is null limit 20');
     if (live?.length === 0 && open?.length === 0) return [];
     if (performance.now() > endsAtMs) {
-      return [...(live ?? []), ...(open ?? [])].map((row) => `not settled: ${JSON.stringify(row)}`);
+      const why = (await witness.ask<{ row: unknown }>(EXPLAIN)) ?? [];
+      return [...why, ...(open ?? [])].map((row) => `not settled: ${JSON.stringify(row)}`);
     }
     await pause(LOOK_MS);
   }

@@ -8,6 +8,7 @@ import { waitFor } from '@stella/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type FailOverStage, makeFailOverStage } from './fail-over-stage.ts';
 import { brokenRules, lostOperations, settle } from './final-checks.ts';
+import { invariantViolations } from './invariants.ts';
 import { ARTIFACT_TAGS, startLoad } from './load.ts';
 import { makeRandom } from './random.ts';
 
@@ -46,6 +47,7 @@ describe('a standby that is promoted in the middle of work', () => {
     expect(await settle(witness)).toEqual([]);
     console.log(JSON.stringify({ standby: 'synchronous', seed, before, after: answered(), foundMs }));
     expect(await lostOperations(witness, load)).toEqual([]);
+    expect(await invariantViolations(standby.url('stella_app'))).toEqual([]);
     expect(await brokenRules(witness)).toEqual([]);
     expect(load.contradictions).toEqual([]);
     expect(watch.stale).toEqual([]);

@@ -19,8 +19,12 @@ export interface Trial {
   readonly heldCount: number;
   readonly tookMs: number;
   readonly boundMs: number;
-  /** The database went away meanwhile, or no other worker lived. */
+  /** Of them, those that are claimed one at a time, because two workers had died with them before (safety L8). */
+  readonly suspectCount: number;
+  /** The database went away meanwhile, or no other worker could work. */
   readonly isDisturbed: boolean;
+  /** The longest that this very loop had to wait for a turn: what the machine is short of. */
+  readonly stallMs: number;
 }
 
 export interface TakeoverWatch {
@@ -32,23 +36,28 @@ export interface TakeoverWatch {
 
 interface Held extends Record<string, unknown> {
   readonly held: number;
+  readonly suspects: number;
   readonly others: number;
   readonly is_same_postmaster: boolean;
 }
 
 const LOOK = `select
   (select count(*)::int from promotions where worker_id = $1 and ended_at is null) as held,
-  (select count(*)::int from workers w where w.id <> $1 and w.state = 'live'
+  (select count(*)::int from promotions where worker_id = $1 and ended_at is null and claim_failures >= 2) as suspects,
+  (select count(*)::int from workers w where w.id <> $1 and w.id = any ($2) and w.state = 'live'
     and exists (select from pg_stat_activity a where a.pid = w.session_pid and a.backend_start = w.backend_start_at)) as others,
   coalesce((select postmaster_start_at = pg_postmaster_start_time() from workers where id = $1), false) as is_same_postmaster`;
 
-export function watchTakeovers(witness: Witness): TakeoverWatch {
+/** `atWork`: workers of replicas that are neither paused nor cut off. */
+export function watchTakeovers(witness: Witness, atWork: () => readonly string[]): TakeoverWatch {
   const trials: Trial[] = [];
   const running = new Set<Promise<void>>();
   return {
     trials,
     begin(kind, workerId, sinceMs) {
-      const trial = measure(witness, { kind, workerId, sinceMs }).then((ended) => void (ended && trials.push(ended)));
+      const trial = measure(witness, atWork, { kind, workerId, sinceMs }).then(
+        (ended) => void (ended && trials.push(ended)),
+      );
       running.add(trial);
       void trial.finally(() => running.delete(trial));
     },
@@ -65,26 +74,46 @@ interface Beginning {
 }
 
 /** Null when it had nothing to take over. */
-async function measure(witness: Witness, { kind, workerId, sinceMs }: Beginning): Promise<Trial | null> {
+async function measure(
+  witness: Witness,
+  atWork: () => readonly string[],
+  { kind, workerId, sinceMs }: Beginning,
+): Promise<Trial | null> {
   let startMs = sinceMs;
   let isDisturbed = false;
   let heldCount: number | null = null;
+  let suspectCount = 0;
+  let stallMs = 0;
+  let lookedAtMs = sinceMs;
   while (performance.now() - sinceMs < GIVE_UP_MS) {
-    const [seen] = (await witness.ask<Held>(LOOK, [workerId])) ?? [];
+    const [seen] = (await witness.ask<Held>(LOOK, [workerId, atWork()])) ?? [];
     const nowMs = performance.now();
+    stallMs = Math.max(stallMs, nowMs - lookedAtMs);
+    lookedAtMs = nowMs;
     if (!seen || seen.others === 0) {
       isDisturbed = true;
       startMs = nowMs;
     } else {
       heldCount ??= seen.held;
+      suspectCount = Math.max(suspectCount, seen.suspects);
       isDisturbed ||= !seen.is_same_postmaster;
       if (seen.held === 0) {
         if (heldCount === 0) return null;
         const boundMs = kind === 'killed' && !isDisturbed ? DIED_BOUND_MS : LEASE_BOUND_MS;
-        return { kind, workerId, heldCount, tookMs: nowMs - startMs, boundMs, isDisturbed };
+        const tookMs = nowMs - startMs;
+        return { kind, workerId, heldCount, suspectCount, tookMs, boundMs, isDisturbed, stallMs };
       }
     }
     await pause(LOOK_MS);
   }
-  return { kind, workerId, heldCount: heldCount ?? 0, tookMs: GIVE_UP_MS, boundMs: LEASE_BOUND_MS, isDisturbed };
+  return {
+    kind,
+    workerId,
+    heldCount: heldCount ?? 0,
+    suspectCount,
+    tookMs: GIVE_UP_MS,
+    boundMs: LEASE_BOUND_MS,
+    isDisturbed,
+    stallMs,
+  };
 }

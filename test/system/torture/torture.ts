@@ -2,9 +2,11 @@
 import { brokenRules, lostOperations, settle, strayEffects } from './final-checks.ts';
 import { type FaultCounts, makeFaults } from './faults.ts';
 import { type Load, startLoad } from './load.ts';
+import { invariantViolations } from './invariants.ts';
 import type { TorturePlan } from './plan.ts';
+import { APP } from './postgres-process.ts';
 import { makeRandom } from './random.ts';
-import type { Death } from './replica.ts';
+import type { Death, Replica } from './replica.ts';
 import { type Trial, watchTakeovers } from './takeovers.ts';
 import { makeWorld, type World } from './world.ts';
 
@@ -60,8 +62,10 @@ interface Run {
 
 async function torture(plan: TorturePlan, { world, random, deaths, note }: Run): Promise<TortureReport> {
   const { replicas, token, environments, layouts, witness } = world;
-  const takeovers = watchTakeovers(witness);
+  let working: () => readonly Replica[] = () => replicas;
+  const takeovers = watchTakeovers(witness, () => working().flatMap((one) => one.workerId() ?? []));
   const faults = makeFaults({ plan, world, random, takeovers });
+  working = faults.working;
   const startMs = performance.now();
   const load = await startLoad({
     replicas: replicas.filter((replica) => replica.url() !== ''),
@@ -89,6 +93,7 @@ async function torture(plan: TorturePlan, { world, random, deaths, note }: Run):
     .map(({ replica, how, words }) => `${replica} ended by itself, ${how}: ${words}`);
   const findings = [
     ...unsettled,
+    ...(await invariantViolations(world.postgres.url(APP))),
     ...(await brokenRules(witness)),
     ...(await lostOperations(witness, load)),
     ...load.contradictions,
@@ -132,7 +137,8 @@ async function countStatuses({ witness }: World): Promise<Readonly<Record<string
 function figuresOf(trials: readonly Trial[]): Readonly<Record<string, TakeoverFigures>> {
   const groups = new Map<string, Trial[]>();
   for (const trial of trials) {
-    const name = trial.isDisturbed ? `${trial.kind}, disturbed` : trial.kind;
+    const suspects = trial.suspectCount > 0 ? ', with suspects' : '';
+    const name = trial.isDisturbed ? `${trial.kind}, disturbed` : `${trial.kind}${suspects}`;
     groups.set(name, [...(groups.get(name) ?? []), trial]);
   }
   return Object.fromEntries(
