@@ -138,8 +138,11 @@ async function claimNumber(deps: TargetDeps, place: FilesPlace, number: number, 
 }
 
 async function freeNumber(deps: TargetDeps, place: FilesPlace, number: number): Promise<void> {
+  const held = join(place.locks, String(number));
   try {
-    await claimName(deps, join(place.locks, `${number}.free`), 'done');
+    // On a full disk there is no room for another name, and the holder's own is given away. A caller that is late and
+    // claims it again is told by the other name that it holds nothing.
+    await claimName(deps, `${held}.free`, 'done').catch(() => deps.fileSystem.rename(held, `${held}.free`));
     await hitFault(deps, 'target.files.lock_released');
   } catch (error) {
     deps.logger.warn({ error, directory: place.root }, 'the lock of a target could not be freed');
