@@ -8,9 +8,9 @@ import { type Clock, pause } from '../ports/clock.ts';
 import type { Logger } from '../ports/logger.ts';
 
 const LIVE_EVERY_MS = 30_000;
-/** One page of a sweep; with the pause it costs about 1 % of one core. */
+/** One page of a sweep. At this pace 100,000 promotions take 8 hours, and cost a small part of 1 % of a core. */
 const SWEEP_PAGE_ROWS = 50;
-const SWEEP_EVERY_MS = 5_000;
+const SWEEP_EVERY_MS = 15_000;
 /** Between two whole sweeps. */
 const SWEEP_REST_MS = 10 * 60_000;
 /** How often it is asked whether something is due. */
