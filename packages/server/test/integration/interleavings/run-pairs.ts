@@ -78,12 +78,18 @@ export async function runPairs(addresses: PostgresAddresses, options: PairsOptio
     }
     return report;
   } finally {
-    for (const place of Object.values(places)) await place.database.close();
+    for (const place of Object.values(places)) {
+      place.side.open();
+      await place.database.close();
+    }
     await admin.end();
     await owner.close();
     await base.close();
   }
 }
+
+/** The scheduler ends what hangs; on a busy machine it takes its time. */
+const PATIENT = 'set statement_timeout = 0; set lock_timeout = 0; set idle_in_transaction_session_timeout = 0';
 
 async function openPlace(name: 'A' | 'B', { app }: PostgresAddresses, base: StoreWorld): Promise<Place> {
   const logLines: LogLine[] = [];
@@ -92,6 +98,7 @@ async function openPlace(name: 'A' | 'B', { app }: PostgresAddresses, base: Stor
   database.pool.on('connect', (client) => {
     client.query('set search_path = clock, stella, pg_catalog, pg_temp').catch(() => undefined);
     client.query('set synchronous_commit = off').catch(() => undefined);
+    client.query(PATIENT).catch(() => undefined);
     side.attach(client);
   });
   await query(database, { name: '', text: 'select 1' });

@@ -31,6 +31,8 @@ export interface Side {
     work: () => Promise<unknown>,
     tell: (outcome: { readonly value: unknown } | { readonly error: unknown }) => void,
   ): void;
+  /** Lets everything go that it stops, so that a failed search can close its connections. */
+  open(): void;
   /** Patches a connection, once. */
   attach(client: pg.ClientBase): void;
 }
@@ -99,6 +101,14 @@ function describeStatement(statement: Sent, progress: Progress): PendingStatemen
   return { name, kind: 'write', keys: own };
 }
 
+/** A statement may wait for the other side as long as the scheduler takes, also on a busy machine. */
+const PATIENCE_MS = 300_000;
+
+function patiently([statement, ...rest]: readonly unknown[]): unknown[] {
+  if (typeof statement !== 'object' || statement === null) return [statement, ...rest];
+  return [{ ...statement, query_timeout: PATIENCE_MS }, ...rest];
+}
+
 export function makeSide(name: 'A' | 'B'): Side {
   let isGating = false;
   let isOver = false;
@@ -133,6 +143,12 @@ export function makeSide(name: 'A' | 'B'): Side {
         .finally(end)
         .catch(() => undefined);
     },
+    open() {
+      isGating = false;
+      const sent = waiting;
+      waiting = null;
+      sent?.send();
+    },
     attach(client) {
       const send = client.query.bind(client) as (...values: unknown[]) => Promise<unknown>;
       // The driver's own number of its backend.
@@ -145,9 +161,9 @@ export function makeSide(name: 'A' | 'B'): Side {
         // In their order: the next one stops when the one before was answered.
         const sent = last.then(async () => {
           const pending = describeStatement(statement, progress);
-          if (pending) await stop(pending);
+          if (pending && isGating) await stop(pending);
           if (END.test(textOf(statement))) progress.isInTransaction = false;
-          return send(...values);
+          return send(...patiently(values));
         });
         last = sent.catch(() => undefined);
         return sent;
