@@ -45,6 +45,7 @@ import {
   promotionFilterSchema,
   promotionListQuerySchema,
   promotionPageSchema,
+  skipGateSchema,
   streamQuerySchema,
   traceQuerySchema,
 } from './schemas/promotions.ts';
@@ -81,6 +82,7 @@ export const ROUTE_SCHEMAS = {
   tracePromotion: { query: traceQuerySchema, body: null, answer: eventListSchema },
   approvePromotion: { query: none, body: decideApprovalSchema, answer: promotionDetailSchema },
   rejectPromotion: { query: none, body: decideApprovalSchema, answer: promotionDetailSchema },
+  skipGate: { query: none, body: skipGateSchema, answer: promotionDetailSchema },
   cancelPromotion: { query: none, body: promotionCommandSchema, answer: promotionDetailSchema },
   retryPromotion: { query: none, body: promotionCommandSchema, answer: promotionDetailSchema },
   streamEvents: { query: streamQuerySchema, body: null, answer: eventSchema },

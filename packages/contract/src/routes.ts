@@ -159,14 +159,21 @@ export const ROUTES = {
     method: 'POST',
     path: '/api/v1/promotions/{promotion}/approve',
     policy: 'promotion.approve',
-    summary: 'Approves at an approval gate',
+    summary: 'Approves at an approval gate, or a skip',
     tag: 'promotion',
   }),
   rejectPromotion: route({
     method: 'POST',
     path: '/api/v1/promotions/{promotion}/reject',
     policy: 'promotion.reject',
-    summary: 'Rejects at an approval gate',
+    summary: 'Rejects at an approval gate, or a skip only',
+    tag: 'promotion',
+  }),
+  skipGate: route({
+    method: 'POST',
+    path: '/api/v1/promotions/{promotion}/gates/{gate}/skip',
+    policy: 'gate.skip',
+    summary: 'Asks to skip a gate; counts when a second person approves',
     tag: 'promotion',
   }),
   cancelPromotion: route({

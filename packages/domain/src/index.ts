@@ -17,6 +17,7 @@ export * from './release/release.ts';
 export * from './audit/event.ts';
 export * from './identity/actor.ts';
 export * from './identity/authorize.ts';
+export * from './promotion/commands/approve-debt.ts';
 export * from './promotion/commands/cancel-promotion.ts';
 export * from './promotion/commands/command.ts';
 export * from './promotion/commands/decide-approval.ts';

@@ -10,6 +10,7 @@ export { makePinoLogger } from './main/pino-logger.ts';
 export { type RunningServer, SERVER_FILE, startServer } from './main/start-server.ts';
 export type { Clock } from './ports/clock.ts';
 export type * from './ports/command-store.ts';
+export type * from './ports/debt-store.ts';
 export type * from './ports/engine-store.ts';
 export type { Logger } from './ports/logger.ts';
 export type { SettingChange } from './ports/read-store.ts';

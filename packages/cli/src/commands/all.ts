@@ -26,6 +26,7 @@ import { orchStatus } from './orch/status.ts';
 import { promotionApprove } from './promotion/approve.ts';
 import { promotionCancel } from './promotion/cancel.ts';
 import { promotionCreate } from './promotion/create.ts';
+import { promotionGateSkip } from './promotion/gate-skip.ts';
 import { promotionGates } from './promotion/gates.ts';
 import { promotionList } from './promotion/list.ts';
 import { promotionReject } from './promotion/reject.ts';
@@ -44,6 +45,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   promotionList,
   promotionApprove,
   promotionReject,
+  promotionGateSkip,
   promotionCancel,
   promotionRetry,
   releaseCreate,

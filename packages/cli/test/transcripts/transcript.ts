@@ -6,7 +6,7 @@
 import type { Ran, Stage } from './stage.ts';
 
 const PROMPT = /^([a-z]+)\$ (.*)$/;
-const ID = /\b(prm|rel|lck|wrk|tok|per|aut|gtr|apv|req)_[0-9a-f]{32}\b/g;
+const ID = /\b(prm|rel|lck|wrk|tok|per|aut|gtr|apv|req|skp|dbt)_[0-9a-f]{32}\b/g;
 const DIGEST = /sha256:[0-9a-f]{64}/g;
 const TIME = /\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z/g;
 const SECRET = /stella_(enrol_|recover_)?[\w-]{43}/g;

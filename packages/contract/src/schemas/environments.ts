@@ -1,6 +1,7 @@
 /** Environments on the wire, and what `apply` sends and answers. */
 import { GATE_KINDS, MISSING_KINDS, TARGET_KINDS } from '@stella/domain';
 import { z } from 'zod';
+import { debtSchema } from './skips.ts';
 import { digestSchema, environmentStateSchema, instantSchema } from './values.ts';
 
 export const stopSchema = z
@@ -34,6 +35,8 @@ export const environmentSchema = z
     releasedAt: instantSchema.nullable(),
     /** Why nothing is deployed there (`fence.behind`), with the cure; null when all is well. */
     stop: stopSchema.nullable(),
+    /** Gates that were skipped and are still to pass for what runs there. */
+    debts: z.array(debtSchema),
   })
   .meta({ id: 'Environment' });
 

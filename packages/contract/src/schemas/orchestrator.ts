@@ -73,6 +73,8 @@ export const orchestratorSchema = z
     /** No worker can move them. */
     setAsideCount: z.int(),
     liveLockCount: z.int(),
+    /** Gates that were skipped and are still to pass for what runs. */
+    openDebtCount: z.int(),
     /** Longest due and claimed by nobody; null when none is. */
     oldestDueAt: instantSchema.nullable(),
     chain: z.object({ lastSeq: z.int(), unsequencedCount: z.int() }),

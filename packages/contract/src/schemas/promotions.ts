@@ -2,6 +2,7 @@
 import { ATTEMPT_OUTCOMES, ATTEMPT_PURPOSES, EVENT_TYPES, GATE_KINDS, GATE_RUN_STATES } from '@stella/domain';
 import { z } from 'zod';
 import { stopSchema } from './environments.ts';
+import { debtSchema, skipSchema } from './skips.ts';
 import {
   actorSchema,
   digestSchema,
@@ -87,6 +88,8 @@ export const gateRunSchema = z
         decidedAt: instantSchema,
       }),
     ),
+    /** Asked for while this run was open; the last one counts. */
+    skips: z.array(skipSchema),
   })
   .meta({ id: 'GateRun' });
 
@@ -118,6 +121,8 @@ export const promotionDetailSchema = promotionSchema
     components: z.array(z.object({ name: z.string(), digest: digestSchema })),
     steps: z.array(stepRunSchema),
     gates: z.array(gateRunSchema),
+    /** What it owes for the gates that it skipped. */
+    debts: z.array(debtSchema),
     locks: z.array(z.object({ id: z.string(), resource: z.string(), fence: z.string(), acquiredAt: instantSchema })),
     attempts: z.array(attemptSchema),
     /** Commands that would be accepted now, as they are typed. */
@@ -150,8 +155,18 @@ export const createPromotionSchema = z
   .meta({ id: 'CreatePromotion' });
 
 export const decideApprovalSchema = z
-  .strictObject({ gate: nameSchema.optional(), reason: reasonSchema.default(''), dryRun: z.boolean().default(false) })
+  .strictObject({
+    gate: nameSchema.optional(),
+    /** Decides about the skip of this gate, not at a gate. */
+    skip: nameSchema.optional(),
+    reason: reasonSchema.default(''),
+    dryRun: z.boolean().default(false),
+  })
   .meta({ id: 'DecideApproval' });
+
+export const skipGateSchema = z
+  .strictObject({ reason: reasonSchema.min(1), dryRun: z.boolean().default(false) })
+  .meta({ id: 'SkipGate' });
 
 export const promotionCommandSchema = z
   .strictObject({ reason: reasonSchema.default(''), dryRun: z.boolean().default(false) })

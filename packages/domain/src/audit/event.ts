@@ -29,6 +29,7 @@ export const EVENT_TYPES = [
   'skip.lapsed',
   'skip.used',
   'debt.opened',
+  'debt.approved',
   'debt.asked',
   'debt.paid',
   'debt.superseded',

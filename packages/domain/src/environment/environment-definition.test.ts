@@ -10,6 +10,12 @@ describe('gateMeaningHash', () => {
     expect(gateMeaningHash(makeApprovalGate({ deadlineMs: 1 }))).toBe(gateMeaningHash(makeApprovalGate()));
   });
 
+  it('does not change with who may step around it, as the definition does', () => {
+    expect(gateMeaningHash(makeHttpGate({ skip: 'forbidden' }))).toBe(gateMeaningHash(makeHttpGate()));
+    const strict = makeDefinition({ gates: [makeHttpGate({ skip: 'forbidden' })] });
+    expect(definitionHash(strict)).not.toBe(definitionHash(makeDefinition({ gates: [makeHttpGate()] })));
+  });
+
   it.each([
     ['another address', makeHttpGate({ url: 'http://other.example/' }), makeHttpGate()],
     ['another header', makeHttpGate({ headers: { 'x-suite': 'smoke' } }), makeHttpGate()],

@@ -85,7 +85,7 @@ export const ERROR_CODES = {
   'auth.own_skip': entry(
     'Forbidden',
     '{actor} asked for the skip of gate "{gate}" and may not approve it',
-    'another person with the role approver must approve it; see: stella promotion gates {promotionId}',
+    'another person with the role approver must run: stella promotion approve {promotionId} --skip {gate}',
   ),
   'auth.person_needed': entry(
     'Forbidden',
@@ -119,7 +119,7 @@ export const ERROR_CODES = {
   'skip.not_found': entry(
     'NotFound',
     'no skip of gate "{gate}" is open at promotion {promotionId}',
-    'see: stella promotion gates {promotionId}',
+    'ask for one: stella promotion gate skip {promotionId} {gate} --reason <text>',
   ),
   'lock.not_found': entry('NotFound', 'no lock "{name}"', 'list them: stella orch locks list'),
   'person.not_found': entry(
@@ -180,7 +180,7 @@ export const ERROR_CODES = {
   'skip.exists': entry(
     'Conflict',
     'a skip of gate "{gate}" is open already: {skipId}, asked for by {actor}, {state}',
-    'another person may decide about it; see: stella promotion gates {promotionId}',
+    'another person runs: stella promotion approve {promotionId} --skip {gate}; to end it: stella promotion reject {promotionId} --skip {gate}',
   ),
   'skip.forbidden': entry(
     'Conflict',

@@ -10,11 +10,15 @@ import type { Actor } from '../identity/actor.ts';
 import type { Digest } from '../values/digest.ts';
 import type { DebtId, GateRunId, PromotionId, ReleaseId, SkipId } from '../values/ids.ts';
 import type { InstantMs } from '../values/instant.ts';
+import { countApprovals } from './decide/approvals.ts';
+import { lookAtSoak } from './decide/soak.ts';
+import type { PromotionSnapshot } from './snapshot.ts';
 
 export const DEBT_STATES = ['open', 'paid', 'superseded'] as const;
 export type DebtState = (typeof DEBT_STATES)[number];
 
-export const DEBT_OUTCOMES = ['passed', 'failed', 'timeout', 'error'] as const;
+/** `waiting`: a soak that is not over, or persons who have not approved yet. */
+export const DEBT_OUTCOMES = ['passed', 'failed', 'timeout', 'error', 'waiting'] as const;
 export type DebtOutcome = (typeof DEBT_OUTCOMES)[number];
 
 export interface GateDebt {
@@ -45,6 +49,21 @@ export interface GateDebt {
 export interface DebtAnswer {
   readonly outcome: DebtOutcome;
   readonly message: string;
+}
+
+/**
+ * What is known of an owed gate without asking anybody outside: of a soak and of approvals all, of the others nothing
+ * (null). `snapshot` is the promotion's, read now: a soak looks at its predecessors, approvals at the rights held now.
+ */
+export function lookAtDebt(debt: GateDebt, snapshot: PromotionSnapshot, nowMs: InstantMs): DebtAnswer | null {
+  const gate = snapshot.promotion.definition.gates.find((one) => one.name === debt.gate);
+  if (gate?.kind === 'soak') {
+    const { isOver, message } = lookAtSoak(gate, snapshot, nowMs);
+    return { outcome: isOver ? 'passed' : 'waiting', message };
+  }
+  if (gate?.kind !== 'approval') return null;
+  const count = countApprovals(snapshot, gate, debt.gateRunId);
+  return { outcome: count >= gate.count ? 'passed' : 'waiting', message: `${count} of ${gate.count} approved` };
 }
 
 export interface DebtContext {

@@ -81,6 +81,12 @@ export const SETTINGS = {
     24 * HOUR,
     'an approved skip of a gate that no deploy has used lapses after so long',
   ),
+  'debts.interval': duration(
+    10 * MINUTE,
+    1 * SECOND,
+    7 * DAY,
+    'pause before a skipped gate is asked again for the release that runs',
+  ),
   'precheck.holdFor': duration(
     60 * MINUTE,
     1 * SECOND,

@@ -1,4 +1,11 @@
-import type { EnvironmentDefinition, GateDefinition, TargetDefinition } from '@stella/domain';
+import {
+  type EnvironmentDefinition,
+  type GateDefinition,
+  SKIP_RULES,
+  type SkipRule,
+  type TargetDefinition,
+  usualSkipRule,
+} from '@stella/domain';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatEnvironmentYaml } from './format-environment.ts';
@@ -20,6 +27,11 @@ const url = fc
 const printable = fc.stringMatching(/^[\x21-\x7e]([\x20-\x7e]{0,30}[\x21-\x7e])?$/);
 const headers = fc.dictionary(fc.stringMatching(/^x-[a-z0-9]{1,10}$/), printable, { maxKeys: 5 });
 const common = { name, validForMs: durationMs(1_000, 90 * DAY_MS) };
+
+/** What is usual is left out of a definition. */
+function withSkip(one: GateDefinition, skip: SkipRule | null): GateDefinition {
+  return skip === null || skip === usualSkipRule(one.kind) ? one : { ...one, skip };
+}
 
 const httpGate = fc.record({
   ...common,
@@ -49,7 +61,9 @@ function gatesAfter(promotesFrom: readonly string[]): fc.Arbitrary<readonly Gate
     deadlineMs: durationMs(41 * DAY_MS, 90 * DAY_MS),
   });
   const kinds: fc.Arbitrary<GateDefinition>[] = promotesFrom.length === 0 ? [] : [soak];
-  return fc.uniqueArray(fc.oneof(httpGate, approvalGate, ...kinds), { maxLength: 5, selector: (gate) => gate.name });
+  const skip = fc.constantFrom(null, ...SKIP_RULES);
+  const anyGate = fc.tuple(fc.oneof(httpGate, approvalGate, ...kinds), skip).map(([one, rule]) => withSkip(one, rule));
+  return fc.uniqueArray(anyGate, { maxLength: 5, selector: (gate) => gate.name });
 }
 
 const health = fc.record({
@@ -131,11 +145,13 @@ gates:
   - name: board
     kind: approval
     validFor: 1d
+    skip: forbidden
     count: 1
     deadline: 1d
   - name: soak
     kind: soak
     validFor: 1d
+    skip: allowed
     duration: 1m30s
     environments:
       - staging

@@ -1,6 +1,6 @@
 /** A definition as the YAML that `apply` takes, for `environment show -o yaml`: every value in force is written out. */
 import type { EnvironmentDefinition, GateDefinition, HttpHealthCheck, TargetDefinition } from '@stella/domain';
-import { formatDuration } from '@stella/domain';
+import { formatDuration, usualSkipRule } from '@stella/domain';
 import { stringify } from 'yaml';
 import { ENVIRONMENT_KIND } from './parse-environments.ts';
 
@@ -23,7 +23,12 @@ export function formatEnvironmentYaml(definition: EnvironmentDefinition): string
 }
 
 function gateForm(gate: GateDefinition): object {
-  const common = { name: gate.name, kind: gate.kind, validFor: formatDuration(gate.validForMs) };
+  const common = {
+    name: gate.name,
+    kind: gate.kind,
+    validFor: formatDuration(gate.validForMs),
+    skip: gate.skip ?? usualSkipRule(gate.kind),
+  };
   switch (gate.kind) {
     case 'http':
       return {

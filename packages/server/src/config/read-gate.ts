@@ -5,7 +5,10 @@ import {
   type GateDefinition,
   type GateKind,
   type HttpGateDefinition,
+  SKIP_RULES,
+  type SkipRule,
   type SoakGateDefinition,
+  usualSkipRule,
 } from '@stella/domain';
 import { checkHeader, checkName, checkSubject, checkUrl } from './definition-checks.ts';
 import type { MapReader, NumberRule } from './map-reader.ts';
@@ -28,7 +31,7 @@ const DEADLINE: NumberRule = { standard: DAY_MS, min: SECOND_MS, max: DEADLINE_M
 /** Shorter than the longest deadline, which must leave time after it. */
 const SOAK: NumberRule = { min: SECOND_MS, max: DEADLINE_MS_MAX - DAY_MS };
 
-const COMMON_KEYS = ['name', 'kind', 'validFor'] as const;
+const COMMON_KEYS = ['name', 'kind', 'validFor', 'skip'] as const;
 const KEYS_BY_KIND: Readonly<Record<GateKind, readonly string[]>> = {
   http: ['url', 'headers', 'timeout', 'retries', 'backoff'],
   approval: ['count', 'group', 'deadline'],
@@ -46,7 +49,11 @@ export function readGate(map: MapReader, promotesFrom: readonly string[]): GateD
     const owner = GATE_KINDS.find((other) => KEYS_BY_KIND[other].includes(key));
     return owner === undefined ? null : `gates of kind ${owner} have it, this one is of kind ${kind}`;
   });
-  const common = { name: map.text('name', checkName), validForMs: map.duration('validFor', VALID_FOR) };
+  const common = {
+    name: map.text('name', checkName),
+    validForMs: map.duration('validFor', VALID_FOR),
+    ...readSkip(map, kind),
+  };
   switch (kind) {
     case 'http':
       return { kind, ...common, ...readHttp(map) };
@@ -57,7 +64,14 @@ export function readGate(map: MapReader, promotesFrom: readonly string[]): GateD
   }
 }
 
-type Own<Definition> = Omit<Definition, 'kind' | 'name' | 'validForMs'>;
+/** Kept only where it differs from what is usual, so that saying the usual changes no definition. */
+function readSkip(map: MapReader, kind: GateKind): { skip?: SkipRule } {
+  const usual = usualSkipRule(kind);
+  const skip = map.choice('skip', SKIP_RULES, usual);
+  return skip === null || skip === usual ? {} : { skip };
+}
+
+type Own<Definition> = Omit<Definition, 'kind' | 'name' | 'validForMs' | 'skip'>;
 
 function readHttp(map: MapReader): Own<HttpGateDefinition> {
   const headers = map.pairs('headers', checkHeader, HEADER_COUNT_MAX);

@@ -34,6 +34,7 @@ import { releaseLock } from './routes/release-lock.ts';
 import { retryPromotion } from './routes/retry-promotion.ts';
 import { revokeToken } from './routes/revoke-token.ts';
 import { runDoctor } from './routes/run-doctor.ts';
+import { skipGate } from './routes/skip-gate.ts';
 import { tracePromotion } from './routes/trace-promotion.ts';
 import { whoami } from './routes/whoami.ts';
 
@@ -74,6 +75,7 @@ export const HANDLERS: { readonly [Name in AnsweringRoute]: RouteHandler<Name> }
   retryPromotion,
   revokeToken,
   runDoctor,
+  skipGate,
   tracePromotion,
   whoami,
 };

@@ -1,10 +1,13 @@
-/** The four words that people say to a promotion: one way through for all of them. */
+/** The words that people say to a promotion: one way through for all of them. */
 import type { RouteName } from '@stella/contract';
 import { commandPromotion, type PromotionWord } from '../engine/commands/command-promotion.ts';
 import { presentPromotion, promotionEtag } from './present/present-promotion.ts';
 import type { HttpDeps, RequestContext } from './route-handler.ts';
 
-type OrderRoute = Extract<RouteName, 'approvePromotion' | 'rejectPromotion' | 'cancelPromotion' | 'retryPromotion'>;
+type OrderRoute = Extract<
+  RouteName,
+  'approvePromotion' | 'rejectPromotion' | 'skipGate' | 'cancelPromotion' | 'retryPromotion'
+>;
 
 export async function orderPromotion<Name extends OrderRoute>(
   deps: HttpDeps,

@@ -12,6 +12,7 @@ import { parseEnvironmentDocuments } from '../config/parse-environments.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { type DataDirOwner, ownDataDir } from '../data-dir/data-dir-owner.ts';
 import { prepareDataDir } from '../data-dir/prepare-data-dir.ts';
+import { startDebtCollector } from '../engine/debt-collector.ts';
 import { withFaults } from '../faults/port-faults.ts';
 import { armStatements } from '../faults/statement-faults.ts';
 import { makeEffectRunner, type RunEffect } from '../engine/effects.ts';
@@ -31,6 +32,7 @@ import { type Sequencer, startSequencer } from '../sequencer/sequencer.ts';
 import { openLivenessSession } from '../store/liveness-session.ts';
 import { makeAuditStore } from '../store/postgres-audit-store.ts';
 import { makeCommandStore } from '../store/postgres-command-store.ts';
+import { makeDebtStore } from '../store/postgres-debt-store.ts';
 import { makeEngineStore, type StoreOptions } from '../store/postgres-engine-store.ts';
 import { makeReadStore } from '../store/postgres-read-store.ts';
 import { makeSequencerStore } from '../store/postgres-sequencer-store.ts';
@@ -187,6 +189,7 @@ async function ensureAccess({ ids, commands, reads }: Parts, { dataDir }: Server
 async function startWorking(options: StartOptions, parts: Parts, stops: Stops): Promise<WorkerSupervisor> {
   const { logger, version, faults = NO_FAULTS } = options;
   const { store, storeOptions, ids, registry, metrics, openTarget, faulty } = parts;
+  const askGate = faulty('gate', { evaluate: makeAskGate({ http: parts.http }) }).evaluate;
   const runEffect =
     options.runEffect ??
     makeEffectRunner({
@@ -195,7 +198,7 @@ async function startWorking(options: StartOptions, parts: Parts, stops: Stops): 
       metrics,
       registry,
       openTarget,
-      askGate: faulty('gate', { evaluate: makeAskGate({ http: parts.http }) }).evaluate,
+      askGate,
     });
   const sequencer: Sequencer = startSequencer({
     store: faulty('sequencer_store', makeSequencerStore(store.database)),
@@ -205,6 +208,14 @@ async function startWorking(options: StartOptions, parts: Parts, stops: Stops): 
   stops.push(() => sequencer.stop());
   const auditor: Auditor = startAuditor({ store: parts.audit, clock: nodeClock, logger });
   stops.push(() => auditor.stop());
+  const debts = startDebtCollector({
+    store: makeDebtStore(store.database, storeOptions),
+    askGate,
+    clock: nodeClock,
+    logger,
+    metrics,
+  });
+  stops.push(() => debts.stop());
   const engineStore = faulty('engine_store', makeEngineStore(store.database, storeOptions));
   const watchdog = startNodeWatchdog(options.watchdogLimitMs);
   stops.push(() => Promise.resolve(watchdog.stop()));

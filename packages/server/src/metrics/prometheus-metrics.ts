@@ -67,6 +67,11 @@ function makeFactGauges(registry: Registry): { set(facts: OrchestratorFacts | nu
   const stalled = new Gauge({ name: 'stella_promotions_stalled', help: 'In progress without progress.', registers });
   const setAside = new Gauge({ name: 'stella_promotions_set_aside', help: 'No worker can move them.', registers });
   const locks = new Gauge({ name: 'stella_locks', help: 'Live exclusive locks.', registers });
+  const debts = new Gauge({
+    name: 'stella_gate_debts_open',
+    help: 'Gates that were skipped and are still to pass for what runs.',
+    registers,
+  });
   const unsequenced = new Gauge({
     name: 'stella_events_unsequenced',
     help: 'Events that are not in the global audit chain yet.',
@@ -103,6 +108,7 @@ function makeFactGauges(registry: Registry): { set(facts: OrchestratorFacts | nu
       stalled.set(facts.stalledCount);
       setAside.set(facts.setAsideCount);
       locks.set(facts.liveLockCount);
+      debts.set(facts.openDebtCount);
       unsequenced.set(facts.unsequencedEventCount);
       overdue.set(facts.oldestDueAtMs === null ? 0 : Math.max(0, facts.databaseNowMs - facts.oldestDueAtMs) / 1_000);
     },

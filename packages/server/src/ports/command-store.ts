@@ -5,6 +5,7 @@
 import type {
   Actor,
   AutomationId,
+  DebtApproval,
   DecideContext,
   Decision,
   Digest,
@@ -12,6 +13,7 @@ import type {
   EnvironmentStatus,
   EventDraft,
   Fence,
+  GateDebt,
   LockId,
   PersonId,
   PredecessorStatus,
@@ -71,6 +73,8 @@ export interface CommandTransaction {
   ): Promise<{ snapshot: PromotionSnapshot; guard: NonNullable<DecideContext['guard']> }>;
   /** Writes what a command decided. `promotion.live_exists` when another live one has this release and environment. */
   writeDecision(decision: Decision): Promise<void>;
+  /** An approval of a gate that a completed promotion owes; its debt is looked at now. The promotion does not change. */
+  writeDebtApproval(approval: DebtApproval): Promise<void>;
   /** The promotion that holds a live lock; null when the lock is not live or not known. */
   findLockHolder(id: LockId): Promise<{ promotionId: PromotionId; isStale: boolean } | null>;
 
@@ -94,7 +98,8 @@ export interface CommandTransaction {
   writeRaisedFence(status: EnvironmentStatus, floor: Fence): Promise<void>;
   /** New version of the definition; raises `policy_revision`. */
   writeDefinition(definition: EnvironmentDefinition, actor: Actor): Promise<EnvironmentRecord>;
-  removeEnvironment(name: string): Promise<void>;
+  /** Answers what was owed there, now closed: it is owed for nothing that runs. */
+  removeEnvironment(name: string): Promise<readonly GateDebt[]>;
   /** Live promotions of an environment, at most 10. */
   livePromotionsOf(environment: string): Promise<readonly PromotionId[]>;
 

@@ -1,5 +1,5 @@
 /** Gates that ask something outside: one file per kind under `gates/`, behind this interface. */
-import type { Digest, GateRunId, PromotionId } from '@stella/domain';
+import type { Digest, GateDefinition, GateRunId, PromotionId } from '@stella/domain';
 
 /** What a gate is asked about; canonical, recorded with the attempt for replay. */
 export interface GateQuestion {
@@ -34,3 +34,6 @@ export interface GateCall {
 export interface GateEvaluator<Definition> {
   evaluate(definition: Definition, question: GateQuestion, call: GateCall): Promise<GateAnswer>;
 }
+
+/** A gate of any kind; of the port, because effects and debts are asked through it. Never throws. */
+export type AskGate = (gate: GateDefinition, question: GateQuestion, call: GateCall) => Promise<GateAnswer>;

@@ -4,6 +4,7 @@ import type {
   ChainedEvent,
   Digest,
   EnvironmentStatus,
+  GateDebt,
   LockId,
   LockMode,
   Fence,
@@ -95,6 +96,8 @@ export interface WorkerRow {
 export interface EnvironmentRow extends EnvironmentRecord {
   readonly status: EnvironmentStatus;
   readonly releaseName: string | null;
+  /** Open ones. */
+  readonly debts: readonly GateDebt[];
 }
 
 /** An event as it is stored; its place in the global chain is null until the sequencer has passed. */
@@ -154,6 +157,7 @@ export interface OrchestratorFacts {
   /** Live promotions that have been due and unclaimed for longest; null when none is. */
   readonly oldestDueAtMs: number | null;
   readonly liveLockCount: number;
+  readonly openDebtCount: number;
   readonly unsequencedEventCount: number;
   readonly lastSeq: number;
   /** Rows that break a rule of safety, by property; what the audit found and still finds. */

@@ -17,10 +17,13 @@ import type { EnvironmentRow } from '../ports/read-store.ts';
 import type { Session, Statement } from './connection.ts';
 import { toStop } from './environment-stop-column.ts';
 import { numberOrNull, textOrNull } from './row-values.ts';
+import { type RawDebt, toDebt } from './skip-rows.ts';
 
 const COLUMNS = `e.name, e.version, e.hash, e.applied_at, d.definition, e.release_id, e.release_number, e.released_at,
   e.state, e.policy_revision, e.stopped_at, e.stop,
-  (select r.name from releases r where r.id = e.release_id) as release_name`;
+  (select r.name from releases r where r.id = e.release_id) as release_name,
+  (select coalesce(json_agg(g order by g.opened_at, g.id), '[]') from gate_debts g
+   where g.environment = e.name and g.state = 'open') as debts`;
 const FROM = 'from environments e join environment_definitions d on d.environment = e.name and d.version = e.version';
 
 const LIST: Statement = { name: 'environment_list', text: `select ${COLUMNS} ${FROM} order by e.name limit 1000` };
@@ -140,6 +143,7 @@ function toEnvironmentRow(row: Readonly<Record<string, unknown>>): EnvironmentRo
     appliedAtMs: Number(row['applied_at']),
     status: toStatus(row),
     releaseName: textOrNull(row['release_name']),
+    debts: (row['debts'] as readonly RawDebt[]).map(toDebt),
   };
 }
 

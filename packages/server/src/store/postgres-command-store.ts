@@ -2,6 +2,7 @@
 import { AppError, chainEvents, type PromotionId, type PromotionSnapshot } from '@stella/domain';
 import type { CommandStore, CommandTransaction } from '../ports/command-store.ts';
 import type { Database, Session, Statement } from './connection.ts';
+import { closeDebtRows, writeDebtApprovalRow } from './debt-rows.ts';
 import {
   livePromotionIds,
   lockEnvironmentRows,
@@ -82,7 +83,13 @@ function makeTransaction(session: Session, options: CommandOptions, nowMs: numbe
 
 type PromotionMethods = Pick<
   CommandTransaction,
-  'readPromotion' | 'lockPromotion' | 'guard' | 'writeDecision' | 'findLockHolder' | 'insertPromotion'
+  | 'readPromotion'
+  | 'lockPromotion'
+  | 'guard'
+  | 'writeDecision'
+  | 'writeDebtApproval'
+  | 'findLockHolder'
+  | 'insertPromotion'
 >;
 
 function promotionMethods(session: Session, { cache, settings, owed }: CommandOptions): PromotionMethods {
@@ -98,6 +105,7 @@ function promotionMethods(session: Session, { cache, settings, owed }: CommandOp
       return { snapshot: await readPromotion(session, { cache, settings }, id), guard };
     },
     writeDecision: (decision) => writeDecision(session, decision, 'person', owed),
+    writeDebtApproval: (approval) => writeDebtApprovalRow(session, approval),
     findLockHolder: (id) => findLockHolderRow(session, id),
     async insertPromotion(decision) {
       const { releaseId, environment } = decision.promotion;
@@ -171,7 +179,10 @@ function environmentMethods(session: Session, { cache }: StoreOptions, nowMs: nu
     drawFenceAbove: (held) => drawFenceAbove(session, held),
     writeRaisedFence: (status, floor) => writeRaisedFenceRow(session, status, floor),
     writeDefinition: (definition, actor) => writeDefinitionRows(session, definition, { actor, nowMs }),
-    removeEnvironment: (name) => removeEnvironmentRow(session, name),
+    async removeEnvironment(name) {
+      await removeEnvironmentRow(session, name);
+      return closeDebtRows(session, name, nowMs);
+    },
     livePromotionsOf: (environment) => livePromotionIds(session, environment),
   };
 }

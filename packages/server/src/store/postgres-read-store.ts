@@ -168,6 +168,7 @@ const FACTS: Statement = {
       (select min(next_action_at) from promotions where ended_at is null and worker_id is null
         and next_action_at < now()) as oldest_due,
       (select count(*) from locks where released_at is null and mode = 'exclusive') as live_locks,
+      (select count(*) from gate_debts where state = 'open') as open_debts,
       (select json_object_agg(property, count) from (select split_part(rule, '.', 1) as property, count(*) as count
         from invariant_violations group by 1) v) as violations,
       (select sweep_ended_at from audit_progress) as sweep_ended`,
@@ -189,6 +190,7 @@ async function readFacts(session: Session, stuckAfterMs: number): Promise<Orches
     setAsideCount: Number(row?.['set_aside']),
     oldestDueAtMs: numberOrNull(row?.['oldest_due']),
     liveLockCount: Number(row?.['live_locks']),
+    openDebtCount: Number(row?.['open_debts']),
     unsequencedEventCount: chain.unsequencedCount,
     lastSeq: chain.seq,
     violationsByProperty: row?.['violations'] ?? {},

@@ -2,7 +2,7 @@
  * The one writer of promotions (safety S6): whatever `decide` or a command decided goes down here, with its events, by
  * one statement in the caller's transaction. The row of the promotion is locked by the caller.
  */
-import { AppError, type Decision, type Promotion, toRfc3339 } from '@stella/domain';
+import { AppError, type Approval, type Decision, type Promotion, toRfc3339 } from '@stella/domain';
 import { combine, type Part } from './combined-statement.ts';
 import { pipelined, type Session, sqlState, type Statement } from './connection.ts';
 import { toStopColumn } from './environment-stop-column.ts';
@@ -98,7 +98,7 @@ const INSERT_SETTLED: Statement = {
     from json_populate_recordset(null::attempt_outcomes, $1) s`,
 };
 
-const INSERT_APPROVALS: Statement = {
+export const INSERT_APPROVALS: Statement = {
   name: 'approvals_insert',
   text: `insert into approvals (id, promotion_id, gate_run_id, gate, person_id, decision, reason, base_release_id,
       definition_hash, decided_at)
@@ -228,10 +228,7 @@ function partsOf(decision: Decision): readonly Part[] {
     const rows = decision.settledAttempts.map(({ operationId, result }) => ({ operationId, ...result })).map(toRow);
     parts.push({ statement: INSERT_SETTLED, values: [JSON.stringify(rows)] });
   }
-  addRows(
-    INSERT_APPROVALS,
-    decision.newApprovals.map(({ atMs, ...rest }) => toRow({ ...rest, decidedAtMs: atMs })),
-  );
+  addRows(INSERT_APPROVALS, decision.newApprovals.map(toApprovalRow));
   addRows(WRITE_SKIPS, decision.skips.map(toRow));
   if (decision.debts.length > 0) {
     parts.push({ statement: WRITE_DEBTS, values: [JSON.stringify(decision.debts.map(toRow))] });
@@ -281,6 +278,10 @@ function toRow(value: object): Record<string, unknown> {
     }
   }
   return row;
+}
+
+export function toApprovalRow({ atMs, ...rest }: Approval): Record<string, unknown> {
+  return toRow({ ...rest, decidedAtMs: atMs });
 }
 
 function toAttemptRow(attempt: Decision['newAttempts'][number]): Record<string, unknown> {

@@ -1,7 +1,13 @@
 /** The contract's place in memory. */
 import { AppError, STANDARD_SETTINGS } from '@stella/domain';
 import { makeSeededIds, TEST_EPOCH_MS } from '@stella/testkit';
-import { endSession, makeMemoryState, makeMemoryStores, type MemoryState } from '@stella/testkit/memory';
+import {
+  endSession,
+  makeMemoryState,
+  makeMemoryStores,
+  type MemoryState,
+  type MemoryStores,
+} from '@stella/testkit/memory';
 import { nodeClock } from '../../src/system/node-clock.ts';
 import { dumpMemory } from './memory-dump.ts';
 import type { StoreControl, StoreWorld } from './store-world.ts';
@@ -63,16 +69,7 @@ export function openMemoryStoreWorld(): MemoryStoreWorld {
     },
     dump: () => Promise.resolve(dumpMemory(place.state)),
   };
-  return {
-    get engine() {
-      return stores.engine;
-    },
-    get commands() {
-      return stores.commands;
-    },
-    get sequencer() {
-      return stores.sequencer;
-    },
+  return withStores(() => stores, {
     ids: { next: (prefix) => ids.next(prefix) },
     control,
     state: () => place.state,
@@ -80,5 +77,26 @@ export function openMemoryStoreWorld(): MemoryStoreWorld {
       preferred = promotionIds;
     },
     close: () => Promise.resolve(),
+  });
+}
+
+type PortName = 'engine' | 'commands' | 'debts' | 'sequencer';
+
+/** Asks for the stores each time: a reset connects anew. */
+function withStores(storesNow: () => MemoryStores, rest: Omit<MemoryStoreWorld, PortName>): MemoryStoreWorld {
+  return {
+    ...rest,
+    get engine() {
+      return storesNow().engine;
+    },
+    get commands() {
+      return storesNow().commands;
+    },
+    get debts() {
+      return storesNow().debts;
+    },
+    get sequencer() {
+      return storesNow().sequencer;
+    },
   };
 }

@@ -11,6 +11,7 @@ import { makeImmutableRows } from '../../src/store/immutable-rows.ts';
 import { openLivenessSession } from '../../src/store/liveness-session.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { makeCommandStore } from '../../src/store/postgres-command-store.ts';
+import { makeDebtStore } from '../../src/store/postgres-debt-store.ts';
 import { makeEngineStore, type StoreOptions } from '../../src/store/postgres-engine-store.ts';
 import { makeSequencerStore } from '../../src/store/postgres-sequencer-store.ts';
 import type { DatabaseAddress } from '../../src/store/primary.ts';
@@ -96,6 +97,7 @@ export async function openPostgresStoreWorld({ owner, app, appRole }: PostgresAd
   return {
     engine: makeEngineStore(database, options),
     commands: makeCommandStore(database, options),
+    debts: makeDebtStore(database, options),
     sequencer: makeSequencerStore(database),
     ids: options.ids,
     control,

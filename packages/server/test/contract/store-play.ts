@@ -39,6 +39,7 @@ const PEOPLE: Readonly<Record<string, readonly RoleBinding[]>> = {
   olga: toBindings(['admin@*']),
   alice: toBindings(['releaser@*', 'approver@*']),
   bob: toBindings(['approver@*']),
+  peter: toBindings(['operator@*', 'approver@*']),
 };
 
 /** People, releases and environments, in three transactions. */

@@ -1,12 +1,14 @@
-/** What the store contract needs of a place: the three ports, and a hand on clock, sessions and commits. */
+/** What the store contract needs of a place: the ports, and a hand on clock, sessions and commits. */
 import type { IdSource, PromotionSnapshot, RoleBinding } from '@stella/domain';
 import type { CommandStore } from '../../src/ports/command-store.ts';
+import type { DebtStore } from '../../src/ports/debt-store.ts';
 import type { EngineStore, WorkerSession } from '../../src/ports/engine-store.ts';
 import type { SequencerStore } from '../../src/ports/sequencer-store.ts';
 
 export interface StoreWorld {
   readonly engine: EngineStore;
   readonly commands: CommandStore;
+  readonly debts: DebtStore;
   readonly sequencer: SequencerStore;
   /** Also those that the store itself draws. */
   readonly ids: IdSource;

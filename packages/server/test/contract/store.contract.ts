@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
 import { describeClaimsOfStore } from './store-claims.contract.ts';
 import { describeCommandStore } from './store-commands.contract.ts';
+import { describeDebtStore } from './store-debts.contract.ts';
 import { describeEngineStore } from './store-engine.contract.ts';
 import { describeSequencerStore } from './store-sequencer.contract.ts';
 import type { StoreWorld } from './store-world.ts';
@@ -15,6 +16,7 @@ export function describeStoreContract(placeName: string, openWorld: () => Promis
     beforeEach(() => world.control.reset());
     afterAll(() => world?.close());
     describeClaimsOfStore(() => world);
+    describeDebtStore(() => world);
     describeEngineStore(() => world);
     describeCommandStore(() => world);
     describeSequencerStore(() => world);

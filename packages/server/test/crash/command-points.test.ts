@@ -9,6 +9,7 @@ import {
   raiseFence,
   releaseByForce,
   removeEnvironments,
+  skip,
 } from './scenarios.ts';
 
 describeCrashes({
@@ -40,6 +41,18 @@ describeCrashes({
     scenario: raiseFence,
     points: ['sql.fence_draw', 'sql.epoch_raise', 'sql.environment_fence', 'sql.environment_wake_all'],
   },
+  'while a gate is skipped, and owed': {
+    scenario: skip,
+    points: [
+      'sql.skips_write',
+      'sql.debts_write',
+      'sql.debts_due',
+      'sql.debt_claim',
+      'sql.debt_hasten',
+      'sql.debt_lock',
+      'sql.debt_write',
+    ],
+  },
   'while one is cancelled': { scenario: cancel, points: ['sql.promotion_update', 'command_store.transact.after'] },
   'while a lock is taken': {
     scenario: releaseByForce,
@@ -62,5 +75,8 @@ describeCrashes({
       'sql.automation_ensure',
     ],
   },
-  'while environments are removed': { scenario: removeEnvironments, points: ['sql.environment_remove'] },
+  'while environments are removed': {
+    scenario: removeEnvironments,
+    points: ['sql.environment_remove', 'sql.debts_close'],
+  },
 });

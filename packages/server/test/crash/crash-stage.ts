@@ -228,6 +228,8 @@ export interface EnvironmentWish {
   readonly name: string;
   /** Approvals that are wanted; 0: no such gate. */
   readonly approvals?: number;
+  /** Two persons may step around the approvals. */
+  readonly isSkippable?: boolean;
   readonly hasHealth?: boolean;
   readonly queue?: 'fifo' | 'latest';
   /** Its gate says neither yes nor no. */
@@ -236,10 +238,11 @@ export interface EnvironmentWish {
 
 /** YAML of an environment with a gate that passes, and a target of its own. */
 export async function environment(stage: CrashStage, wish: EnvironmentWish): Promise<string> {
-  const { name, approvals = 0, hasHealth = false, isUndecided = false, queue = 'fifo' } = wish;
+  const { name, approvals = 0, isSkippable = false, hasHealth = false, isUndecided = false, queue = 'fifo' } = wish;
   const directory = join(stage.place.targets, name);
   await mkdir(directory, { recursive: true });
-  const approval = `  - { name: sign, kind: approval, count: ${approvals} }\n`;
+  const skip = isSkippable ? ', skip: allowed' : '';
+  const approval = `  - { name: sign, kind: approval, count: ${approvals}${skip} }\n`;
   const health = `, health: { url: "${stage.outside}/health/${name}", deadline: 5s, interval: 200ms, threshold: 1 }`;
   return `kind: Environment
 name: ${name}

@@ -153,6 +153,27 @@ export const overtake: Scenario = async (play) => {
   await checkTraces(stage, name, newer);
 };
 
+/** Two persons step around the approval; it is owed, and given after the completion. */
+export const skip: Scenario = async (play) => {
+  const { stage, strike, approver } = play;
+  const name = await applyEnvironment(play, { approvals: 1, isSkippable: true });
+  const promotion = await promote(play, name, 'odd');
+  await stage.until(promotion, 'pending_approval');
+  await strike();
+  const call = stage.caller();
+  await call('skipGate', { parameters: { promotion, gate: 'sign' }, body: { reason: 'everybody is away' } });
+  const approvals = stage.caller(approver);
+  await approvals('approvePromotion', { parameters: { promotion }, body: { skip: 'sign' } });
+  await stage.until(promotion, 'completed');
+  await approvals('approvePromotion', { parameters: { promotion }, body: { gate: 'sign' } });
+  const read = () => call('getPromotion', { parameters: { promotion } });
+  await waitFor(async () => (await read()).debts[0]?.state === 'paid', { timeoutMs: WAIT_MS, why: 'the debt is paid' });
+  const { debts, gates } = await read();
+  expect(debts).toHaveLength(1);
+  expect(gates.flatMap((run) => run.skips)).toMatchObject([{ state: 'used' }]);
+  await checkTraces(stage, name, promotion);
+};
+
 export const cancel: Scenario = async (play) => {
   const { stage, strike } = play;
   const name = await applyEnvironment(play, { approvals: 1 });

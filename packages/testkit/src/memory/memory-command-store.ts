@@ -9,9 +9,9 @@ import { identityMethods } from './memory-identity.ts';
 import { isStale, readGuard, readSnapshotIn, settingsIn } from './memory-reads.ts';
 import { type MemoryConnections, type MemorySession, transact } from './memory-session.ts';
 import { settingMethods } from './memory-settings.ts';
-import { environmentKey, promotionKey } from './memory-state.ts';
+import { debtKey, environmentKey, promotionKey } from './memory-state.ts';
 import type { MemoryTransaction } from './memory-transaction.ts';
-import { insertDecision, insertEvents, liveKeyOf } from './memory-writes.ts';
+import { insertDecision, insertEvents, liveKeyOf, writeApproval, writeDebt } from './memory-writes.ts';
 
 export function makeMemoryCommandStore(connections: MemoryConnections): CommandStore {
   return {
@@ -50,7 +50,13 @@ function makeTransaction(connections: MemoryConnections, session: MemorySession,
 
 type PromotionMethods = Pick<
   CommandTransaction,
-  'readPromotion' | 'lockPromotion' | 'guard' | 'writeDecision' | 'findLockHolder' | 'insertPromotion'
+  | 'readPromotion'
+  | 'lockPromotion'
+  | 'guard'
+  | 'writeDecision'
+  | 'writeDebtApproval'
+  | 'findLockHolder'
+  | 'insertPromotion'
 >;
 
 function promotionMethods(connections: MemoryConnections, session: MemorySession, nowMs: number): PromotionMethods {
@@ -89,6 +95,14 @@ function promotionMethods(connections: MemoryConnections, session: MemorySession
         decision,
       });
     },
+    writeDebtApproval: ({ approval, debt }) =>
+      session.statement('writeDebtApproval', async (tx) => {
+        await session.lock(environmentKey(debt.environment));
+        await session.lock(debtKey(debt.id));
+        writeApproval(tx, debt.promotionId, approval);
+        const current = tx.get(tx.state.debts, debt.id);
+        if (current?.state === 'open') writeDebt(tx, { ...current, dueAtMs: approval.atMs });
+      }),
     findLockHolder: (id) =>
       session.statement('findLockHolder', (tx) => {
         const lock = tx.get(tx.state.locks, id);

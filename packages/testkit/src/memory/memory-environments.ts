@@ -1,11 +1,12 @@
 /** Environments and releases of a command's transaction. */
-import { AppError, definitionHash, type IdSource, isTerminal, type Release } from '@stella/domain';
+import { AppError, definitionHash, type GateDebt, type IdSource, isTerminal, type Release } from '@stella/domain';
 import type { CommandTransaction, EnvironmentRecord } from '@stella/server';
 import { emptyEnvironment, readPredecessors, releaseIn } from './memory-reads.ts';
 import type { MemorySession } from './memory-session.ts';
-import { environmentKey } from './memory-state.ts';
+import { debtKey, environmentKey } from './memory-state.ts';
 import { fenceMethods } from './memory-fences.ts';
 import type { View } from './memory-transaction.ts';
+import { writeDebt } from './memory-writes.ts';
 
 /** Of an environment's live promotions, as many are named. */
 const LIVE_MAX = 10;
@@ -75,6 +76,18 @@ function definitionMethods(session: MemorySession, nowMs: number): Definitions {
         tx.remove(tx.state.environments, name);
         tx.remove(tx.state.fenceFloors, name);
         tx.remove(tx.state.definitions, name);
+        const owed = [...tx.rows(tx.state.debts)].filter((debt) => debt.environment === name && debt.state === 'open');
+        const closed: GateDebt[] = [];
+        for (const { id } of owed) {
+          await session.lock(debtKey(id));
+          const debt = tx.get(tx.state.debts, id);
+          if (debt?.state !== 'open') continue;
+          const message = 'the environment was removed';
+          const row = { ...debt, state: 'superseded' as const, closedAtMs: nowMs, dueAtMs: null, message };
+          writeDebt(tx, row);
+          closed.push(row);
+        }
+        return closed;
       }),
   };
 }

@@ -118,9 +118,9 @@ function completeSkip(view: View, skip: StoredSkip): Skip {
 
 /** Its own, and what others owe in its environment. */
 function debtsIn(view: View, { id, environment }: Promotion): GateDebt[] {
-  return [...view.rows(view.state.debts)].filter(
-    (debt) => debt.promotionId === id || (debt.environment === environment && debt.state === 'open'),
-  );
+  return [...view.rows(view.state.debts)]
+    .filter((debt) => debt.promotionId === id || (debt.environment === environment && debt.state === 'open'))
+    .sort((a, b) => a.openedAtMs - b.openedAtMs || (a.id < b.id ? -1 : 1));
 }
 
 export function liveLocksOf(state: MemoryState, id: PromotionId): Lock[] {

@@ -256,6 +256,10 @@ export function promotionKey(id: PromotionId): string {
   return `promotion ${id}`;
 }
 
+export function debtKey(id: DebtId): string {
+  return `debt ${id}`;
+}
+
 export function environmentKey(name: string): string {
   return `environment ${name}`;
 }

@@ -1,9 +1,10 @@
 /**
- * A database in memory behind the ports of the engine, the commands and the sequencer: what a deterministic simulation
+ * A database in memory behind the ports of the engine, the commands, the debts and the sequencer: what a deterministic simulation
  * runs the real engine on. The contract suite of the stores holds for it as for PostgreSQL.
  */
-import type { CommandStore, EngineStore, SequencerStore } from '@stella/server';
+import type { CommandStore, DebtStore, EngineStore, SequencerStore } from '@stella/server';
 import { makeMemoryCommandStore } from './memory-command-store.ts';
+import { makeMemoryDebtStore } from './memory-debt-store.ts';
 import { makeMemoryEngineStore } from './memory-engine-store.ts';
 import { makeMemorySequencerStore } from './memory-sequencer-store.ts';
 import { breakConnections, type MemoryConnections, type MemoryStoresOptions } from './memory-session.ts';
@@ -30,6 +31,7 @@ export { type EventCache, toStoreState } from './to-store-state.ts';
 export interface MemoryStores {
   readonly engine: EngineStore;
   readonly commands: CommandStore;
+  readonly debts: DebtStore;
   readonly sequencer: SequencerStore;
   /**
    * Breaks every connection of this server, as its death or its network does: open transactions are rolled back and
@@ -47,6 +49,7 @@ export function makeMemoryStores(options: MemoryStoresOptions): MemoryStores {
   return {
     engine: makeMemoryEngineStore(connections),
     commands: makeMemoryCommandStore(connections),
+    debts: makeMemoryDebtStore(connections),
     sequencer: makeMemorySequencerStore(connections),
     disconnect: () => breakConnections(connections),
   };

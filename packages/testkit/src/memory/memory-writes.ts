@@ -5,6 +5,7 @@
 import {
   isPlanted,
   AppError,
+  type Approval,
   type Attempt,
   type AttemptResult,
   type ChainedEvent,
@@ -14,6 +15,7 @@ import {
   type GateRunId,
   isTerminal,
   type Promotion,
+  type PromotionId,
   type Skip,
   SKIP_TRANSITIONS,
   type SkipId,
@@ -24,18 +26,23 @@ import {
 } from '@stella/domain';
 import { freezeDeeply } from '../simulation/safety-violation.ts';
 import { demand } from './database-refusal.ts';
-import { promotionKey, type StoredApproval, type StoredPromotion, type StoredSkip } from './memory-state.ts';
+import { debtKey, promotionKey, type StoredApproval, type StoredPromotion, type StoredSkip } from './memory-state.ts';
 import type { MemoryTransaction } from './memory-transaction.ts';
 
 /** Who writes: a person's command, or a worker's tick, which ends all doubt whether the promotion can be moved. */
 export type Writer = 'person' | 'worker';
 
-/** Unique indexes that a write of the decision touches: locked before, as PostgreSQL waits for others in between. */
-export function indexKeysOf(tx: MemoryTransaction, { takenLocks, releasedLocks }: Decision): readonly string[] {
+/**
+ * Unique indexes, and rows of debts, that a write of the decision touches: locked before, as PostgreSQL waits for others
+ * in between.
+ */
+export function indexKeysOf(tx: MemoryTransaction, { takenLocks, releasedLocks, debts }: Decision): readonly string[] {
   const released = releasedLocks.flatMap((id) => tx.get(tx.state.locks, id) ?? []);
-  return [...takenLocks, ...released]
-    .filter((lock) => lock.mode === 'exclusive')
-    .map((lock) => `locks_exclusive ${lock.resource}`);
+  const exclusive = [...takenLocks, ...released].filter((lock) => lock.mode === 'exclusive');
+  return [
+    ...exclusive.map((lock) => `locks_exclusive ${lock.resource}`),
+    ...debts.filter((debt) => debt.state !== 'open').map((debt) => debtKey(debt.id)),
+  ];
 }
 
 /** The unique index of live promotions, where a new one is inserted. */
@@ -209,7 +216,10 @@ function checkNewAttempt(attempts: ReadonlyMap<string, Attempt>, attempt: Attemp
   }
 }
 
-function withApprovals(before: readonly StoredApproval[], { newApprovals }: Decision): readonly StoredApproval[] {
+function withApprovals(
+  before: readonly StoredApproval[],
+  { newApprovals }: Pick<Decision, 'newApprovals'>,
+): readonly StoredApproval[] {
   if (newApprovals.length === 0) return before;
   const approvals = [...before];
   for (const { bindingsNow: _rightsOfThen, subject, ...approval } of newApprovals) {
@@ -221,6 +231,13 @@ function withApprovals(before: readonly StoredApproval[], { newApprovals }: Deci
     approvals.push(approval);
   }
   return approvals;
+}
+
+/** Of an ended promotion, whose own row stays as it is. */
+export function writeApproval(tx: MemoryTransaction, id: PromotionId, approval: Approval): void {
+  const row = tx.get(tx.state.promotions, id);
+  if (row)
+    tx.put(tx.state.promotions, id, { ...row, approvals: withApprovals(row.approvals, { newApprovals: [approval] }) });
 }
 
 function withSkips(before: ReadonlyMap<SkipId, StoredSkip>, changed: readonly Skip[]): ReadonlyMap<SkipId, StoredSkip> {

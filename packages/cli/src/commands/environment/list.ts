@@ -22,6 +22,7 @@ export const environmentList: CommandSpec = {
           { title: 'RELEASE', value: (row) => row.release?.name ?? '-' },
           { title: 'STATE', value: (row) => (row.stop === null ? row.state : `${row.state}, STOPPED`) },
           { title: 'RELEASED', value: (row, nowMs) => relativeTo(nowMs, row.releasedAt) },
+          { title: 'DEBTS', value: (row) => (row.debts.length === 0 ? '-' : `${row.debts.length} open`) },
           { title: 'GATES', value: (row) => row.gates.map((gate) => gate.name).join(',') || '-', isWide: true },
           { title: 'TARGETS', value: (row) => row.targets.map((target) => target.name).join(','), isWide: true },
           { title: 'VERSION', value: (row) => String(row.version), isWide: true },

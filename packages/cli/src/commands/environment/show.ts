@@ -2,6 +2,7 @@
 import type { CommandSpec } from '../../command.ts';
 import { positional } from '../../input.ts';
 import { textView } from '../../view.ts';
+import { debtWords } from '../promotion/promotion-view.ts';
 import { relativeTo } from '../show-age.ts';
 
 export const environmentShow: CommandSpec = {
@@ -28,6 +29,9 @@ export const environmentShow: CommandSpec = {
                   `Stopped      ${relativeTo(nowMs, facts.stop.at)} (fence.behind): ${facts.stop.message}`,
                   `Cure         ${facts.stop.cure}`,
                 ]),
+            ...facts.debts.map(
+              (debt) => `Debt         gate '${debt.gate}' ${debtWords(debt, nowMs)}, of ${debt.promotionId}`,
+            ),
             '',
             yaml.trimEnd(),
           ].join('\n'),

@@ -24,6 +24,11 @@ function troublesOf({ stalledCount, setAsideCount }: Orchestrator): string {
   return setAsideCount > 0 ? `${stalled}, ${setAsideCount} SET ASIDE` : stalled;
 }
 
+function debtsOf({ openDebtCount }: Orchestrator): string {
+  if (openDebtCount === 0) return 'every gate of what runs has passed';
+  return `${openDebtCount} OPEN: gates skipped and not passed since; see: stella environment list`;
+}
+
 function describe(orchestrator: Orchestrator, server: string): string {
   const { version, now, database, promotions, workers, chain } = orchestrator;
   const nowMs = Date.parse(now);
@@ -39,6 +44,7 @@ function describe(orchestrator: Orchestrator, server: string): string {
     `Promotions  ${counts.join(', ') || 'none live'}${troublesOf(orchestrator)}`,
     `Queue       ${due}`,
     `Locks       ${orchestrator.liveLockCount} live`,
+    `Debts       ${debtsOf(orchestrator)}`,
     `Audit       ${chain.lastSeq} events chained, ${chain.unsequencedCount} not yet`,
     `Workers     ${live.length} live`,
     ...workers.map(

@@ -6,7 +6,7 @@ import type { Answer } from '@stella/contract/client';
 import { AppError, isAppError, isTerminal } from '@stella/domain';
 import { type CommandContext, type Connection, EXIT_CODES } from '../../command.ts';
 import { makeHarmless } from '../../harmless.ts';
-import { describePromotion, latestRounds, promotionView } from './promotion-view.ts';
+import { describePromotion, isOpenGate, latestRounds, promotionView } from './promotion-view.ts';
 
 type Promotion = Answer<'getPromotion'>;
 
@@ -121,7 +121,7 @@ async function listen(
 export function progressLine(promotion: Promotion): string {
   const gates = latestRounds(promotion.gates);
   const passed = gates.filter((gate) => gate.verdict === 'passed').length;
-  const open = gates.filter((gate) => gate.verdict === null).map((gate) => gate.gate);
+  const open = gates.filter(isOpenGate).map((gate) => gate.gate);
   const where = `${promotion.release.name} → ${promotion.environment}`;
   const isGating = promotion.step === 'evaluate_gates' && promotion.endedAt === null;
   const detail = isGating

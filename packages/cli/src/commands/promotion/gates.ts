@@ -46,13 +46,22 @@ export const promotionGates: CommandSpec = {
 };
 
 function untilOf(row: Row, nowMs: number): string {
+  if (row.state === 'skipped') return skipUntil(row, nowMs);
   if (row.verdict !== null) return row.validUntil === null ? '-' : `valid ${relativeTo(nowMs, row.validUntil)}`;
   return relativeTo(nowMs, row.heldUntil ?? row.dueAt ?? row.nextAttemptAt ?? row.deadlineAt);
 }
 
-function messageOf({ message, approvals }: Row): string {
+function skipUntil({ skips }: Row, nowMs: number): string {
+  const approved = skips.find((skip) => skip.state === 'approved');
+  return approved ? `skip counts ${relativeTo(nowMs, approved.expiresAt)}` : '-';
+}
+
+function messageOf({ message, approvals, skips }: Row): string {
   const who = approvals.map((one) => `${one.decision} by ${one.subject}`).join(', ');
-  return [message, who].filter((text) => text !== '').join('; ');
+  const asked = skips.flatMap(({ approveCommand, requestedBy }) =>
+    approveCommand === null ? [] : [`${requestedBy} asks to skip it; another person: ${approveCommand}`],
+  );
+  return [message, who, ...asked].filter((text) => text !== '').join('; ');
 }
 
 function parseState(text: string | undefined): State | undefined {

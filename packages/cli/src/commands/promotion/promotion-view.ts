@@ -24,6 +24,8 @@ export function describePromotion(promotion: Promotion): string {
     ...setAsideOf(promotion, nowMs),
     ...waitsOf(promotion, nowMs),
     ...stopOf(promotion, nowMs),
+    ...skipsOf(promotion, nowMs),
+    ...debtsOf(promotion, nowMs),
     ...(ending ? [line('Ended', `${ending.code}: ${ending.message}`)] : []),
     ...promotion.components.map(({ name, digest }) => line('Artifact', `${name} ${digest}`)),
     line('Asked', `by ${promotion.requestedBy.name} ${relativeTo(nowMs, promotion.createdAt)}`),
@@ -48,7 +50,10 @@ function stepOf({ step, steps, gates, endedAt }: Promotion): string {
   const run = steps.find((one) => one.step === step);
   const current = latestRounds(gates);
   const passed = current.filter((gate) => gate.verdict === 'passed').length;
-  const share = step === 'evaluate_gates' && current.length > 0 ? `  ${passed} of ${current.length} gates passed` : '';
+  const skipped = current.filter((gate) => gate.state === 'skipped').length;
+  const skips = skipped === 0 ? '' : `, ${skipped} skipped`;
+  const isGating = step === 'evaluate_gates' && current.length > 0;
+  const share = isGating ? `  ${passed} of ${current.length} gates passed${skips}` : '';
   const state = endedAt !== null || run?.state !== 'running' ? ` ${run?.state ?? ''}` : '';
   return `${step}${state}${share}`;
 }
@@ -70,6 +75,41 @@ function stopOf({ stop, environment }: Promotion, nowMs: number): string[] {
   ];
 }
 
+/** Open ones, and those that let it pass. */
+function skipsOf({ gates, endedAt }: Promotion, nowMs: number): string[] {
+  const shown = endedAt === null ? ['requested', 'approved', 'used'] : ['used'];
+  return gates
+    .flatMap((run) => run.skips)
+    .filter((skip) => shown.includes(skip.state))
+    .map((skip) => line('Skip', `gate '${skip.gate}' ${skipWords(skip, nowMs)}: ${skip.reason}`));
+}
+
+function skipWords(skip: GateRun['skips'][number], nowMs: number): string {
+  const asked = `asked for by ${skip.requestedBy} ${relativeTo(nowMs, skip.requestedAt)}`;
+  if (skip.state === 'requested') return `${asked}, waits for a second person`;
+  const approved = `${asked}, approved by ${skip.decidedBy ?? ''}`;
+  return skip.state === 'used' ? `${approved}, used` : `${approved}, counts until ${skip.expiresAt ?? ''}`;
+}
+
+function debtsOf({ debts }: Promotion, nowMs: number): string[] {
+  return debts.map((debt) => line('Debt', `gate '${debt.gate}' ${debtWords(debt, nowMs)}`));
+}
+
+/** `still to pass; failed 3m ago, asked again in 7m: 2 tests failed` */
+export function debtWords(debt: Promotion['debts'][number], nowMs: number): string {
+  const message = debt.message === '' ? '' : `: ${debt.message}`;
+  if (debt.state === 'paid') return `passed ${relativeTo(nowMs, debt.closedAt)}${message}`;
+  if (debt.state === 'superseded') return `superseded ${relativeTo(nowMs, debt.closedAt)}${message}`;
+  const last =
+    debt.lastOutcome === null ? 'not asked yet' : `${debt.lastOutcome} ${relativeTo(nowMs, debt.lastAskedAt)}`;
+  return `is still to pass; ${last}, asked again ${relativeTo(nowMs, debt.dueAt)}${message}`;
+}
+
+/** The run waits for an answer, a person or a time. */
+export function isOpenGate({ verdict, state }: GateRun): boolean {
+  return verdict === null && state !== 'skipped' && state !== 'expired';
+}
+
 /** The newest run of each gate. */
 export function latestRounds(gates: readonly GateRun[]): readonly GateRun[] {
   return gates.filter((gate) => !gates.some((other) => other.gate === gate.gate && other.round > gate.round));
@@ -77,8 +117,7 @@ export function latestRounds(gates: readonly GateRun[]): readonly GateRun[] {
 
 function waitsOf(promotion: Promotion, nowMs: number): string[] {
   if (promotion.endedAt !== null) return [];
-  const open =
-    promotion.step === 'evaluate_gates' ? latestRounds(promotion.gates).filter((gate) => gate.verdict === null) : [];
+  const open = promotion.step === 'evaluate_gates' ? latestRounds(promotion.gates).filter(isOpenGate) : [];
   if (open.length > 0) return open.map((gate) => line('Waiting', `gate '${gate.gate}' ${waitOfGate(gate, nowMs)}`));
   const run = promotion.steps.find((one) => one.step === promotion.step);
   return run?.state === 'waiting' ? [line('Waiting', run.message)] : [];

@@ -11,6 +11,7 @@ import type { Decision } from '../decide/decision.ts';
 import type { Draft } from '../decide/draft.ts';
 import { currentGateRuns, isHeld, isSettled } from '../decide/gate-runs.ts';
 import type { GateRun, Promotion } from '../promotion.ts';
+import type { GateDebt } from '../gate-debt.ts';
 import { isOpenSkip } from '../skip.ts';
 import type { PromotionSnapshot } from '../snapshot.ts';
 import { isTerminal } from '../status.ts';
@@ -39,6 +40,24 @@ export function requireGate({ promotion }: Pick<PromotionSnapshot, 'promotion'>,
   });
 }
 
+/** A gate may name who decides at it. Throws `auth.forbidden`. */
+export function refuseOutsider(promotion: Promotion, gate: GateDefinition, subject: string): void {
+  if (gate.kind !== 'approval' || gate.group === null || gate.group.includes(subject)) return;
+  throw new AppError('auth.forbidden', {
+    details: {
+      actor: subject,
+      action: 'decide',
+      object: `gate ${gate.name} of ${promotion.id}`,
+      role: `a place in its group (${gate.group.join(', ')})`,
+    },
+  });
+}
+
+/** Approval gates that a completed promotion stepped around, and that still want their persons. */
+export function openApprovalDebts({ promotion, debts }: Pick<PromotionSnapshot, 'promotion' | 'debts'>): GateDebt[] {
+  return debts.filter((debt) => debt.promotionId === promotion.id && debt.kind === 'approval' && debt.state === 'open');
+}
+
 /** Keeps the claim as it is and makes the promotion due now. */
 export function concludeCommand(draft: Draft): Decision {
   const { workerId } = draft.promotion;
@@ -59,7 +78,7 @@ export function possibleCommands(
   return commands;
 }
 
-type Commandable = Pick<PromotionSnapshot, 'promotion' | 'gateRuns' | 'steps' | 'skips'>;
+type Commandable = Pick<PromotionSnapshot, 'promotion' | 'gateRuns' | 'steps' | 'skips' | 'debts'>;
 
 /** The same as they are typed, with those about skips. */
 export function possibleLines(snapshot: Commandable): string[] {
@@ -69,7 +88,9 @@ export function possibleLines(snapshot: Commandable): string[] {
 
 function skipLines(snapshot: Commandable): string[] {
   const { promotion, skips } = snapshot;
-  if (isTerminal(promotion.status)) return [];
+  if (isTerminal(promotion.status)) {
+    return openApprovalDebts(snapshot).map(({ gate }) => `stella promotion approve ${promotion.id} --gate ${gate}`);
+  }
   const open = skips.filter(isOpenSkip);
   const deciding = open.flatMap(({ gate, state }) =>
     (state === 'requested' ? ['approve', 'reject'] : ['reject']).map(

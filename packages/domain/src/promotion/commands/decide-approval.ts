@@ -8,7 +8,14 @@ import type { Decision } from '../decide/decision.ts';
 import { addEvent, makeDraft } from '../decide/draft.ts';
 import type { GateRun } from '../promotion.ts';
 import type { DecideContext, PromotionSnapshot } from '../snapshot.ts';
-import { concludeCommand, illegalTransition, openApprovals, requireGate, requirePerson } from './command.ts';
+import {
+  concludeCommand,
+  illegalTransition,
+  openApprovals,
+  refuseOutsider,
+  requireGate,
+  requirePerson,
+} from './command.ts';
 
 export interface ApprovalInput {
   readonly decision: 'approved' | 'rejected';
@@ -37,7 +44,7 @@ export function decideApproval(
   }
   const run = findGate(snapshot, input, verb);
   if (verb === 'approve') refuseOtherBase(snapshot);
-  refuseOutsider(snapshot, run, person.subject);
+  refuseOutsider(promotion, requireGate(snapshot, run.gate), person.subject);
   if (snapshot.approvals.some((one) => one.gateRunId === run.id && one.personId === person.id)) {
     throw new AppError('approval.repeated', {
       details: { actor: person.subject, gate: run.gate, promotionId: promotion.id },
@@ -91,17 +98,4 @@ function findGate(snapshot: PromotionSnapshot, input: ApprovalInput, verb: strin
     throw new AppError('input.invalid', { details: { message } });
   }
   return only;
-}
-
-function refuseOutsider(snapshot: PromotionSnapshot, run: GateRun, subject: string): void {
-  const gate = snapshot.promotion.definition.gates.find((candidate) => candidate.name === run.gate);
-  if (gate?.kind !== 'approval' || gate.group === null || gate.group.includes(subject)) return;
-  throw new AppError('auth.forbidden', {
-    details: {
-      actor: subject,
-      action: 'decide',
-      object: `gate ${run.gate} of ${snapshot.promotion.id}`,
-      role: `a place in its group (${gate.group.join(', ')})`,
-    },
-  });
 }

@@ -132,6 +132,7 @@ function openSkipOf({ promotion, skips }: PromotionSnapshot, gate: string): Skip
 function refuseFirstPerson({ promotion }: PromotionSnapshot, skip: Skip, { actor }: Principal): void {
   const details = { actor: formatActor(actor), promotionId: promotion.id, gate: skip.gate };
   if (isPlanted('skip.of_one_person')) return;
-  if (personOf(promotion.requestedBy) === personOf(actor)) throw new AppError('auth.own_request', { details });
+  const hint = `another person with the role approver must run: stella promotion approve ${promotion.id} --skip ${skip.gate}`;
+  if (personOf(promotion.requestedBy) === personOf(actor)) throw new AppError('auth.own_request', { details, hint });
   if (skip.requestedBy === personOf(actor)) throw new AppError('auth.own_skip', { details });
 }

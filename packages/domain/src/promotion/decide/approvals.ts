@@ -3,22 +3,21 @@ import { isPlanted } from '../../planted-bugs.ts';
 import type { ApprovalGateDefinition } from '../../environment/environment-definition.ts';
 import { personOf } from '../../identity/actor.ts';
 import { isAllowed } from '../../identity/authorize.ts';
-import type { Approval, GateRun } from '../promotion.ts';
-import type { Draft } from './draft.ts';
+import type { GateRunId } from '../../values/ids.ts';
+import type { Approval, Promotion } from '../promotion.ts';
+import type { PromotionSnapshot } from '../snapshot.ts';
 
-export function countApprovals(draft: Draft, gate: ApprovalGateDefinition, run: GateRun): number {
-  const persons = new Set(
-    draft.snapshot.approvals
-      .filter((approval) => doesCount(draft, gate, run, approval))
-      .map((approval) => approval.personId),
-  );
-  return persons.size;
+export function countApprovals(
+  { promotion, approvals }: Pick<PromotionSnapshot, 'promotion' | 'approvals'>,
+  gate: ApprovalGateDefinition,
+  gateRunId: GateRunId,
+): number {
+  const counting = approvals.filter((one) => one.gateRunId === gateRunId && doesCount(promotion, gate, one));
+  return new Set(counting.map((approval) => approval.personId)).size;
 }
 
-function doesCount(draft: Draft, gate: ApprovalGateDefinition, run: GateRun, approval: Approval): boolean {
-  const { promotion } = draft;
+function doesCount(promotion: Promotion, gate: ApprovalGateDefinition, approval: Approval): boolean {
   return (
-    approval.gateRunId === run.id &&
     approval.decision === 'approved' &&
     (approval.personId !== personOf(promotion.requestedBy) || isPlanted('approval.own_request')) &&
     (approval.baseReleaseId === promotion.baseReleaseId || isPlanted('approval.of_older_base')) &&

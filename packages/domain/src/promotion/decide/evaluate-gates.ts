@@ -31,6 +31,7 @@ import {
 } from './gate-runs.ts';
 import { applySkips } from './skips.ts';
 import { endOvertaken, isOvertaken } from './overtaken.ts';
+import { lookAtSoak } from './soak.ts';
 import { isTerminal } from '../status.ts';
 import { wordSetting } from '../../settings/settings.ts';
 
@@ -188,7 +189,7 @@ function evaluateApproval(draft: Draft, gate: ApprovalGateDefinition, run: GateR
     endPromotion(draft, 'rejected', { code: 'gate.rejected', message });
     return;
   }
-  const count = countApprovals(draft, gate, run);
+  const count = countApprovals(draft.snapshot, gate, run.id);
   if (count >= gate.count) {
     setVerdict(draft, run, 'passed', `${count} of ${gate.count} approved`);
     return;
@@ -199,23 +200,13 @@ function evaluateApproval(draft: Draft, gate: ApprovalGateDefinition, run: GateR
 }
 
 function evaluateSoak(draft: Draft, gate: SoakGateDefinition, run: GateRun): void {
-  const places = draft.snapshot.predecessors.filter((one) => gate.environments.includes(one.name));
-  const missing = places.filter((one) => one.releaseId !== draft.promotion.releaseId || one.state !== 'whole');
-  if (missing.length > 0 || places.length < gate.environments.length) {
-    const message = `does not run whole in ${missing.map((one) => one.name).join(', ')}`;
-    if (run.dueAtMs !== null || run.message !== message) updateGateRun(draft, run, { dueAtMs: null, message });
-    wakeAt(draft, draft.context.nowMs + SOAK_RECHECK_MS);
-    waitUntilDeadline(draft, run);
+  const { isOver, dueAtMs, message } = lookAtSoak(gate, draft.snapshot, draft.context.nowMs);
+  if (isOver || (dueAtMs !== null && isPlanted('soak.not_waited'))) {
+    setVerdict(draft, run, 'passed', message);
     return;
   }
-  const dueAtMs = Math.max(...places.map((one) => one.releasedAtMs ?? 0)) + gate.durationMs;
-  if (draft.context.nowMs >= dueAtMs || isPlanted('soak.not_waited')) {
-    setVerdict(draft, run, 'passed', `ran whole in ${gate.environments.join(', ')} for long enough`);
-    return;
-  }
-  if (run.dueAtMs !== dueAtMs)
-    updateGateRun(draft, run, { dueAtMs, message: `soaks in ${gate.environments.join(', ')}` });
-  wakeAt(draft, dueAtMs);
+  if (run.dueAtMs !== dueAtMs || run.message !== message) updateGateRun(draft, run, { dueAtMs, message });
+  wakeAt(draft, dueAtMs ?? draft.context.nowMs + SOAK_RECHECK_MS);
   waitUntilDeadline(draft, run);
 }
 

@@ -34,7 +34,8 @@ export function obstaclesOf(draft: Draft): Obstacle[] {
       obstacles.push({ kind: 'gate_expired', run });
     } else if (gate.kind === 'approval') {
       if (isBaseChanged(draft)) obstacles.push({ kind: 'base_changed', run });
-      else if (countApprovals(draft, gate, run) < gate.count) obstacles.push({ kind: 'approval_insufficient', run });
+      else if (countApprovals({ promotion, approvals: snapshot.approvals }, gate, run.id) < gate.count)
+        obstacles.push({ kind: 'approval_insufficient', run });
     }
   }
   for (const name of promotion.definition.promotesFrom) {

@@ -54,8 +54,11 @@ export async function applyDefinitions(
   const changes: AppliedChange[] = [];
   for (const definition of definitions) changes.push(await applyOne(tx, principal, definition, known));
   for (const name of goneNames) {
-    await tx.removeEnvironment(name);
+    const owed = await tx.removeEnvironment(name);
     await note(tx, principal, { type: 'environment.removed', subject: name, data: {} });
+    for (const { id, gate, promotionId } of owed) {
+      await note(tx, principal, { type: 'debt.superseded', subject: id, data: { gate, of: promotionId } });
+    }
     changes.push({ environment: name, change: 'removed', version: null, differences: [] });
   }
   return changes;
@@ -100,8 +103,8 @@ function refuseBrokenGraph(after: readonly EnvironmentDefinition[], findCycle: A
 }
 
 interface Note {
-  readonly type: 'environment.applied' | 'environment.removed';
-  /** Name of the environment. */
+  readonly type: 'environment.applied' | 'environment.removed' | 'debt.superseded';
+  /** Name of the environment, id of the debt. */
   readonly subject: string;
   readonly data: Json;
 }

@@ -1,22 +1,33 @@
-/** `promotion approve|reject|cancel|retry`: locks the row, asks the domain, writes what it decided. */
+/** `promotion approve|reject|cancel|retry` and `promotion gate skip`: locks the row, asks the domain, writes what it decided. */
 import {
   AppError,
+  approvableDebt,
+  approveDebt,
   cancelPromotion,
   type DecideContext,
   decideApproval,
+  decideSkip,
   type Decision,
   type IdSource,
   isTerminal,
   type Principal,
   type PromotionId,
   type PromotionSnapshot,
+  requestSkip,
   retryPromotion,
 } from '@stella/domain';
 import type { CommandTransaction } from '../../ports/command-store.ts';
 import { createPromotion } from './create-promotion.ts';
 
 export type PromotionWord =
-  | { readonly kind: 'approve' | 'reject'; readonly gate: string | null; readonly reason: string }
+  | {
+      readonly kind: 'approve' | 'reject';
+      readonly gate: string | null;
+      /** The gate whose skip it is about, instead. */
+      readonly skip?: string | null;
+      readonly reason: string;
+    }
+  | { readonly kind: 'skip_gate'; readonly gate: string; readonly reason: string }
   | { readonly kind: 'cancel' | 'retry'; readonly reason: string };
 
 export interface PromotionOrder {
@@ -46,6 +57,13 @@ export async function commandPromotion(
     const { environment, priority } = promotion;
     return createPromotion(tx, deps, principal, { release, environment, priority, retryOf: promotionId });
   }
+  const debt = word.kind === 'approve' && !word.skip ? approvableDebt(snapshot, word.gate) : null;
+  if (debt) {
+    const given = approveDebt(snapshot, { nowMs: tx.nowMs, ids: deps.ids }, principal, { debt, reason: word.reason });
+    await tx.writeDebtApproval(given);
+    await tx.writeEvents([given.event]);
+    return promotionId;
+  }
   const context: DecideContext = { nowMs: tx.nowMs, ids: deps.ids, guard: null, isTakeover: false };
   await tx.writeDecision(decideWord(snapshot, context, principal, word));
   return promotionId;
@@ -61,11 +79,23 @@ function decideWord(
     case 'approve':
     case 'reject': {
       const decision = word.kind === 'approve' ? 'approved' : 'rejected';
+      if (word.skip) {
+        refuseBoth(word.gate);
+        return decideSkip(snapshot, context, principal, { decision, gate: word.skip, reason: word.reason });
+      }
       return decideApproval(snapshot, context, principal, { decision, gate: word.gate, reason: word.reason });
     }
+    case 'skip_gate':
+      return requestSkip(snapshot, context, principal, { gate: word.gate, reason: word.reason });
     case 'cancel':
       return cancelPromotion(snapshot, context, principal, word.reason);
     case 'retry':
       return retryPromotion(snapshot, context, principal, word.reason);
   }
+}
+
+function refuseBoth(gate: string | null): void {
+  if (gate === null) return;
+  const message = 'a decision is about a gate or about a skip; name one of them';
+  throw new AppError('input.invalid', { details: { message } });
 }

@@ -5,13 +5,14 @@ import {
   formatFence,
   type GateRun,
   isTerminal,
-  possibleCommands,
+  possibleLines,
   type PromotionSnapshot,
   STEPS,
   toRfc3339,
 } from '@stella/domain';
 import type { PromotionRow } from '../../ports/read-store.ts';
 import { presentStop } from './present-stop.ts';
+import { presentDebt, presentSkip } from './present-skip.ts';
 import { presentActor, presentInstant } from './values.ts';
 
 type Detail = Answer<'getPromotion'>;
@@ -66,6 +67,7 @@ export function presentPromotion(snapshot: PromotionSnapshot, nowMs: number): De
     components: release.components.map(({ name, digest }) => ({ name, digest })),
     steps: presentSteps(snapshot),
     gates: presentGateRuns(snapshot),
+    debts: snapshot.debts.filter((debt) => debt.promotionId === promotion.id).map(presentDebt),
     locks: locks.map((lock) => ({
       id: lock.id,
       resource: lock.resource,
@@ -73,7 +75,7 @@ export function presentPromotion(snapshot: PromotionSnapshot, nowMs: number): De
       acquiredAt: toRfc3339(lock.acquiredAtMs),
     })),
     attempts: snapshot.attempts.map(presentAttempt),
-    possible: possibleCommands(snapshot).map((command) => `stella promotion ${command} ${promotion.id}`),
+    possible: possibleLines(snapshot),
   };
 }
 
@@ -92,7 +94,10 @@ export function presentGateRuns(snapshot: PromotionSnapshot): Detail['gates'] {
     .map((run) => presentGateRun(run, snapshot));
 }
 
-function presentGateRun(run: GateRun, { attempts, approvals }: PromotionSnapshot): Detail['gates'][number] {
+function presentGateRun(
+  run: GateRun,
+  { promotion, attempts, approvals, skips }: PromotionSnapshot,
+): Detail['gates'][number] {
   return {
     id: run.id,
     gate: run.gate,
@@ -114,6 +119,7 @@ function presentGateRun(run: GateRun, { attempts, approvals }: PromotionSnapshot
     approvals: approvals
       .filter((approval) => approval.gateRunId === run.id)
       .map(({ subject, decision, reason, atMs }) => ({ subject, decision, reason, decidedAt: toRfc3339(atMs) })),
+    skips: skips.filter((skip) => skip.gateRunId === run.id).map((skip) => presentSkip(skip, promotion.id)),
   };
 }
 

@@ -3,6 +3,7 @@ import type { Answer } from '@stella/contract';
 import { formatFence, formatSource, type Release, toRfc3339 } from '@stella/domain';
 import type { EnvironmentRow, LockRow, RecordedEvent, TokenRow } from '../../ports/read-store.ts';
 import { presentStop } from './present-stop.ts';
+import { presentDebt } from './present-skip.ts';
 import { presentActor, presentInstant } from './values.ts';
 
 export function presentEnvironment(row: EnvironmentRow): Answer<'listEnvironments'>['items'][number] {
@@ -19,6 +20,7 @@ export function presentEnvironment(row: EnvironmentRow): Answer<'listEnvironment
     release: status.releaseId === null ? null : { id: status.releaseId, name: row.releaseName ?? status.releaseId },
     releasedAt: presentInstant(status.releasedAtMs),
     stop: presentStop(status),
+    debts: row.debts.map(presentDebt),
   };
 }
 

@@ -1,5 +1,6 @@
 /** `GET /environments/{environment}` */
 import { authorize } from '@stella/domain';
+import type { EnvironmentRow } from '../../ports/read-store.ts';
 import { presentEnvironment } from '../present/present-rows.ts';
 import type { RouteHandler } from '../route-handler.ts';
 
@@ -9,6 +10,11 @@ export const getEnvironment: RouteHandler<'getEnvironment'> = async (
 ) => {
   authorize(caller, 'environment.read', { environment, name: `environment ${environment}` });
   const row = await reads.readEnvironment(environment);
-  setEtag(`"v${row.version}-${row.status.releaseId ?? 'empty'}-${row.status.state}"`);
+  setEtag(`"v${row.version}-${row.status.releaseId ?? 'empty'}-${row.status.state}-${debtsTag(row)}"`);
   return { ...presentEnvironment(row), yaml: configuration.formatEnvironment(row.definition) };
 };
+
+/** Changes with each answer of a gate that is owed. */
+function debtsTag({ debts }: EnvironmentRow): number {
+  return debts.reduce((count, debt) => count + 1 + debt.askCount, 0);
+}

@@ -14,6 +14,7 @@ export const getOrchestrator: RouteHandler<'getOrchestrator'> = async ({ reads, 
     stalledCount: facts.stalledCount,
     setAsideCount: facts.setAsideCount,
     liveLockCount: facts.liveLockCount,
+    openDebtCount: facts.openDebtCount,
     oldestDueAt: presentInstant(facts.oldestDueAtMs),
     chain: { lastSeq: facts.lastSeq, unsequencedCount: facts.unsequencedEventCount },
     workers: workers.map(({ id, hostname, version, state, claimCount, ...at }) => ({

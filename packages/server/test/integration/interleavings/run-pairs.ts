@@ -8,6 +8,7 @@ import type pg from 'pg';
 import { type Database, openDatabase, openDirect, query } from '../../../src/store/connection.ts';
 import { makeImmutableRows } from '../../../src/store/immutable-rows.ts';
 import { makeCommandStore } from '../../../src/store/postgres-command-store.ts';
+import { makeDebtStore } from '../../../src/store/postgres-debt-store.ts';
 import { makeEngineStore } from '../../../src/store/postgres-engine-store.ts';
 import { makeSequencerStore } from '../../../src/store/postgres-sequencer-store.ts';
 import { dumpPostgres } from '../../contract/postgres-dump.ts';
@@ -113,6 +114,7 @@ async function openPlace(name: 'A' | 'B', { app }: PostgresAddresses, base: Stor
   const world: StoreWorld = {
     engine: makeEngineStore(database, options),
     commands: makeCommandStore(database, options),
+    debts: makeDebtStore(database, options),
     sequencer: makeSequencerStore(database),
     ids: options.ids,
     control: base.control,

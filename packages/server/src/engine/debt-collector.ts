@@ -1,0 +1,143 @@
+/**
+ * Asks skipped gates again for what runs, until they pass. Any number of collectors share the debts: a claim moves the due
+ * time on, so one that dies loses nothing but time. The asking is outside of any transaction, with a deadline and an
+ * operation id of its own for each time; an answer that comes after the debt was closed or claimed again has no effect.
+ */
+import {
+  type Actor,
+  type DebtAnswer,
+  type GateDebt,
+  type GateDefinition,
+  lookAtDebt,
+  withGateSettings,
+} from '@stella/domain';
+import type { AskGate } from '../ports/gate.ts';
+import { type Clock, pause } from '../ports/clock.ts';
+import type { DebtStore, DueDebt } from '../ports/debt-store.ts';
+import type { Logger } from '../ports/logger.ts';
+import type { EngineMetrics } from '../ports/metrics.ts';
+
+/** A debt is opened by a completion and asked for about at once. */
+const POLL_MS = 500;
+/** After the database failed. */
+const RETRY_MS = 2_000;
+/** Askings under way in one process: hung gates only delay other debts, never promotions. */
+const IN_FLIGHT_MAX = 20;
+/** A gate that ignores its time-out is given up so long after it; well within what the claim leaves. */
+const GIVE_UP_AFTER_MS = 1_000;
+const MESSAGE_LENGTH_MAX = 2_000;
+
+const ACTOR: Actor = { kind: 'system', name: 'debts' };
+
+export interface DebtCollectorDeps {
+  readonly store: DebtStore;
+  readonly askGate: AskGate;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Pick<EngineMetrics, 'gateAttempted'>;
+}
+
+export interface DebtCollector {
+  /** Takes nothing new, aborts what is under way and waits for its end; what was not recorded is due again. */
+  stop(): Promise<void>;
+}
+
+export function startDebtCollector(deps: DebtCollectorDeps): DebtCollector {
+  const halt = new AbortController();
+  const underWay = new Set<Promise<void>>();
+  const ended = run(deps, halt.signal, underWay);
+  return {
+    async stop() {
+      halt.abort();
+      await ended;
+      await Promise.all(underWay);
+    },
+  };
+}
+
+async function run(deps: DebtCollectorDeps, signal: AbortSignal, underWay: Set<Promise<void>>): Promise<void> {
+  const { store, clock, logger } = deps;
+  while (!signal.aborted) {
+    let waitMs = POLL_MS;
+    try {
+      const room = IN_FLIGHT_MAX - underWay.size;
+      const due = room > 0 ? await store.takeDueDebts(room) : [];
+      for (const one of due) {
+        const asking: Promise<void> = collect(deps, one, signal).finally(() => underWay.delete(asking));
+        underWay.add(asking);
+      }
+    } catch (error) {
+      logger.warn({ error }, 'debts could not be claimed');
+      waitMs = RETRY_MS;
+    }
+    await pause(clock, waitMs, signal);
+  }
+}
+
+/** Never rejects: what was not recorded is due again. */
+async function collect(deps: DebtCollectorDeps, due: DueDebt, signal: AbortSignal): Promise<void> {
+  const { store, logger } = deps;
+  const { id: debtId, gate, environment } = due.debt;
+  try {
+    const answer = lookAtDebt(due.debt, due.snapshot, due.nowMs) ?? (await ask(deps, due, signal));
+    // Our own end is no answer of the gate.
+    if (signal.aborted && answer.outcome !== 'passed') return;
+    const recorded = await store.recordAnswer(due.debt, answer, ACTOR);
+    if (recorded?.state === 'paid') logger.info({ debtId, gate, environment }, 'a debt was paid');
+  } catch (error) {
+    logger.warn({ error, debtId, gate, environment }, 'a debt could not be asked for');
+  }
+}
+
+async function ask(deps: DebtCollectorDeps, { debt, snapshot }: DueDebt, signal: AbortSignal): Promise<DebtAnswer> {
+  const { promotion, settings } = snapshot;
+  const declared = promotion.definition.gates.find((one) => one.name === debt.gate);
+  if (!declared) return { outcome: 'error', message: `the definition has no gate ${debt.gate}` };
+  const gate = withGateSettings(declared, promotion.environment, settings);
+  const timeoutMs = gate.kind === 'http' ? gate.timeoutMs : 0;
+  const controller = new AbortController();
+  const abort = (): void => controller.abort();
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  let giveUp: (answer: DebtAnswer) => void = () => undefined;
+  const given = new Promise<DebtAnswer>((resolve) => {
+    giveUp = resolve;
+  });
+  const cancel = deps.clock.schedule(timeoutMs + GIVE_UP_AFTER_MS, () => {
+    abort();
+    giveUp({ outcome: 'timeout', message: `no answer within ${timeoutMs} ms` });
+  });
+  try {
+    return await Promise.race([askOnce(deps, { debt, snapshot, gate, timeoutMs }, controller.signal), given]);
+  } finally {
+    cancel();
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+interface Question {
+  readonly debt: GateDebt;
+  readonly snapshot: DueDebt['snapshot'];
+  readonly gate: GateDefinition;
+  readonly timeoutMs: number;
+}
+
+async function askOnce(
+  { askGate, metrics }: DebtCollectorDeps,
+  { debt, snapshot, gate, timeoutMs }: Question,
+  signal: AbortSignal,
+): Promise<DebtAnswer> {
+  const { release } = snapshot;
+  const question = {
+    operationId: `${debt.id}.${debt.askCount}`,
+    promotionId: debt.promotionId,
+    gateRunId: debt.gateRunId,
+    gate: gate.name,
+    environment: debt.environment,
+    attempt: debt.askCount,
+    release: { name: release.name, components: release.components.map(({ name, digest }) => ({ name, digest })) },
+  };
+  const { outcome, message } = await askGate(gate, question, { signal, timeoutMs });
+  metrics.gateAttempted(gate.kind, outcome);
+  return { outcome, message: message.slice(0, MESSAGE_LENGTH_MAX) };
+}

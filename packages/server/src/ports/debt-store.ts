@@ -1,0 +1,24 @@
+/** What the collector of debts asks of the database. Every method is one transaction and has a deadline. */
+import type { Actor, DebtAnswer, GateDebt, PromotionSnapshot } from '@stella/domain';
+
+export interface DueDebt {
+  /** As it was claimed: `askCount` says for which time. */
+  readonly debt: GateDebt;
+  /** Of the promotion that left it, read now. */
+  readonly snapshot: PromotionSnapshot;
+  /** By the database's clock. */
+  readonly nowMs: number;
+}
+
+export interface DebtStore {
+  /**
+   * Open debts that are due, oldest first, at most `limit`; those that another one claims at this moment are skipped. The
+   * claim moves the due time beyond the deadline of the asking, so that a debt whose collector died is due again.
+   */
+  takeDueDebts(limit: number): Promise<readonly DueDebt[]>;
+  /**
+   * What the gate answered, with its event. Null, and nothing is written, when the debt was closed or claimed again
+   * meanwhile: then this answer is late.
+   */
+  recordAnswer(debt: GateDebt, answer: DebtAnswer, actor: Actor): Promise<GateDebt | null>;
+}

@@ -1,0 +1,120 @@
+/** The port of the collector of debts on PostgreSQL. */
+import {
+  type Actor,
+  answerDebt,
+  chainEvents,
+  type DebtAnswer,
+  type GateDebt,
+  type PromotionSnapshot,
+  toRfc3339,
+  withGateSettings,
+} from '@stella/domain';
+import type { DebtStore, DueDebt } from '../ports/debt-store.ts';
+import { type Database, type Session, type Statement, transact } from './connection.ts';
+import { insertEvents } from './event-rows.ts';
+import { lockEnvironment } from './guard.ts';
+import type { StoreOptions } from './postgres-engine-store.ts';
+import { overlay, SET_SETTINGS } from './setting-rows.ts';
+import { type RawDebt, toDebt } from './skip-rows.ts';
+import { readSnapshot } from './snapshot.ts';
+
+/** A claimed debt is due again so long after the gate's own time-out: an asking that ends in time is over by then. */
+const LEASE_SLACK_MS = 30_000;
+
+/** Locks them; those that another collector has locked are left to it. */
+const FIND_DUE: Statement = {
+  name: 'debts_due',
+  text: `select to_json(d) as debt, date_trunc('milliseconds', clock_timestamp()) as now from gate_debts d
+    where d.state = 'open' and d.due_at <= now() order by d.due_at limit $1 for update skip locked`,
+};
+
+const CLAIM: Statement = {
+  name: 'debt_claim',
+  text: 'update gate_debts set ask_count = ask_count + 1, due_at = $2 where id = $1',
+};
+
+/** After the environment's row, as a promotion that supersedes it takes them. */
+const LOCK: Statement = {
+  name: 'debt_lock',
+  text: `select to_json(d) as debt, date_trunc('milliseconds', clock_timestamp()) as now, ${SET_SETTINGS} as settings
+    from gate_debts d where d.id = $1 and d.state = 'open' and d.ask_count = $2 for update`,
+};
+
+const WRITE: Statement = {
+  name: 'debt_write',
+  text: `update gate_debts set state = $2, closed_at = $3, due_at = $4, last_asked_at = $5, last_outcome = $6, message = $7
+    where id = $1`,
+};
+
+export function makeDebtStore(database: Database, options: StoreOptions): DebtStore {
+  return {
+    takeDueDebts: (limit) => transact(database, (session) => takeDueDebts(session, options, limit)),
+    recordAnswer: (debt, answer, actor) =>
+      transact(database, (session) => recordAnswer(session, options, { debt, answer, actor })),
+  };
+}
+
+async function takeDueDebts(
+  session: Session,
+  { cache, settings }: StoreOptions,
+  limit: number,
+): Promise<readonly DueDebt[]> {
+  const due: DueDebt[] = [];
+  for (const row of await session.rows(FIND_DUE, [limit])) {
+    // The shape of a row that only our own statements write.
+    const found = toDebt(row['debt'] as RawDebt);
+    const nowMs = Number(row['now']);
+    const snapshot = await readSnapshot(session, cache, settings, found.promotionId);
+    if (!snapshot) continue;
+    const dueAtMs = nowMs + askingMs(found, snapshot) + LEASE_SLACK_MS;
+    await session.rows(CLAIM, [found.id, toRfc3339(dueAtMs)]);
+    due.push({ debt: { ...found, askCount: found.askCount + 1, dueAtMs }, snapshot, nowMs });
+  }
+  return due;
+}
+
+/** How long the asking may take. */
+function askingMs({ gate: name, environment }: GateDebt, { promotion, settings }: PromotionSnapshot): number {
+  const declared = promotion.definition.gates.find((one) => one.name === name);
+  const gate = declared && withGateSettings(declared, environment, settings);
+  return gate?.kind === 'http' ? gate.timeoutMs : 0;
+}
+
+interface AnswerInput {
+  readonly debt: GateDebt;
+  readonly answer: DebtAnswer;
+  readonly actor: Actor;
+}
+
+async function recordAnswer(
+  session: Session,
+  options: StoreOptions,
+  { debt: claimed, answer, actor }: AnswerInput,
+): Promise<GateDebt | null> {
+  await lockEnvironment(session, claimed.environment);
+  const [row] = await session.rows(LOCK, [claimed.id, claimed.askCount]);
+  if (!row) return null;
+  const intervalMs = overlay(options.settings, row['settings'])['debts.interval'];
+  // PostgreSQL's text cannot hold U+0000; what an outside service answered may.
+  const message = answer.message.replaceAll('\u0000', '\ufffd');
+  const { debt, events } = answerDebt(
+    toDebt(row['debt'] as RawDebt),
+    { ...answer, message },
+    { nowMs: Number(row['now']), actor, intervalMs },
+  );
+  await session.rows(WRITE, [
+    debt.id,
+    debt.state,
+    instantOrNull(debt.closedAtMs),
+    instantOrNull(debt.dueAtMs),
+    instantOrNull(debt.lastAskedAtMs),
+    debt.lastOutcome,
+    debt.message,
+  ]);
+  await insertEvents(session, chainEvents({ head: null, length: 0 }, events).events);
+  return debt;
+}
+
+function instantOrNull(instantMs: number | null): string | null {
+  return instantMs === null ? null : toRfc3339(instantMs);
+}
