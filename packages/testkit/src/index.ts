@@ -7,7 +7,6 @@ export * from './seeded-ids.ts';
 export * from './server/server-process.ts';
 export * from './simulation/safety-violation.ts';
 export * from './simulation/seeded-random.ts';
-export * from './simulation/simulate.ts';
 export * from './simulation/stage.ts';
 export * from './simulation/write-rules.ts';
 export * from './wait-for.ts';

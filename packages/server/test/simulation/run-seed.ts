@@ -103,7 +103,7 @@ class SeedRun {
   constructor(plan: SeedPlan) {
     this.plan = plan;
     this.scheduler = makeScheduler(TEST_EPOCH_MS, plan.random);
-    this.state = makeMemoryState(plan.settings, { isFrozen: false });
+    this.state = makeMemoryState(plan.settings, { isFrozen: plan.isAudited });
     this.faultsEndAtMs = TEST_EPOCH_MS + plan.faultsEndAfterMs;
     this.calmFromMs = this.faultsEndAtMs + CALM_AFTER_MS;
     this.fillState();
@@ -180,6 +180,7 @@ class SeedRun {
       targets: { scheduler, mix, journal, applyMs, isFaulty, guarded, checkOrder: (one) => this.checkOrder(one) },
       registry: { scheduler, mix, journal, tags: new Map(), isFaulty },
       hasSequencer: plan.hasSequencer,
+      isAudited: plan.isAudited,
       diesHere: () => isFaulty() && scheduler.random.chance(mix.kill),
       onWrite: (server, record) => this.guarded(() => this.checkWrite(server, record)),
       reach: (what) => journal.reach(what),

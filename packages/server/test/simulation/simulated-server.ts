@@ -2,10 +2,12 @@
  * One server: API, worker and sequencer in one process, all of it the real code; the ports are simulated. When its
  * process dies it is started again, as a service manager does.
  */
-import { type IdSource, makeIds, type TargetDefinition, type WorkerId } from '@stella/domain';
+import { type Decision, type IdSource, makeIds, type TargetDefinition, type WorkerId } from '@stella/domain';
 import {
   endSession,
+  insistSame,
   makeMemoryStores,
+  makeSeededIds,
   type MemoryState,
   type MemoryStores,
   SafetyViolation,
@@ -15,7 +17,7 @@ import { makeEffectRunner } from '../../src/engine/effects.ts';
 import { superviseWorker } from '../../src/main/worker-supervisor.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { CommandTransaction, IdempotencyRequest } from '../../src/ports/command-store.ts';
-import type { Claim, EngineStore } from '../../src/ports/engine-store.ts';
+import type { Claim, DecideCallback, EngineStore } from '../../src/ports/engine-store.ts';
 import type { Logger } from '../../src/ports/logger.ts';
 import { NO_METRICS } from '../../src/ports/metrics.ts';
 import type { Registry } from '../../src/ports/registry.ts';
@@ -46,6 +48,8 @@ export interface ServerWorld {
   /** By name of the target; names are unique in a seed. */
   readonly machines: ReadonlyMap<string, Machine>;
   readonly hasSequencer: boolean;
+  /** Every decision is made twice: the same input must give the same answer. */
+  readonly isAudited: boolean;
   /** Of an entry into the process: it dies there. */
   readonly diesHere: () => boolean;
   readonly onWrite: (server: SimulatedServer, record: WriteRecord) => void;
@@ -249,13 +253,28 @@ class Server implements SimulatedServer {
       takeDueWork: (id, limit) => hand(store.takeDueWork(id, limit)),
       tick: (claim, outcomes, decide) => {
         this.claims.set(claim.promotionId, claim);
-        return hand(store.tick(claim, outcomes, decide));
+        return hand(store.tick(claim, outcomes, this.world.isAudited ? this.twice(decide) : decide));
       },
       setAside: (claim, failure, actor) => {
         this.world.reach('promotion.set_aside');
         return hand(store.setAside(claim, failure, actor));
       },
       prune: (limit) => hand(store.prune(limit)),
+    };
+  }
+
+  private twice(decide: DecideCallback): DecideCallback {
+    return (snapshot, context, ended) => {
+      const seed = this.world.scheduler.random.between(0, 0xffff_ffff);
+      const decideOnce = (): Decision =>
+        decide(snapshot, { ...context, ids: makeSeededIds(seed, () => context.nowMs) }, ended);
+      const decision = decideOnce();
+      try {
+        insistSame('purity', decideOnce(), decision, () => 'the second answer differs from the first');
+      } catch (error) {
+        this.world.fail(error);
+      }
+      return decision;
     };
   }
 

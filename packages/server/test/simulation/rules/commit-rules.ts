@@ -187,6 +187,7 @@ function checkAnswers({ journal }: CommitWorld, before: StoredPromotion | undefi
 function checkAnswer(journal: Journal, promotion: Promotion, { operationId, purpose, result }: Attempt): void {
   journal.reach(`effect.${purpose}`);
   journal.reach(`outcome.${result?.outcome}`);
+  if (result?.code) journal.reach(result.code);
   const outcome = result?.outcome;
   if (purpose === 'gate' && (outcome === 'passed' || outcome === 'failed')) {
     const wasGiven = journal.verdicts.get(operationId)?.has(outcome) ?? false;
