@@ -148,7 +148,8 @@ const RIGHTS: readonly Corruption[] = [
   },
   {
     rule: 'S9.enough',
-    sql: `update approvals set decided_at = decided_at + interval '1 hour' where promotion_id = ${BACK}`,
+    sql: `update approvals set decided_at = (select ended_at from promotions where id = ${BACK})
+      where promotion_id = ${BACK}`,
   },
   { rule: 'S9.persons', sql: `update approvals set gate = 'another' where promotion_id = ${BACK}` },
   {

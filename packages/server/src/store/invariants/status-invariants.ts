@@ -106,7 +106,9 @@ const TRAILS: readonly Invariant[] = [
         or e.cancelled <> case when s.cancel_requested_at is null then 0 else 1 end
         or e.released <> case when s.status = 'completed' then 1 else 0 end
         or (e.approved, e.rejected) <> (select count(*) filter (where v.decision = 'approved'),
-          count(*) filter (where v.decision = 'rejected') from approvals v where v.promotion_id = s.id)
+          count(*) filter (where v.decision = 'rejected') from approvals v
+          -- One given after the end pays a debt, whose own event tells of it.
+          where v.promotion_id = s.id and v.decided_at <= coalesce(s.ended_at, 'infinity'))
         or e.ended <> (select count(*) from counted c where c.promotion_id = s.id)
         or (e.opened, e.verdicts) <> (select count(*), count(g.verdict) from gate_runs g where g.promotion_id = s.id)
         or e.unlocked <> (select count(l.released_at) from locks l where l.promotion_id = s.id))`,
