@@ -148,7 +148,8 @@ function describeTransactions(world: GiveWorld): void {
     const answers = await Promise.allSettled(both);
     const codes = answers.map((answer) => (answer.status === 'rejected' ? codeOf(answer.reason) : 'done'));
     expect(codes).toEqual(['done', 'done']);
-    expect(arrivedCount).toBe(3);
+    // Once more, or again when the repeat got its row before the one that it had made way for.
+    expect(arrivedCount).toBeGreaterThanOrEqual(3);
   });
 }
 
