@@ -18,8 +18,8 @@ export const CHECKS: readonly CheckPhase[] = [
 export const TEST_PHASES: readonly VitestPhase[] = [
   { name: 'unit', args: ['--project', 'unit'], timeoutMs: 10 * MINUTE_MS },
   { name: 'simulation', args: ['--project', 'simulation'], timeoutMs: 45 * MINUTE_MS },
-  { name: 'integration', args: ['--project', 'integration'], timeoutMs: 15 * MINUTE_MS },
-  { name: 'crash', args: ['--project', 'crash'], timeoutMs: 15 * MINUTE_MS },
+  { name: 'integration', args: ['--project', 'integration'], timeoutMs: 25 * MINUTE_MS },
+  { name: 'crash', args: ['--project', 'crash'], timeoutMs: 30 * MINUTE_MS },
   { name: 'transcript', args: ['--project', 'transcript'], timeoutMs: 10 * MINUTE_MS },
 ];
 
