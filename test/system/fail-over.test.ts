@@ -32,7 +32,8 @@ if (!hasDebianPostgres()) {
       await createReleases(test, 2);
     });
     afterAll(async () => {
-      await test.remove();
+      // Its rows are in a PostgreSQL of its own, not in the server's embedded one.
+      await test.place.remove();
       await standby.remove();
       await primary.remove();
     });
