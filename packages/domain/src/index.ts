@@ -10,6 +10,7 @@ export * from './environment/environment-definition.ts';
 export * from './environment/environment-stop.ts';
 export * from './environment/promotes-from-cycle.ts';
 export * from './environment/raise-fence.ts';
+export * from './diagnosis/probe-report.ts';
 export * from './locks/fence.ts';
 export * from './release/artifact-reference.ts';
 export * from './release/component-differences.ts';

@@ -1,6 +1,13 @@
 /** What the engine makes of the answers of targets and gates, each of which it distrusts. */
 import { makeDefinition, makeHttpGate, makeRelease, makeStage, makeTarget } from '@stella/testkit';
-import type { AttemptPurpose, PromotionSnapshot } from '@stella/domain';
+import {
+  AppError,
+  type AttemptPurpose,
+  type FreshProbe,
+  type ProbeStage,
+  type PromotionSnapshot,
+  type Step,
+} from '@stella/domain';
 import { describe, expect, it } from 'vitest';
 import type { EffectResult } from '../ports/engine-store.ts';
 import type { GateAnswer } from '../ports/gate.ts';
@@ -18,8 +25,12 @@ function refuse(): never {
   throw new Error('not asked for in this test');
 }
 
+const STAGES: readonly ProbeStage[] = [
+  { stage: 'disk', outcome: 'ok', durationMs: 3, code: null, detail: '9 MiB free' },
+];
+
 const TARGET: Target = {
-  probe: () => Promise.resolve({ outcome: 'ok', message: 'can be written', holds }),
+  probe: () => Promise.resolve({ outcome: 'ok', message: 'can be written', holds, stages: STAGES }),
   observe: () =>
     Promise.resolve({ outcome: 'ok', observation: { digest: DIGEST, isHealthy: true, message: '', holds } }),
   seal: () => Promise.resolve({ outcome: 'sealed', last: null }),
@@ -28,16 +39,27 @@ const TARGET: Target = {
 };
 const REGISTRY: Registry = { resolve: refuse, readDocument: refuse, readBlob: refuse };
 
+interface RunOptions extends Partial<Pick<EffectDeps, 'askGate' | 'registry' | 'noteProbe'>> {
+  readonly timeoutMs?: number;
+}
+
+const STEP_BY_PURPOSE: Partial<Record<AttemptPurpose, Step>> = {
+  precheck_target: 'precheck',
+  precheck_artifact: 'precheck',
+  gate: 'evaluate_gates',
+  deploy: 'deploy',
+};
+
 /** Runs the one open effect of a promotion that was played up to that step. */
 async function run(
   purpose: AttemptPurpose,
   target: Partial<Target>,
-  { askGate = breaks, timeoutMs = 5_000 }: { askGate?: EffectDeps['askGate']; timeoutMs?: number } = {},
+  { askGate = breaks, timeoutMs = 5_000, registry = REGISTRY, noteProbe = noLog }: RunOptions = {},
 ): Promise<EffectResult> {
   const definition = makeDefinition({ gates: [makeHttpGate()], targets: [makeTarget()] });
   const stage = makeStage({ definition });
   const id = stage.create();
-  stage.play(id, purpose === 'gate' ? 'evaluate_gates' : purpose === 'deploy' ? 'deploy' : 'verify');
+  stage.play(id, STEP_BY_PURPOSE[purpose] ?? 'verify');
   const snapshot: PromotionSnapshot = stage.of(id);
   const attempt = snapshot.attempts.find((one) => one.purpose === purpose && one.result === null);
   if (!attempt) throw new Error(`no ${purpose} is open`);
@@ -45,9 +67,10 @@ async function run(
     clock: nodeClock,
     logger: { debug: noLog, info: noLog, warn: noLog, error: noLog, child: refuse },
     metrics: NO_METRICS,
-    registry: REGISTRY,
+    registry,
     openTarget: () => ({ ...TARGET, ...target }),
     askGate,
+    noteProbe,
   });
   return runEffect({ attempt, snapshot, timeoutMs, signal: new AbortController().signal });
 }
@@ -104,5 +127,20 @@ describe('an effect', () => {
     const deploy = (): ReturnType<Target['deploy']> => Promise.reject(new Error('a bug in the target'));
     expect(await run('deploy', { deploy })).toMatchObject({ outcome: 'error' });
     expect(await run('gate', {})).toMatchObject({ outcome: 'error' });
+  });
+
+  it('notes what a probed target and an asked registry looked like, whether they answered or not', async () => {
+    const noted: FreshProbe[] = [];
+    const noteProbe = (probe: FreshProbe): void => void noted.push(probe);
+    await run('precheck_target', {}, { noteProbe });
+    expect(noted.at(-1)).toMatchObject({ subject: { kind: 'target' }, isOk: true, stages: STAGES });
+    const denies = (): Promise<never> =>
+      Promise.reject(new AppError('registry.denied', { details: { registry: 'r', repository: 'shop' } }));
+    await run('precheck_artifact', {}, { noteProbe, registry: { ...REGISTRY, readDocument: denies } });
+    expect(noted.at(-1)).toMatchObject({
+      subject: { kind: 'registry' },
+      isOk: false,
+      stages: [{ stage: 'auth', code: 'auth.refused' }],
+    });
   });
 });

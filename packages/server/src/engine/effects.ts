@@ -9,7 +9,11 @@ import {
   type AttemptResult,
   type Fence,
   formatFence,
+  formatSource,
+  type FreshProbe,
   isAppError,
+  makeFreshProbe,
+  type ProbeStage,
   type PromotionSnapshot,
   type Release,
   type ReleaseComponent,
@@ -44,6 +48,8 @@ export interface EffectDeps {
     question: GateQuestion,
     call: TargetCall,
   ) => Promise<GateAnswer>;
+  /** What a target or registry looked like, for whoever asks why. Never waited for; to lose one costs a new look. */
+  readonly noteProbe: (probe: FreshProbe) => void;
 }
 
 export interface EffectCall {
@@ -111,16 +117,42 @@ async function checkArtifact(
   const component = snapshot.release.components.find((one) => one.name === attempt.subject);
   if (!component)
     return answer('failed', 'registry.artifact_missing', `the release has no component ${attempt.subject}`);
+  const beganMs = deps.clock.monotonicMs();
+  const note = (failure: EffectResult | null, detail: string): void => {
+    const name = component.source.kind === 'registry' ? component.source.registry : formatSource(component.source);
+    const stage = artifactStage(failure, { detail, durationMs: Math.round(deps.clock.monotonicMs() - beganMs) });
+    const { environment } = snapshot.promotion;
+    deps.noteProbe(makeFreshProbe({ kind: 'registry', environment, name }, [stage]));
+  };
   try {
     const document = await deps.registry.readDocument(component.source, component.digest, signal);
-    return { ...answer('succeeded', '', `${document.kind} is there`), digest: document.digest };
+    const message = `${document.kind} is there`;
+    note(null, message);
+    return { ...answer('succeeded', '', message), digest: document.digest };
   } catch (error) {
-    return fromError(error);
+    const failure = fromError(error);
+    note(failure, failure.message);
+    return failure;
   }
+}
+
+function artifactStage(
+  failure: EffectResult | null,
+  { detail, durationMs }: Pick<ProbeStage, 'detail' | 'durationMs'>,
+): ProbeStage {
+  const ok = { stage: 'answer', outcome: 'ok', durationMs, code: null, detail } as const;
+  if (failure === null) return ok;
+  if (failure.code === 'registry.denied') return { ...ok, stage: 'auth', outcome: 'failed', code: 'auth.refused' };
+  const code = failure.code === 'registry.artifact_missing' ? 'answer.missing' : 'answer.bad';
+  return { ...ok, outcome: 'failed', code };
 }
 
 async function probeTarget(deps: EffectDeps, call: EffectCall, targetCall: TargetCall): Promise<EffectResult> {
   const probe = await targetOf(deps, call).probe(targetCall);
+  const { environment } = call.snapshot.promotion;
+  if (probe.stages.length > 0) {
+    deps.noteProbe(makeFreshProbe({ kind: 'target', environment, name: call.attempt.subject }, probe.stages));
+  }
   if (probe.outcome === 'ok') return { ...answer('succeeded', '', probe.message), holds: probe.holds };
   return answer(probe.outcome === 'failed' ? 'failed' : 'error', probe.code, probe.message);
 }

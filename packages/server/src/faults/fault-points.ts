@@ -95,6 +95,7 @@ export const STATEMENT_FAULT_POINTS = [
   'sql.outcomes_settle',
   'sql.outputs_prune',
   'sql.person_insert',
+  'sql.probes_write',
   'sql.promotion_insert',
   'sql.promotion_lock',
   'sql.promotion_tick',

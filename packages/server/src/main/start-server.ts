@@ -24,6 +24,7 @@ import type { AuditStore } from '../ports/audit-store.ts';
 import type { CommandStore } from '../ports/command-store.ts';
 import { type Faults, NO_FAULTS } from '../ports/faults.ts';
 import type { Logger } from '../ports/logger.ts';
+import type { ProbeStore } from '../ports/probe-store.ts';
 import type { ReadStore } from '../ports/read-store.ts';
 import type { Registry } from '../ports/registry.ts';
 import { makeRegistry } from '../registry/open-registry.ts';
@@ -34,6 +35,7 @@ import { makeAuditStore } from '../store/postgres-audit-store.ts';
 import { makeCommandStore } from '../store/postgres-command-store.ts';
 import { makeDebtStore } from '../store/postgres-debt-store.ts';
 import { makeEngineStore, type StoreOptions } from '../store/postgres-engine-store.ts';
+import { makeProbeStore } from '../store/postgres-probe-store.ts';
 import { makeReadStore } from '../store/postgres-read-store.ts';
 import { makeSequencerStore } from '../store/postgres-sequencer-store.ts';
 import { makeImmutableRows } from '../store/immutable-rows.ts';
@@ -107,6 +109,7 @@ interface Parts {
   readonly ids: IdSource;
   readonly commands: CommandStore;
   readonly reads: ReadStore;
+  readonly probes: ProbeStore;
   readonly audit: AuditStore;
   readonly registry: Registry;
   readonly http: ClosableHttpClient;
@@ -174,6 +177,7 @@ function makeParts({ config, logger, faults = NO_FAULTS }: StartOptions, store: 
     metrics: makeMetrics(),
     commands: faulty('command_store', makeCommandStore(store.database, storeOptions)),
     reads: makeReadStore(store.database, storeOptions),
+    probes: makeProbeStore(store.database),
     audit: makeAuditStore(store.database),
     openTarget: (definition) => faulty('target', openTarget(definition)),
     faulty,
@@ -199,6 +203,10 @@ async function startWorking(options: StartOptions, parts: Parts, stops: Stops): 
       registry,
       openTarget,
       askGate,
+      noteProbe: (probe) => {
+        const noted = parts.probes.recordProbes([probe]);
+        noted.catch((error: unknown) => logger.debug({ error }, 'a probe was not kept'));
+      },
     });
   const sequencer: Sequencer = startSequencer({
     store: faulty('sequencer_store', makeSequencerStore(store.database)),

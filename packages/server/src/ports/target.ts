@@ -1,5 +1,5 @@
 /** Targets: one file per kind under `targets/`, behind these five verbs. */
-import type { Digest, Fence, ReleaseComponent, TargetHolding } from '@stella/domain';
+import type { Digest, Fence, ProbeStage, ReleaseComponent, TargetHolding } from '@stella/domain';
 
 export interface TargetCall {
   /** Ends the call; an apply that has not switched yet is undone. */
@@ -9,10 +9,13 @@ export interface TargetCall {
 }
 
 /** May this target be worked on? Read-only, no lock, no fence. */
-export type ProbeAnswer =
-  /** `holds`: what it has accepted; null when the target never saw a fence. */
+export type ProbeAnswer = {
+  /** What was looked at, up to the first that failed. */
+  readonly stages: readonly ProbeStage[];
+} & /** `holds`: what it has accepted; null when the target never saw a fence. */ (
   | { readonly outcome: 'ok'; readonly message: string; readonly holds: TargetHolding | null }
-  | { readonly outcome: 'failed' | 'errored'; readonly code: string; readonly message: string };
+  | { readonly outcome: 'failed' | 'errored'; readonly code: string; readonly message: string }
+);
 
 /** What really runs, found by looking and not by remembering. */
 export interface Observation {

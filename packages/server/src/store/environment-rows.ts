@@ -60,7 +60,10 @@ const WRITE: Statement = {
       applied_at = excluded.applied_at, policy_revision = environments.policy_revision + 1`,
 };
 
-const REMOVE: Statement = { name: 'environment_remove', text: 'delete from environments where name = $1' };
+const REMOVE: Statement = {
+  name: 'environment_remove',
+  text: `with gone as (delete from probes where environment = $1) delete from environments where name = $1`,
+};
 
 const LIVE_PROMOTIONS: Statement = {
   name: 'environment_live_promotions',

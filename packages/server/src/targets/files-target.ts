@@ -4,30 +4,23 @@
  * died. Safety rests on `files/fence-log.ts`.
  */
 import { join } from 'node:path';
-import { AppError, type FilesTargetDefinition, type TargetHolding } from '@stella/domain';
-import type {
-  Observation,
-  ObserveAnswer,
-  OperationAnswer,
-  ProbeAnswer,
-  SealAnswer,
-  Target,
-  TargetCall,
-} from '../ports/target.ts';
+import { AppError, type FilesTargetDefinition } from '@stella/domain';
+import type { Observation, ObserveAnswer, OperationAnswer, SealAnswer, Target, TargetCall } from '../ports/target.ts';
 import { type CallScope, withinCall } from './call-scope.ts';
 import { waitForFreeLock } from './files/apply-lock.ts';
 import { type Current, readCurrent } from './files/current-link.ts';
 import { type UnpackLimits, UNPACK_LIMITS } from './files/entry-path.ts';
-import { readLastOperation, readStoredPair, storePair } from './files/fence-log.ts';
+import { readLastOperation, storePair } from './files/fence-log.ts';
 import { readIndex } from './files/file-index.ts';
 import { type FilesPlace, isOperationId, type ReleaseName } from './files/files-place.ts';
 import { lookUpResult } from './files/look-up.ts';
-import { checkDirectory, ensurePlace, findPlace, nearestExisting } from './files/open-place.ts';
+import { ensurePlace, findPlace } from './files/open-place.ts';
 import { operate, type OperationWish } from './files/operate.ts';
+import { probePlace, readHolding } from './files/probe-place.ts';
 import { findDifference } from './files/verify-tree.ts';
 import { checkHealth } from './health-check.ts';
 import { hitFault, type TargetDeps } from './target-deps.ts';
-import { isClearNo, toErroredAnswer, toOperationAnswer, toTargetError } from './target-errors.ts';
+import { toErroredAnswer, toOperationAnswer } from './target-errors.ts';
 
 /** How long a seal waits for the operation that it ended to notice and to record its result. */
 const SEAL_WAIT_MS = 2_000;
@@ -53,15 +46,7 @@ export function openFilesTarget(
       },
     );
   return {
-    probe: (call) =>
-      withinCall<ProbeAnswer>(
-        { call, clock, target },
-        (error) => {
-          const known = toTargetError(error, target);
-          return { outcome: isClearNo(known) ? 'failed' : 'errored', code: known.code, message: known.message };
-        },
-        () => probe(deps, definition),
-      ),
+    probe: (call) => probePlace(deps, definition, call),
     observe: (call) =>
       withinCall<ObserveAnswer>(
         { call, clock, target },
@@ -83,38 +68,6 @@ async function openPlace(deps: TargetDeps, definition: FilesTargetDefinition): P
   const place = await findPlace(deps, definition);
   await ensurePlace(deps, place, definition.name);
   return place;
-}
-
-/** Changes nothing: looks at rights, room, and what is in the way. */
-async function probe(deps: TargetDeps, definition: FilesTargetDefinition): Promise<ProbeAnswer> {
-  const { fileSystem } = deps;
-  const place = await findPlace(deps, definition);
-  const { W_OK, X_OK } = fileSystem.constants;
-  for (const path of [place.root, place.state, place.releases]) {
-    const existing = await nearestExisting(deps, path);
-    await checkDirectory(deps, existing, definition.name);
-    await fileSystem.access(existing, W_OK | X_OK);
-  }
-  const current = await readCurrent(deps, place);
-  const isInTheWay = current.kind === 'foreign' && (await isNoLink(deps, place));
-  if (isInTheWay) throw disk(definition, current.message);
-  const { bavail, bsize } = await fileSystem.statfs(await nearestExisting(deps, place.root));
-  if (bavail === 0) throw disk(definition, 'the disk is full');
-  const message = `${place.root} can be written, ${formatBytes(bavail * bsize)} are free`;
-  return { outcome: 'ok', message, holds: await readHolding(deps, place) };
-}
-
-async function readHolding(deps: TargetDeps, place: FilesPlace): Promise<TargetHolding | null> {
-  const stored = await readStoredPair(deps, place);
-  if (!stored) return null;
-  const { fence, operationId } = stored;
-  const operation = operationId === null ? await readLastOperation(deps, place, stored) : { fence, operationId };
-  return { fence, operation };
-}
-
-/** A link to elsewhere is replaced by the first switch; a directory or a file cannot be. */
-async function isNoLink({ fileSystem }: TargetDeps, place: FilesPlace): Promise<boolean> {
-  return !(await fileSystem.lstat(place.current)).isSymbolicLink();
 }
 
 async function observe(deps: TargetDeps, definition: FilesTargetDefinition, scope: CallScope): Promise<Observation> {
@@ -178,14 +131,4 @@ async function seal(
 function badOperationId(operationId: string): AppError {
   const message = `"${operationId.slice(0, 100)}" is not an operation id; expected 1 to 128 letters, digits, "_", ".", "-"`;
   return new AppError('input.invalid', { details: { message } });
-}
-
-function disk({ name }: FilesTargetDefinition, message: string): AppError {
-  return new AppError('target.disk', { details: { target: name, message } });
-}
-
-const BYTES_PER_MIB = 1_048_576;
-
-function formatBytes(bytes: number): string {
-  return `${Math.floor(bytes / BYTES_PER_MIB)} MiB`;
 }

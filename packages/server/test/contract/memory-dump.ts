@@ -45,6 +45,17 @@ export function dumpMemory(state: MemoryState): StoreDump {
     ),
     debts: sorted([...state.debts.values()].map(renamed), 'id'),
     locks: sorted([...state.locks.values()].map(fenced), 'id'),
+    probes: sorted(
+      [...state.probes.values()].map(({ subject, atMs, isOk, stages }) => ({
+        ...subject,
+        probedAt: atMs,
+        isOk,
+        stages,
+      })),
+      'environment',
+      'kind',
+      'name',
+    ),
     ...environmentRows(state),
     ...eventRows(state),
     ...settingRows(state),

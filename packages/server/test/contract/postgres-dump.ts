@@ -30,6 +30,8 @@ const TABLES: Readonly<Record<string, string>> = {
   bindings: `select owner_id, role, pattern from stella.role_bindings order by owner_id, role, pattern`,
   tokens: `select id, token_hash, person_id, automation_id, minted_by, name, expires_at, revoked_at
     from stella.tokens order by id`,
+  probes:
+    'select environment, kind, name, probed_at, is_ok, stages from stella.probes order by environment, kind, name',
   enrolments: 'select * from stella.enrolments order by code_hash',
 };
 

@@ -3,12 +3,14 @@ import type { IdSource, PromotionSnapshot, RoleBinding } from '@stella/domain';
 import type { CommandStore } from '../../src/ports/command-store.ts';
 import type { DebtStore } from '../../src/ports/debt-store.ts';
 import type { EngineStore, WorkerSession } from '../../src/ports/engine-store.ts';
+import type { ProbeStore } from '../../src/ports/probe-store.ts';
 import type { SequencerStore } from '../../src/ports/sequencer-store.ts';
 
 export interface StoreWorld {
   readonly engine: EngineStore;
   readonly commands: CommandStore;
   readonly debts: DebtStore;
+  readonly probes: ProbeStore;
   readonly sequencer: SequencerStore;
   /** Also those that the store itself draws. */
   readonly ids: IdSource;

@@ -4,6 +4,7 @@ import { describeClaimsOfStore } from './store-claims.contract.ts';
 import { describeCommandStore } from './store-commands.contract.ts';
 import { describeDebtStore } from './store-debts.contract.ts';
 import { describeEngineStore } from './store-engine.contract.ts';
+import { describeProbeStore } from './store-probes.contract.ts';
 import { describeSequencerStore } from './store-sequencer.contract.ts';
 import type { StoreWorld } from './store-world.ts';
 
@@ -19,6 +20,7 @@ export function describeStoreContract(placeName: string, openWorld: () => Promis
     describeDebtStore(() => world);
     describeEngineStore(() => world);
     describeCommandStore(() => world);
+    describeProbeStore(() => world);
     describeSequencerStore(() => world);
   });
 }

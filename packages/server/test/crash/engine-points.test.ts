@@ -43,6 +43,7 @@ describeCrashes({
       'sql.steps_write',
       'sql.gate_runs_write',
       'sql.attempts_insert',
+      'sql.probes_write',
       'sql.locks_insert',
       'sql.locks_release',
       'sql.environment_update',

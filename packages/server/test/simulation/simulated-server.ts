@@ -208,6 +208,8 @@ class Server implements SimulatedServer {
       registry: makeRegistryClient(world.registry, process),
       openTarget: (definition) => this.openTarget(definition),
       askGate: makeAskGate({ http: makeGateClient(world.gates, process) }),
+      // Reports are no part of the engine's state: nothing that it decides rests on them.
+      noteProbe: () => undefined,
     });
     const faults = { hit: (): Promise<void> => new Promise((resolve) => process.enter(resolve)) };
     const run = {

@@ -73,7 +73,7 @@ export function makeMachine(name: string, digest: Digest | null): Machine {
 export function makeTargetClient(world: TargetWorld, process: SimulatedProcess, machine: Machine): Target {
   const link = { world, process, machine };
   return {
-    probe: (call) => exchange<ProbeAnswer>(link, call, { request: () => probe(link), lost: errored }),
+    probe: (call) => exchange<ProbeAnswer>(link, call, { request: () => probe(link), lost: unprobed }),
     observe: (call) => exchange<ObserveAnswer>(link, call, { request: () => observe(link), lost: errored }),
     seal: (call, fence) => exchange<SealAnswer>(link, call, { request: () => seal(link, fence), lost: errored }),
     deploy: (call, fence, operationId, component) => operate(link, call, { fence, operationId, component }),
@@ -95,6 +95,10 @@ interface Order {
 
 function errored(message: string): { outcome: 'errored'; code: string; message: string } {
   return { outcome: 'errored', code: 'target.unreachable', message };
+}
+
+function unprobed(message: string): ProbeAnswer {
+  return { ...errored(message), stages: [] };
 }
 
 interface Exchange<Answer> {
@@ -140,8 +144,8 @@ function holdingOf({ accepted, last }: Machine): TargetHolding | null {
 function probe({ world, machine }: Link): ProbeAnswer {
   const isBad = world.isFaulty() && world.scheduler.random.chance(world.mix.target / 3);
   return isBad
-    ? { outcome: 'failed', code: 'target.not_ready', message: 'the disk is full' }
-    : { outcome: 'ok', message: 'can be written', holds: holdingOf(machine) };
+    ? { outcome: 'failed', code: 'target.not_ready', message: 'the disk is full', stages: [] }
+    : { outcome: 'ok', message: 'can be written', holds: holdingOf(machine), stages: [] };
 }
 
 function observe({ machine }: Link): ObserveAnswer {

@@ -1,5 +1,13 @@
 /** Environments and releases of a command's transaction. */
-import { AppError, definitionHash, type GateDebt, type IdSource, isTerminal, type Release } from '@stella/domain';
+import {
+  AppError,
+  definitionHash,
+  formatProbeSubject,
+  type GateDebt,
+  type IdSource,
+  isTerminal,
+  type Release,
+} from '@stella/domain';
 import type { CommandTransaction, EnvironmentRecord } from '@stella/server';
 import { emptyEnvironment, readPredecessors, releaseIn } from './memory-reads.ts';
 import type { MemorySession } from './memory-session.ts';
@@ -76,6 +84,9 @@ function definitionMethods(session: MemorySession, nowMs: number): Definitions {
         tx.remove(tx.state.environments, name);
         tx.remove(tx.state.fenceFloors, name);
         tx.remove(tx.state.definitions, name);
+        for (const { subject } of tx.rows(tx.state.probes)) {
+          if (subject.environment === name) tx.remove(tx.state.probes, formatProbeSubject(subject));
+        }
         const owed = [...tx.rows(tx.state.debts)].filter((debt) => debt.environment === name && debt.state === 'open');
         const closed: GateDebt[] = [];
         for (const { id } of owed) {

@@ -20,6 +20,7 @@ import type {
   Lock,
   LockId,
   PersonId,
+  ProbeReport,
   Promotion,
   PromotionId,
   Release,
@@ -153,6 +154,8 @@ export interface MemoryState {
   readonly settingRows: Map<AnySettingKey, SettingChange>;
   readonly settingChanges: Map<string, SettingChange>;
   readonly idempotencyKeys: Map<string, StoredKey>;
+  /** The newest of each subject, by its name. */
+  readonly probes: Map<string, ProbeReport>;
 
   /** Sequences: numbers drawn by a transaction that is rolled back stay drawn. */
   lastTicket: number;
@@ -200,6 +203,7 @@ export function makeMemoryState(settings: Settings, { isFrozen = true }: { isFro
     settingRows: new Map(),
     settingChanges: new Map(),
     idempotencyKeys: new Map(),
+    probes: new Map(),
     lastTicket: 0,
     lastFence: 0,
     lastReleaseNumber: 0,

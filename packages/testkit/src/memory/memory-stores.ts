@@ -1,11 +1,12 @@
 /**
- * A database in memory behind the ports of the engine, the commands, the debts and the sequencer: what a deterministic simulation
+ * A database in memory behind the ports of the engine, the commands, the debts, the probes and the sequencer: what a deterministic simulation
  * runs the real engine on. The contract suite of the stores holds for it as for PostgreSQL.
  */
-import type { CommandStore, DebtStore, EngineStore, SequencerStore } from '@stella/server';
+import type { CommandStore, DebtStore, EngineStore, ProbeStore, SequencerStore } from '@stella/server';
 import { makeMemoryCommandStore } from './memory-command-store.ts';
 import { makeMemoryDebtStore } from './memory-debt-store.ts';
 import { makeMemoryEngineStore } from './memory-engine-store.ts';
+import { makeMemoryProbeStore } from './memory-probe-store.ts';
 import { makeMemorySequencerStore } from './memory-sequencer-store.ts';
 import { breakConnections, type MemoryConnections, type MemoryStoresOptions } from './memory-session.ts';
 
@@ -32,6 +33,7 @@ export interface MemoryStores {
   readonly engine: EngineStore;
   readonly commands: CommandStore;
   readonly debts: DebtStore;
+  readonly probes: ProbeStore;
   readonly sequencer: SequencerStore;
   /**
    * Breaks every connection of this server, as its death or its network does: open transactions are rolled back and
@@ -50,6 +52,7 @@ export function makeMemoryStores(options: MemoryStoresOptions): MemoryStores {
     engine: makeMemoryEngineStore(connections),
     commands: makeMemoryCommandStore(connections),
     debts: makeMemoryDebtStore(connections),
+    probes: makeMemoryProbeStore(connections),
     sequencer: makeMemorySequencerStore(connections),
     disconnect: () => breakConnections(connections),
   };

@@ -4,6 +4,7 @@ import { skips, skipsGrants } from './0002-skips.ts';
 import { queue } from './0003-queue.ts';
 import { environmentStops, environmentStopsGrants } from './0004-environment-stops.ts';
 import { audit, auditGrants } from './0005-audit.ts';
+import { probes, probesGrants } from './0006-probes.ts';
 
 export interface Migration {
   readonly name: string;
@@ -16,10 +17,11 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'queue', sql: `set local search_path = stella, pg_temp;\n${queue}` },
   { name: 'environment-stops', sql: `set local search_path = stella, pg_temp;\n${environmentStops}` },
   { name: 'audit', sql: `set local search_path = stella, pg_temp;\n${audit}` },
+  { name: 'probes', sql: `set local search_path = stella, pg_temp;\n${probes}` },
 ];
 
 /** Rights of the application role, whose name comes quoted. */
 export function grantsFor(quotedRole: string): string {
-  const grants = `${foundationGrants}${skipsGrants}${environmentStopsGrants}${auditGrants}`;
+  const grants = `${foundationGrants}${skipsGrants}${environmentStopsGrants}${auditGrants}${probesGrants}`;
   return grants.replaceAll('{app}', quotedRole);
 }

@@ -10,6 +10,7 @@ import { makeImmutableRows } from '../../../src/store/immutable-rows.ts';
 import { makeCommandStore } from '../../../src/store/postgres-command-store.ts';
 import { makeDebtStore } from '../../../src/store/postgres-debt-store.ts';
 import { makeEngineStore } from '../../../src/store/postgres-engine-store.ts';
+import { makeProbeStore } from '../../../src/store/postgres-probe-store.ts';
 import { makeSequencerStore } from '../../../src/store/postgres-sequencer-store.ts';
 import { dumpPostgres } from '../../contract/postgres-dump.ts';
 import { openPostgresStoreWorld, type PostgresAddresses } from '../../contract/postgres-store-world.ts';
@@ -115,6 +116,7 @@ async function openPlace(name: 'A' | 'B', { app }: PostgresAddresses, base: Stor
     engine: makeEngineStore(database, options),
     commands: makeCommandStore(database, options),
     debts: makeDebtStore(database, options),
+    probes: makeProbeStore(database),
     sequencer: makeSequencerStore(database),
     ids: options.ids,
     control: base.control,

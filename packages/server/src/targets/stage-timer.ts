@@ -1,0 +1,41 @@
+/** Times the stages of a probe, one after another; the first that fails ends it. */
+import type { ProbeCode, ProbeStage, ProbeStageName } from '@stella/domain';
+import type { Clock } from '../ports/clock.ts';
+
+export interface StageTimer {
+  /** Those that have ended, in order. */
+  readonly stages: readonly ProbeStage[];
+  /** `work` answers the detail for people. What it throws is noted under the code that `toCode` gives, and thrown on. */
+  run(stage: ProbeStageName, toCode: (error: unknown) => ProbeCode, work: () => Promise<string>): Promise<void>;
+  /** The stages as they are when the call ends by its deadline: the one under way failed by `probe.timeout`. */
+  cut(message: string): readonly ProbeStage[];
+}
+
+export function makeStageTimer(clock: Pick<Clock, 'monotonicMs'>): StageTimer {
+  const stages: ProbeStage[] = [];
+  let open: { readonly stage: ProbeStageName; readonly beganMs: number } | null = null;
+  const sinceMs = (beganMs: number): number => Math.round(clock.monotonicMs() - beganMs);
+  return {
+    stages,
+    async run(stage, toCode, work) {
+      const beganMs = clock.monotonicMs();
+      open = { stage, beganMs };
+      try {
+        const detail = await work();
+        stages.push({ stage, outcome: 'ok', durationMs: sinceMs(beganMs), code: null, detail });
+      } catch (error) {
+        const detail = error instanceof Error ? error.message : String(error);
+        stages.push({ stage, outcome: 'failed', durationMs: sinceMs(beganMs), code: toCode(error), detail });
+        throw error;
+      } finally {
+        open = null;
+      }
+    },
+    cut(message) {
+      if (open === null) return [...stages];
+      const { stage, beganMs } = open;
+      const code: ProbeCode = 'probe.timeout';
+      return [...stages, { stage, outcome: 'failed', durationMs: sinceMs(beganMs), code, detail: message }];
+    },
+  };
+}
