@@ -171,6 +171,8 @@ export const WORKSPACES: Readonly<Record<string, string>> = {
   '@stella/cli': `${CLI}/index.ts`,
   '@stella/testkit': `${TESTKIT}/index.ts`,
   '@stella/testkit/memory': `${TESTKIT}/memory/memory-stores.ts`,
+  '@stella/testkit/hostile': `${TESTKIT}/hostile/hostile-server.ts`,
+  '@stella/testkit/hostile/behaviours': `${TESTKIT}/hostile/behaviours.ts`,
   '@stella/testkit/oci-layout': `${TESTKIT}/oci-layout.ts`,
 };
 

@@ -6,6 +6,8 @@ export * from './values/duration.ts';
 export * from './values/ids.ts';
 export * from './values/instant.ts';
 export * from './values/nearest.ts';
+export * from './values/storable-text.ts';
+export * from './values/strict-json.ts';
 export * from './environment/environment-definition.ts';
 export * from './environment/environment-stop.ts';
 export * from './environment/promotes-from-cycle.ts';

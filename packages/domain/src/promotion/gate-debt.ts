@@ -7,9 +7,11 @@ import { AppError } from '../errors/app-error.ts';
 import type { GateKind } from '../environment/environment-definition.ts';
 import type { EventDraft } from '../audit/event.ts';
 import type { Actor } from '../identity/actor.ts';
+import { withGateSettings } from '../settings/gate-settings.ts';
 import type { Digest } from '../values/digest.ts';
 import type { DebtId, GateRunId, PromotionId, ReleaseId, SkipId } from '../values/ids.ts';
 import type { InstantMs } from '../values/instant.ts';
+import { toStorableText } from '../values/storable-text.ts';
 import { countApprovals } from './decide/approvals.ts';
 import { lookAtSoak } from './decide/soak.ts';
 import type { PromotionSnapshot } from './snapshot.ts';
@@ -66,6 +68,20 @@ export function lookAtDebt(debt: GateDebt, snapshot: PromotionSnapshot, nowMs: I
   return { outcome: count >= gate.count ? 'passed' : 'waiting', message: `${count} of ${gate.count} approved` };
 }
 
+/** A claimed debt is due again so long after the gate's own time-out: an asking that ends in time is over by then. */
+const CLAIM_SLACK_MS = 30_000;
+
+/**
+ * The debt as a collector has claimed it at `nowMs`: asked once more, and due again when that asking must be over.
+ * Should the collector die, the next claim asks again.
+ */
+export function claimDebt(debt: GateDebt, { promotion, settings }: PromotionSnapshot, nowMs: InstantMs): GateDebt {
+  const declared = promotion.definition.gates.find((one) => one.name === debt.gate);
+  const gate = declared && withGateSettings(declared, debt.environment, settings);
+  const askingMs = gate?.kind === 'http' ? gate.timeoutMs : 0;
+  return { ...debt, askCount: debt.askCount + 1, dueAtMs: nowMs + askingMs + CLAIM_SLACK_MS };
+}
+
 export interface DebtContext {
   readonly nowMs: InstantMs;
   readonly actor: Actor;
@@ -79,11 +95,13 @@ export interface DebtContext {
  */
 export function answerDebt(
   debt: GateDebt,
-  { outcome, message }: DebtAnswer,
+  answer: DebtAnswer,
   { nowMs, actor, intervalMs }: DebtContext,
 ): { readonly debt: GateDebt; readonly events: readonly EventDraft[] } {
   if (debt.state !== 'open')
     throw new AppError('internal', { details: { message: `debt ${debt.id} is ${debt.state}` } });
+  const { outcome } = answer;
+  const message = toStorableText(answer.message);
   const isPaid = outcome === 'passed';
   const next: GateDebt = {
     ...debt,

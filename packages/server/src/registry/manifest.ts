@@ -3,9 +3,8 @@
  * its header, names every part by a sha256 digest and a size, and stays within limits; so no two readers of the same
  * bytes can see two different artifacts (OCI image-spec, manifest.md and image-index.md; CVE-2021-41190).
  */
-import { AppError, type Digest, isDigest } from '@stella/domain';
+import { AppError, type Digest, isDigest, parseStrictJson } from '@stella/domain';
 import type { ArtifactDocument, Descriptor } from '../ports/registry.ts';
-import { parseStrictJson } from './strict-json.ts';
 
 /** Registries need not take more than 4 MiB (distribution-spec, "Pushing Manifests"). */
 export const DOCUMENT_BYTES_MAX = 4 * 1_024 * 1_024;

@@ -3,7 +3,7 @@
  * roots are read, whatever symlinks say; and only plain files, so that a pipe or a device cannot hang or feed the server.
  */
 import { join } from 'node:path';
-import { AppError, type Digest, formatSource } from '@stella/domain';
+import { AppError, type Digest, formatSource, parseStrictJson } from '@stella/domain';
 import type { Clock } from '../ports/clock.ts';
 import type { FileSystem } from '../ports/file-system.ts';
 import type { Descriptor } from '../ports/registry.ts';
@@ -11,7 +11,6 @@ import type { ByteSource, FetchedDocument } from './byte-source.ts';
 import { type ConfinedDirectory, type FileHandle, confineDirectory } from './confined-directory.ts';
 import { raceDeadline } from './deadline.ts';
 import { DOCUMENT_BYTES_MAX, documentTooLarge, parseDescriptor, type Refuse } from './manifest.ts';
-import { parseStrictJson } from './strict-json.ts';
 
 /** Bytes of one read of a blob; larger ones were not faster. */
 const CHUNK_BYTES = 256 * 1_024;

@@ -1,5 +1,5 @@
 /** Outcomes of attempts: inserted once by operation id, whatever became of the claim meanwhile (safety S3, S17). */
-import { toRfc3339, type UnknownHolding } from '@stella/domain';
+import { toRfc3339, toStorableText, type UnknownHolding } from '@stella/domain';
 import type { OutcomeRecord } from '../ports/engine-store.ts';
 import type { Session, Statement } from './connection.ts';
 
@@ -93,15 +93,10 @@ function toRow({ operationId, result }: OutcomeRecord): Record<string, unknown> 
     operation_id: operationId,
     outcome,
     code,
-    message: printable(message),
-    output: printable(output),
+    message: toStorableText(message),
+    output: toStorableText(output),
     digest,
     sealed,
     holds,
   };
-}
-
-/** PostgreSQL's `text` cannot hold U+0000; what an outside service answered may. */
-function printable(text: string): string {
-  return text.replaceAll('\u0000', '\ufffd');
 }

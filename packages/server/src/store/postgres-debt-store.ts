@@ -3,11 +3,10 @@ import {
   type Actor,
   answerDebt,
   chainEvents,
+  claimDebt,
   type DebtAnswer,
   type GateDebt,
-  type PromotionSnapshot,
   toRfc3339,
-  withGateSettings,
 } from '@stella/domain';
 import type { DebtStore, DueDebt } from '../ports/debt-store.ts';
 import { type Database, type Session, type Statement, transact } from './connection.ts';
@@ -18,9 +17,6 @@ import { overlay, SET_SETTINGS } from './setting-rows.ts';
 import { type RawDebt, toDebt } from './skip-rows.ts';
 import { readSnapshot } from './snapshot.ts';
 
-/** A claimed debt is due again so long after the gate's own time-out: an asking that ends in time is over by then. */
-const LEASE_SLACK_MS = 30_000;
-
 /** Locks them; those that another collector has locked are left to it. */
 const FIND_DUE: Statement = {
   name: 'debts_due',
@@ -30,7 +26,7 @@ const FIND_DUE: Statement = {
 
 const CLAIM: Statement = {
   name: 'debt_claim',
-  text: 'update gate_debts set ask_count = ask_count + 1, due_at = $2 where id = $1',
+  text: 'update gate_debts set ask_count = $2, due_at = $3 where id = $1',
 };
 
 /** After the environment's row, as a promotion that supersedes it takes them. */
@@ -66,18 +62,11 @@ async function takeDueDebts(
     const nowMs = Number(row['now']);
     const snapshot = await readSnapshot(session, cache, settings, found.promotionId);
     if (!snapshot) continue;
-    const dueAtMs = nowMs + askingMs(found, snapshot) + LEASE_SLACK_MS;
-    await session.rows(CLAIM, [found.id, toRfc3339(dueAtMs)]);
-    due.push({ debt: { ...found, askCount: found.askCount + 1, dueAtMs }, snapshot, nowMs });
+    const debt = claimDebt(found, snapshot, nowMs);
+    await session.rows(CLAIM, [debt.id, debt.askCount, instantOrNull(debt.dueAtMs)]);
+    due.push({ debt, snapshot, nowMs });
   }
   return due;
-}
-
-/** How long the asking may take. */
-function askingMs({ gate: name, environment }: GateDebt, { promotion, settings }: PromotionSnapshot): number {
-  const declared = promotion.definition.gates.find((one) => one.name === name);
-  const gate = declared && withGateSettings(declared, environment, settings);
-  return gate?.kind === 'http' ? gate.timeoutMs : 0;
 }
 
 interface AnswerInput {
@@ -95,13 +84,12 @@ async function recordAnswer(
   const [row] = await session.rows(LOCK, [claimed.id, claimed.askCount]);
   if (!row) return null;
   const intervalMs = overlay(options.settings, row['settings'])['debts.interval'];
-  // PostgreSQL's text cannot hold U+0000; what an outside service answered may.
-  const message = answer.message.replaceAll('\u0000', '\ufffd');
-  const { debt, events } = answerDebt(
-    toDebt(row['debt'] as RawDebt),
-    { ...answer, message },
-    { nowMs: Number(row['now']), actor, intervalMs },
-  );
+  // The shape of a row that only our own statements write.
+  const { debt, events } = answerDebt(toDebt(row['debt'] as RawDebt), answer, {
+    nowMs: Number(row['now']),
+    actor,
+    intervalMs,
+  });
   await session.rows(WRITE, [
     debt.id,
     debt.state,

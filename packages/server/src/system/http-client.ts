@@ -5,7 +5,7 @@
 import { lookup as dnsLookup } from 'node:dns';
 import { BlockList, isIP } from 'node:net';
 import type { LookupFunction } from 'node:net';
-import { Agent, request as undiciRequest } from 'undici';
+import { Agent, type Dispatcher, request as undiciRequest } from 'undici';
 import { AppError } from '@stella/domain';
 import { type HttpClient, HttpFailure, type HttpFailureKind, type HttpRequest } from '../ports/http-client.ts';
 
@@ -18,6 +18,8 @@ const HEADER_BYTES_MAX = 32_768;
 export interface HttpClientOptions {
   /** Ranges that may be connected to, as `127.0.0.0/8` or `::1/128`. Null: every address. */
   readonly allowedRanges: readonly string[] | null;
+  /** How names are looked up, for tests; the system's way unless it is given. */
+  readonly lookUp?: typeof dnsLookup;
 }
 
 export interface ClosableHttpClient extends HttpClient {
@@ -25,10 +27,10 @@ export interface ClosableHttpClient extends HttpClient {
 }
 
 /** Throws `config.invalid` for a range that is none. */
-export function makeHttpClient({ allowedRanges }: HttpClientOptions): ClosableHttpClient {
+export function makeHttpClient({ allowedRanges, lookUp = dnsLookup }: HttpClientOptions): ClosableHttpClient {
   const isAllowed = allowedRanges === null ? () => true : makeRangeCheck(allowedRanges);
   const agent = new Agent({
-    connect: { lookup: checkedLookup(isAllowed), timeout: CONNECT_TIMEOUT_MS },
+    connect: { lookup: checkedLookup(isAllowed, lookUp), timeout: CONNECT_TIMEOUT_MS },
     keepAliveTimeout: KEEP_ALIVE_MS,
     maxHeaderSize: HEADER_BYTES_MAX,
     pipelining: 1,
@@ -47,7 +49,7 @@ async function perform(agent: Agent, isAllowed: AddressCheck, wanted: HttpReques
   const signal = wanted.signal ? AbortSignal.any([deadline, wanted.signal]) : deadline;
   const translate = (error: unknown): HttpFailure => toFailure(error, { deadline, asked: wanted.signal });
   try {
-    const response = await undiciRequest(url, {
+    const answering = undiciRequest(url, {
       dispatcher: agent,
       method: wanted.method,
       headers: wanted.headers ?? {},
@@ -55,7 +57,10 @@ async function perform(agent: Agent, isAllowed: AddressCheck, wanted: HttpReques
       signal,
       headersTimeout: 0,
       bodyTimeout: 0,
+      // An answer too many, left in the connection, must not be taken for that of the next question.
+      reset: wanted.method === 'POST',
     });
+    const response = await unlessAborted(answering, signal);
     return {
       status: response.statusCode,
       headers: Object.fromEntries(
@@ -72,6 +77,19 @@ async function perform(agent: Agent, isAllowed: AddressCheck, wanted: HttpReques
   } catch (error) {
     throw translate(error);
   }
+}
+
+/** undici heeds a signal only once it is connected; who hangs before that is not waited for here. */
+function unlessAborted(
+  answering: Promise<Dispatcher.ResponseData>,
+  signal: AbortSignal,
+): Promise<Dispatcher.ResponseData> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(new Error('the signal aborted', { cause: signal.reason }));
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    void answering.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
 }
 
 async function* limited(
@@ -126,9 +144,9 @@ function makeRangeCheck(ranges: readonly string[]): AddressCheck {
 }
 
 /** Looks a name up and hands on only allowed addresses; none left is an error that names one of the others. */
-function checkedLookup(isAllowed: AddressCheck): LookupFunction {
+function checkedLookup(isAllowed: AddressCheck, lookUp: typeof dnsLookup): LookupFunction {
   return (hostname, options, callback) => {
-    dnsLookup(hostname, { ...options, all: true }, (error, found) => {
+    lookUp(hostname, { ...options, all: true }, (error, found) => {
       if (error) {
         callback(error, '', 0);
         return;

@@ -156,10 +156,10 @@ function describeDebts(world: GiveWorld): void {
     await world().control.pass(TIMEOUT_MS + 30_000);
     const [second] = await takeTwice(world());
     if (!first || !second) throw new Error('not claimed');
-    const passed = { outcome: 'passed', message: 'fine\u0000' } as const;
+    const passed = { outcome: 'passed', message: 'fine\u0000\ud83d' } as const;
     expect(await world().debts.recordAnswer(first.debt, passed, ACTOR)).toBeNull();
     const paid = await world().debts.recordAnswer(second.debt, passed, ACTOR);
-    expect(paid).toMatchObject({ state: 'paid', dueAtMs: null, message: 'fine\ufffd' });
+    expect(paid).toMatchObject({ state: 'paid', dueAtMs: null, message: 'fine\ufffd\ufffd' });
     expect(await world().debts.recordAnswer(second.debt, passed, ACTOR)).toBeNull();
     await world().control.pass(86_400_000);
     expect(await takeTwice(world())).toEqual([]);

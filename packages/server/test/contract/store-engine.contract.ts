@@ -213,13 +213,13 @@ function describeOutcomes(world: GiveWorld): void {
 
   it('keep their output apart, with every character that can be stored', async () => {
     const { claim, outcome } = await openAttempt();
-    const result = { ...outcome.result, message: 'a\u0000b', output: 'c\u0000d' };
+    const result = { ...outcome.result, message: 'a\u0000b\ud83d', output: 'c\u0000d\ude00' };
     await tick(world(), claim, [{ ...outcome, result }]);
     const { outputs, outcomes } = await world().control.dump();
     expect(outputs).toEqual([
-      { operationId: outcome.operationId, output: 'c\ufffdd', endedAt: world().control.nowMs() },
+      { operationId: outcome.operationId, output: 'c\ufffdd\ufffd', endedAt: world().control.nowMs() },
     ]);
-    expect(outcomes?.[0]).toMatchObject({ message: 'a\ufffdb' });
+    expect(outcomes?.[0]).toMatchObject({ message: 'a\ufffdb\ufffd' });
     const { attempts } = await snapshotOf(world(), claim.promotionId);
     expect(attempts.find((one) => one.operationId === outcome.operationId)?.result?.output).toBe('');
   });

@@ -1,13 +1,5 @@
 /** The port of the collector of debts in memory. */
-import {
-  type Actor,
-  answerDebt,
-  chainEvents,
-  type DebtAnswer,
-  type GateDebt,
-  type PromotionSnapshot,
-  withGateSettings,
-} from '@stella/domain';
+import { type Actor, answerDebt, chainEvents, claimDebt, type DebtAnswer, type GateDebt } from '@stella/domain';
 import type { DebtStore, DueDebt } from '@stella/server';
 import { freezeDeeply } from '../simulation/safety-violation.ts';
 import { readSnapshotIn, settingsIn } from './memory-reads.ts';
@@ -15,9 +7,6 @@ import { type MemoryConnections, type MemorySession, transact } from './memory-s
 import { debtKey, environmentKey } from './memory-state.ts';
 import type { MemoryTransaction } from './memory-transaction.ts';
 import { insertEvents, writeDebt } from './memory-writes.ts';
-
-/** As the PostgreSQL store leaves it. */
-const LEASE_SLACK_MS = 30_000;
 
 export function makeMemoryDebtStore(connections: MemoryConnections): DebtStore {
   return {
@@ -38,8 +27,7 @@ async function takeDueDebts(
   for (const debt of found.debts) {
     const snapshot = await session.statement('read', (tx) => readSnapshotIn(tx, settings, debt.promotionId));
     if (!snapshot) continue;
-    const dueAtMs = found.nowMs + askingMs(debt, snapshot) + LEASE_SLACK_MS;
-    const claimed = { ...debt, askCount: debt.askCount + 1, dueAtMs };
+    const claimed = claimDebt(debt, snapshot, found.nowMs);
     await session.statement('claim', (tx) => writeDebt(tx, claimed));
     due.push({ debt: claimed, snapshot: state.isFrozen ? freezeDeeply(snapshot) : snapshot, nowMs: found.nowMs });
   }
@@ -56,12 +44,6 @@ function lockDue(tx: MemoryTransaction, nowMs: number, limit: number): readonly 
     if (locked.length < limit && tx.tryLock(debtKey(debt.id))) locked.push(debt);
   }
   return locked;
-}
-
-function askingMs({ gate: name, environment }: GateDebt, { promotion, settings }: PromotionSnapshot): number {
-  const declared = promotion.definition.gates.find((one) => one.name === name);
-  const gate = declared && withGateSettings(declared, environment, settings);
-  return gate?.kind === 'http' ? gate.timeoutMs : 0;
 }
 
 interface AnswerInput {
@@ -84,9 +66,8 @@ async function recordAnswer(
   });
   if (!current) return null;
   const { nowMs, settings } = current;
-  const message = answer.message.replaceAll('\u0000', '\ufffd');
   const context = { nowMs, actor, intervalMs: settings['debts.interval'] };
-  const { debt, events } = answerDebt(current.debt, { ...answer, message }, context);
+  const { debt, events } = answerDebt(current.debt, answer, context);
   await session.statement('write', (tx) => writeDebt(tx, debt));
   if (events.length > 0) {
     const chained = chainEvents({ head: null, length: 0 }, events).events;

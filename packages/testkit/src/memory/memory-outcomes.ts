@@ -1,5 +1,5 @@
 /** Outcomes of attempts: the first of an operation counts, later ones are kept as late (safety S3, S17). */
-import { isPlanted } from '@stella/domain';
+import { isPlanted, toStorableText } from '@stella/domain';
 import type { AttemptResult, PromotionId, UnknownHolding } from '@stella/domain';
 import type { OutcomeRecord } from '@stella/server';
 import { demand } from './database-refusal.ts';
@@ -34,7 +34,7 @@ export function insertOutcomes(
     ended.push(operationId);
     const unknown = row ? unknownHoldingOf(tx, row.promotion.environment, attempt.subject, holds) : null;
     if (unknown) unknownHoldings.push(unknown);
-    const output = withoutNul(result.output);
+    const output = toStorableText(result.output);
     if (output !== '') tx.put(state.outputs, operationId, { output, endedAtMs });
   }
   if (row && ended.length > 0) tx.put(state.promotions, id, { ...row, attempts });
@@ -77,12 +77,7 @@ function isKept(
   return false;
 }
 
-/** PostgreSQL's `text` cannot hold U+0000; what an outside service answered may. */
 function printable({ holds: _compared, ...result }: OutcomeRecord['result']): Omit<AttemptResult, 'endedAtMs'> {
-  const message = withoutNul(result.message);
+  const message = toStorableText(result.message);
   return message === result.message ? result : { ...result, message };
-}
-
-function withoutNul(text: string): string {
-  return text.replaceAll('\u0000', '\ufffd');
 }
