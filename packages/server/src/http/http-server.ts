@@ -22,7 +22,7 @@ import { registerHealth } from './health.ts';
 import { BODY_BYTES_MAX, toProblem } from './problem.ts';
 import { idempotencyKeyOf, identify, parseInput, REQUEST_TIMEOUT_MS, requestIdOf, seenVersionOf } from './request.ts';
 import type { HttpDeps, RequestContext } from './route-handler.ts';
-import { writeOnce } from './write.ts';
+import { findRepeated, writeOnce } from './write.ts';
 
 /** Connections at once, streams included; more are refused before a byte is read. */
 const CONNECTIONS_MAX = 1_000;
@@ -182,6 +182,15 @@ async function answer(deps: HttpDeps, { name, route, request, reply, hangUp }: A
   const caller = await identify(deps, route, request);
   const { query, body } = parseInput(ROUTE_SCHEMAS[name], request);
   const status = route.status ?? 200;
+  const written = {
+    actorId: caller?.personId ?? 'anonymous',
+    route: `${route.method} ${request.url}`,
+    body,
+    idempotencyKey: idempotencyKeyOf(request),
+    isDryRun: isDryRun(body),
+    status,
+    credential: request.headers.authorization ?? JSON.stringify(body),
+  };
   const context = {
     caller,
     parameters: request.params,
@@ -192,20 +201,8 @@ async function answer(deps: HttpDeps, { name, route, request, reply, hangUp }: A
     seenVersion: seenVersionOf(request),
     setEtag: (etag: string) => void reply.header('etag', etag),
     write: (work: Parameters<RequestContext<'login'>['write']>[0], secretField?: string) =>
-      writeOnce(
-        deps,
-        {
-          actorId: caller?.personId ?? 'anonymous',
-          route: `${route.method} ${request.url}`,
-          body,
-          idempotencyKey: idempotencyKeyOf(request),
-          isDryRun: isDryRun(body),
-          status,
-          credential: request.headers.authorization ?? JSON.stringify(body),
-        },
-        work,
-        secretField,
-      ),
+      writeOnce(deps, written, work, secretField),
+    findRepeated: () => findRepeated(deps, written),
   };
   // The table's types pair each handler with its own route; the union over names cannot be expressed.
   const handler = HANDLERS[name] as (deps: HttpDeps, context: unknown) => Promise<object>;

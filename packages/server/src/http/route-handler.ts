@@ -68,6 +68,8 @@ export interface RequestContext<Name extends RouteName> {
     work: (tx: CommandTransaction) => Promise<Written>,
     secretField?: string,
   ) => Promise<Written>;
+  /** The answer that was kept under the request's Idempotency-Key; null: there is none. Not for answers with secrets. */
+  readonly findRepeated: () => Promise<object | null>;
 }
 
 /** Answers are checked and stripped by the route's schema when they are serialised. */

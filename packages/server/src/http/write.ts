@@ -3,6 +3,7 @@ import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
 import { AppError, canonicalJson, digestOf, type Json } from '@stella/domain';
 import type { CommandStore, CommandTransaction, IdempotencyRequest } from '../ports/command-store.ts';
 import type { Random } from '../ports/random.ts';
+import type { ReadStore } from '../ports/read-store.ts';
 
 const KEY_LENGTH_MAX = 200;
 
@@ -48,6 +49,20 @@ export async function writeOnce<Body extends object>(
     if (error instanceof DryRun) return error.body as Body;
     throw error;
   }
+}
+
+/**
+ * What an earlier request with the same key was answered; null: none has ended. A dry run has no key. For routes that ask
+ * something outside before their transaction: a repeat must not depend on it (safety S12).
+ */
+export async function findRepeated(
+  { reads }: { readonly reads: Pick<ReadStore, 'findAnswer'> },
+  request: WriteRequest,
+): Promise<object | null> {
+  const key = request.isDryRun ? null : toKey(request);
+  const kept = key && (await reads.findAnswer(key));
+  // Answers are objects, as `writeOnce` takes no others.
+  return kept ? (kept.body as object) : null;
 }
 
 function toKey({ actorId, route, body, idempotencyKey }: WriteRequest): IdempotencyRequest | null {

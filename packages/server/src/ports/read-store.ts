@@ -22,7 +22,7 @@ import type {
   TokenId,
   WorkerId,
 } from '@stella/domain';
-import type { EnvironmentRecord } from './command-store.ts';
+import type { EnvironmentRecord, IdempotencyRequest, StoredAnswer } from './command-store.ts';
 
 /** Opaque position after the last row of a page, made and read by the store. Errors: `input.cursor`. */
 export type Cursor = string;
@@ -202,6 +202,8 @@ export interface ReadStore {
     readonly bindings: readonly RoleBinding[];
     readonly enrolledBy: string | null;
   }>;
+  /** What a request with this Idempotency-Key was answered; null: none has ended. Errors: `idempotency.mismatch`. */
+  findAnswer(request: IdempotencyRequest): Promise<StoredAnswer | null>;
   /** Those that were ever changed, as they are now. */
   listSettings(): Promise<readonly SettingChange[]>;
   /** Newest first. */

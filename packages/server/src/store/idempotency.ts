@@ -37,8 +37,18 @@ export async function reserveKey(
   }
   await session.rows(RESET_PATIENCE);
   if (reserved.length > 0) return null;
+  const kept = await readAnswer(session, { actorId, route, key, bodyHash });
+  if (!kept) throw new AppError('idempotency.in_flight');
+  return kept;
+}
+
+/** Null: no request with this key has ended. Errors: `idempotency.mismatch`. */
+export async function readAnswer(
+  session: Session,
+  { actorId, route, key, bodyHash }: IdempotencyRequest,
+): Promise<StoredAnswer | null> {
   const [row] = await session.rows(READ, [actorId, route, key]);
-  if (!row || row['status'] === null) throw new AppError('idempotency.in_flight');
+  if (!row || row['status'] === null) return null;
   if (row['body_hash'] !== bodyHash) throw new AppError('idempotency.mismatch');
   return { status: Number(row['status']), body: row['answer'] };
 }

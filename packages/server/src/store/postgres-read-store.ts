@@ -4,6 +4,7 @@ import type { Cursor, OrchestratorFacts, Page, ReadStore } from '../ports/read-s
 import { readChain, readChainHead, readPromotionChain } from './chain-rows.ts';
 import { autocommit, type Database, type Session, type Statement } from './connection.ts';
 import { listEnvironmentNames, listEnvironmentRows, readEnvironmentRow } from './environment-rows.ts';
+import { readAnswer } from './idempotency.ts';
 import { findPersonRow, findTokenOwner, findTokensByStart, listSubjects, listTokenRows } from './identity-rows.ts';
 import { findLocksByStart, listLiveLockIds, listLockRows } from './lock-rows.ts';
 import { countByStatus, countPromotionRows, findPromotionsByStart, listPromotionRows } from './promotion-rows.ts';
@@ -56,6 +57,7 @@ export function makeReadStore(database: Database, options: ReadStoreOptions): Re
         return toPage(await listTokenRows(session, { beforeId, limit: limit + 1, ownedBy }), limit, (row) => row.id);
       }),
     findPerson: (subject) => read((session) => findPerson(session, subject)),
+    findAnswer: (request) => read((session) => readAnswer(session, request)),
     listSettings: () => read(listSettingRows),
     listSettingChanges: (key, { cursor, limit }) =>
       read(async (session) => {

@@ -9,9 +9,11 @@ const RESOLVE_TIMEOUT_MS = 25_000;
 
 export const createRelease: RouteHandler<'createRelease'> = async (
   { registry, clock },
-  { caller, body, signal, write },
+  { caller, body, signal, write, findRepeated },
 ) => {
   authorize(caller, 'release.create', { environment: null, name: `release ${body.name}` });
+  const kept = await findRepeated();
+  if (kept) return kept;
   const names = body.components.map((one) => one.name);
   const repeated = names.find((name, index) => names.indexOf(name) !== index);
   if (repeated !== undefined) {
