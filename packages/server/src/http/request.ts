@@ -1,6 +1,6 @@
 /** One request on its way: who calls, what was sent, parsed once, here. */
 import { IDEMPOTENCY_HEADER, type RouteSchema, type Route } from '@stella/contract';
-import { AppError, authorize, nearestOf } from '@stella/domain';
+import { AppError, authorize, nearestOf, toStorableText } from '@stella/domain';
 import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { authenticate, type Caller } from '../auth/authenticate.ts';
@@ -29,10 +29,25 @@ export interface ParsedInput {
 
 /** Errors: `input.invalid`, `input.unknown_key`. */
 export function parseInput(schema: RouteSchema, request: FastifyRequest): ParsedInput {
-  return {
-    query: parse(schema.query, request.query, 'the query'),
-    body: schema.body === null ? null : parse(schema.body, request.body ?? {}, 'the body'),
-  };
+  const query = parse(schema.query, request.query, 'the query');
+  const body = schema.body === null ? null : parse(schema.body, request.body ?? {}, 'the body');
+  for (const [where, value] of Object.entries({ 'the path': request.params, 'the query': query, 'the body': body })) {
+    refuseUnstorable(value, where);
+  }
+  return { query, body };
+}
+
+/** Not deeper than the schemas are. A text of a person is refused rather than changed. */
+function refuseUnstorable(value: unknown, where: string): void {
+  if (typeof value === 'string' && toStorableText(value) !== value) {
+    const message = `${where} holds U+0000 or half a surrogate pair, which cannot be stored`;
+    throw new AppError('input.invalid', { details: { message } });
+  }
+  if (typeof value !== 'object' || value === null) return;
+  for (const [name, member] of Object.entries(value)) {
+    refuseUnstorable(name, where);
+    refuseUnstorable(member, `${where}, ${name}`);
+  }
 }
 
 function parse(schema: z.ZodType, value: unknown, where: string): unknown {

@@ -7,9 +7,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Digest, ERROR_CODES, HTTP_STATUS_BY_KIND } from '@stella/domain';
 import { readLayoutBlob, waitFor, type WrittenImage, writeOciLayout } from '@stella/testkit';
-import { type HostileServer, startHostileServer } from '@stella/testkit/hostile';
+import { type Behaviour, type HostileServer, startHostileServer } from '@stella/testkit/hostile';
 import { answer, hang, inTurn } from '@stella/testkit/hostile/behaviours';
-import type { Behaviour } from '@stella/testkit/hostile';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   type Answered,
