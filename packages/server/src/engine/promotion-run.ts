@@ -51,6 +51,8 @@ export interface PromotionRun {
   abortEffects(): void;
   /** Drops everything at once: the claim is no longer ours. */
   abandon(): void;
+  /** Settles with the first tick that was written; never, when none is. */
+  readonly written: Promise<void>;
   /** Settles when the claim was given back or lost. Never rejects. */
   readonly ended: Promise<void>;
 }
@@ -65,6 +67,7 @@ interface RunState {
   /** Done here, so that a decision made before the outcome was recorded does not start it again. */
   readonly done: Set<string>;
   readonly stop: AbortController;
+  readonly hasWritten: () => void;
   finish: () => void;
 }
 
@@ -72,6 +75,10 @@ export function startPromotionRun(deps: RunDeps, claim: Claim): PromotionRun {
   let finish = (): void => undefined;
   const ended = new Promise<void>((resolve) => {
     finish = resolve;
+  });
+  let hasWritten = (): void => undefined;
+  const written = new Promise<void>((resolve) => {
+    hasWritten = resolve;
   });
   const state: RunState = {
     claim,
@@ -82,6 +89,7 @@ export function startPromotionRun(deps: RunDeps, claim: Claim): PromotionRun {
     inFlight: new Map(),
     done: new Set(),
     stop: new AbortController(),
+    hasWritten,
     finish,
   };
   void advance(deps, state);
@@ -92,6 +100,7 @@ export function startPromotionRun(deps: RunDeps, claim: Claim): PromotionRun {
       for (const controller of state.inFlight.values()) controller.abort();
     },
     abandon: () => endRun(state),
+    written,
     ended,
   };
 }
@@ -164,6 +173,7 @@ async function tickOnce(deps: RunDeps, state: RunState): Promise<void> {
     return;
   }
   state.claim = { ...state.claim, isTakeover: false, failureCount: 0 };
+  state.hasWritten();
   report(deps, result.snapshot, result.decision);
   if (result.decision.promotion.workerId === null) {
     endRun(state);

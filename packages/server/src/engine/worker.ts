@@ -10,7 +10,7 @@ import { isPlanted } from '@stella/domain';
 import type { PromotionId, WorkerId } from '@stella/domain';
 import type { Clock } from '../ports/clock.ts';
 import { pause } from '../ports/clock.ts';
-import type { Claim, WorkerSession } from '../ports/engine-store.ts';
+import { type Claim, SUSPECT_FAILURES, type WorkerSession } from '../ports/engine-store.ts';
 import { type PromotionRun, type RunDeps, startPromotionRun } from './promotion-run.ts';
 
 export const LEASE_TTL_MS = 15_000;
@@ -120,7 +120,7 @@ async function pollLoop(deps: RunDeps, options: WorkerOptions, state: WorkerStat
       isBusy = await pollOnce(deps, options.id, state);
       watchdog.feed();
       state.turnedAtMs = clock.monotonicMs();
-      await pruneSometimes(deps, state);
+      pruneSometimes(deps, state);
     } catch (error) {
       logger.warn({ error }, 'a poll failed');
     }
@@ -162,6 +162,8 @@ async function pollOnce(deps: RunDeps, id: WorkerId, state: WorkerState): Promis
 function beginRun(deps: RunDeps, state: WorkerState, claim: Claim): void {
   const run = startPromotionRun(deps, claim);
   state.runs.set(claim.promotionId, run);
+  // The next suspect waits for this one only, not for a poll: a dead worker may leave many of them (safety L2).
+  if (claim.failureCount >= SUSPECT_FAILURES) void run.written.then(() => state.wakeUp.abort());
   void run.ended.then(() => {
     if (state.runs.get(claim.promotionId) === run) state.runs.delete(claim.promotionId);
   });
@@ -197,10 +199,11 @@ async function selfStopLoop(clock: Clock, state: WorkerState): Promise<void> {
   }
 }
 
-async function pruneSometimes({ store, clock }: RunDeps, state: WorkerState): Promise<void> {
+/** Beside the loop, which must not wait for it: it may take as long as its statements' deadlines. */
+function pruneSometimes({ store, clock, logger }: RunDeps, state: WorkerState): void {
   if (clock.monotonicMs() - state.prunedAtMs < PRUNE_EVERY_MS) return;
   state.prunedAtMs = clock.monotonicMs();
-  await store.prune(PRUNE_ROWS_MAX);
+  store.prune(PRUNE_ROWS_MAX).catch((error: unknown) => logger.warn({ error }, 'old rows could not be removed'));
 }
 
 async function drain(

@@ -9,13 +9,18 @@ import { makeBatchingSocket } from '../system/batching-socket.ts';
 import { nodeClock } from '../system/node-clock.ts';
 import { nodeFileSystem } from '../system/node-file-system.ts';
 import { nodeProcesses } from '../system/node-processes.ts';
+import type { Insist } from './database-patience.ts';
 import { findNativeDirectory, findUserName, PLATFORM } from './native-postgres.ts';
 
 /** The owner's connections are used at the start only. */
 const OWNER_POOL_SIZE = 1;
+/** The worker's loop asks one thing after another, and its lease is renewed beside it. */
+const CONTROL_POOL_SIZE = 2;
 
 export interface OpenStore {
   readonly database: Database;
+  /** Connections that nothing but the worker's loop uses. */
+  readonly control: Database;
   readonly report: MigrationReport;
   readonly isEmbedded: boolean;
   /** Closes the connections, and stops PostgreSQL when it is ours. */
@@ -23,30 +28,31 @@ export interface OpenStore {
 }
 
 /** Errors: those of `startEmbeddedPostgres` and of `migrate`. */
-export async function openStore(config: ServerConfig, logger: Logger): Promise<OpenStore> {
+export async function openStore(config: ServerConfig, logger: Logger, insist: Insist): Promise<OpenStore> {
   const embedded = config.database === null ? await startEmbedded(config, logger) : null;
-  try {
-    const { owner, app } = addressesOf(config, embedded);
-    const database = openDatabase(app, { logger, makeSocket: makeBatchingSocket });
-    const report = await migrateAs(openDatabase(owner, { logger, poolSize: OWNER_POOL_SIZE }), await roleOf(database));
-    logger.info({ ...report }, 'database is ready');
-    return {
-      database,
-      report,
-      isEmbedded: embedded !== null,
-      async close() {
-        await database.close();
-        await embedded?.stop();
-      },
-    };
-  } catch (error) {
+  const { owner, app } = addressesOf(config, embedded);
+  const database = openDatabase(app, { logger, makeSocket: makeBatchingSocket });
+  const control = openDatabase(app, { logger, makeSocket: makeBatchingSocket, poolSize: CONTROL_POOL_SIZE });
+  const close = async (): Promise<void> => {
+    await Promise.all([database.close(), control.close()]);
     await embedded?.stop();
+  };
+  try {
+    const report = await insist(async () => migrateAs(owner, { logger, appRole: await roleOf(database) }));
+    logger.info({ ...report }, 'database is ready');
+    return { database, control, report, isEmbedded: embedded !== null, close };
+  } catch (error) {
+    await close();
     throw error;
   }
 }
 
 /** The owner's connections are open only for so long. */
-async function migrateAs(owner: Database, appRole: string): Promise<MigrationReport> {
+async function migrateAs(
+  address: DatabaseAddress,
+  { logger, appRole }: { readonly logger: Logger; readonly appRole: string },
+): Promise<MigrationReport> {
+  const owner = openDatabase(address, { logger, poolSize: OWNER_POOL_SIZE });
   try {
     return await migrate(owner, appRole);
   } finally {

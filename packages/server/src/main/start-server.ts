@@ -53,6 +53,7 @@ import {
   RECOVERY_KEY_FILE,
   writeRecoveryKey,
 } from './first-admin.ts';
+import { DATABASE_PATIENCE_MS, type Insist, makePatience } from './database-patience.ts';
 import { type OpenStore, openStore } from './open-store.ts';
 import { readTlsFiles, watchTlsFiles } from './tls-files.ts';
 import { superviseWorker, type WorkerSupervisor } from './worker-supervisor.ts';
@@ -84,6 +85,8 @@ export interface StartOptions {
   readonly faults?: Faults;
   /** Of the worker's loop without a turn, until the process ends itself. */
   readonly watchdogLimitMs?: number;
+  /** For a database that does not answer at the start; the standard suits a restart of it. */
+  readonly databasePatienceMs?: number;
   /** In place of real gates and targets, where the engine alone is measured. */
   readonly runEffect?: RunEffect;
 }
@@ -133,19 +136,20 @@ async function startParts(options: StartOptions, stops: Stops): Promise<Omit<Run
     );
     stops.push(() => owner.release());
   }
-  const store = await openStore(config, logger);
+  const insist = makePatience({ clock: nodeClock, logger }, options.databasePatienceMs ?? DATABASE_PATIENCE_MS);
+  const store = await openStore(config, logger, insist);
   stops.push(() => store.close());
   const parts = makeParts(options, store);
   stops.push(() => parts.http.close());
-  const adminTokenFile = needsDataDir ? await ensureAccess(parts, config) : null;
-  const worker = config.role === 'api' ? null : await startWorking(options, parts, stops);
+  const adminTokenFile = needsDataDir ? await insist(() => ensureAccess(parts, config)) : null;
+  const worker = config.role === 'api' ? null : await startWorking(options, parts, { stops, insist });
   const url = config.role === 'worker' ? null : await startListening(options, parts, { worker, stops });
   return { url, dataDir: config.dataDir, adminTokenFile };
 }
 
 function makeParts({ config, logger, faults = NO_FAULTS }: StartOptions, store: OpenStore): Parts {
   const faulty: Parts['faulty'] = (name, port) => (faults === NO_FAULTS ? port : withFaults(name, port, faults));
-  if (faults !== NO_FAULTS) armStatements(store.database, faults);
+  if (faults !== NO_FAULTS) for (const one of [store.database, store.control]) armStatements(one, faults);
   const ids = makeIds(
     () => nodeClock.nowMs(),
     (count) => nodeRandom.bytes(count),
@@ -190,7 +194,16 @@ async function ensureAccess({ ids, commands, reads }: Parts, { dataDir }: Server
   return ensureFirstAdmin(deps, dataDir);
 }
 
-async function startWorking(options: StartOptions, parts: Parts, stops: Stops): Promise<WorkerSupervisor> {
+interface Working {
+  readonly stops: Stops;
+  readonly insist: Insist;
+}
+
+async function startWorking(
+  options: StartOptions,
+  parts: Parts,
+  { stops, insist }: Working,
+): Promise<WorkerSupervisor> {
   const { logger, version, faults = NO_FAULTS } = options;
   const { store, storeOptions, ids, registry, metrics, openTarget, faulty } = parts;
   const askGate = faulty('gate', { evaluate: makeAskGate({ http: parts.http }) }).evaluate;
@@ -224,15 +237,17 @@ async function startWorking(options: StartOptions, parts: Parts, stops: Stops): 
     metrics,
   });
   stops.push(() => debts.stop());
-  const engineStore = faulty('engine_store', makeEngineStore(store.database, storeOptions));
+  const engineStore = faulty('engine_store', makeEngineStore(store.database, storeOptions, store.control));
   const watchdog = startNodeWatchdog(options.watchdogLimitMs);
   stops.push(() => Promise.resolve(watchdog.stop()));
-  const worker = await superviseWorker({
-    run: { store: engineStore, runEffect, clock: nodeClock, logger, metrics, faults, watchdog },
-    ids,
-    openSession: () => openLivenessSession(store.database),
-    options: { hostname: hostname(), version },
-  });
+  const worker = await insist(() =>
+    superviseWorker({
+      run: { store: engineStore, runEffect, clock: nodeClock, logger, metrics, faults, watchdog },
+      ids,
+      openSession: () => openLivenessSession(store.database),
+      options: { hostname: hostname(), version },
+    }),
+  );
   stops.push(() => worker.drain(DRAIN_PATIENCE_MS));
   return worker;
 }

@@ -1,8 +1,9 @@
 /**
  * Keeps one worker running in this process: a worker that lost its session or its lease has stopped for good, and a new
- * one with a new id and a new session takes its place as soon as the database answers.
+ * one with a new id and a new session takes its place as soon as the database answers. It gives back what the stopped one
+ * had: after a restart of PostgreSQL nobody else could know before the lease ends that it runs no more.
  */
-import type { Actor, IdSource } from '@stella/domain';
+import type { Actor, IdSource, WorkerId } from '@stella/domain';
 import type { RunDeps } from '../engine/promotion-run.ts';
 import { startWorker, type Worker, type WorkerOptions } from '../engine/worker.ts';
 import { pause } from '../ports/clock.ts';
@@ -33,10 +34,12 @@ export async function superviseWorker(deps: SupervisorDeps): Promise<WorkerSuper
   let current: Running | null = await startOne(deps);
   const loop = async (): Promise<void> => {
     let delayMs = RESTART_MIN_MS;
+    let former: WorkerId | null = null;
     while (!halt.signal.aborted) {
       if (current) {
         const why = await current.worker.stopped;
         await current.session.close().catch(() => undefined);
+        former = current.worker.id;
         current = null;
         if (halt.signal.aborted) return;
         logger.warn({ why }, 'the worker stopped and is started again');
@@ -45,6 +48,8 @@ export async function superviseWorker(deps: SupervisorDeps): Promise<WorkerSuper
       try {
         current = await startOne(deps);
         delayMs = RESTART_MIN_MS;
+        if (former !== null) await retire(deps, former);
+        former = null;
       } catch (error) {
         logger.warn({ error }, 'the worker could not start');
         await pause(clock, delayMs, halt.signal);
@@ -63,6 +68,14 @@ export async function superviseWorker(deps: SupervisorDeps): Promise<WorkerSuper
       deps.run.watchdog.stop();
     },
   };
+}
+
+async function retire({ run: { store, logger } }: SupervisorDeps, workerId: WorkerId): Promise<void> {
+  try {
+    await store.retireWorker(workerId);
+  } catch (error) {
+    logger.warn({ error, workerId }, 'the stopped worker could not sign off; its lease will run out');
+  }
 }
 
 interface Running {

@@ -23,6 +23,12 @@ export interface Claim {
   readonly failureCount: number;
 }
 
+/**
+ * From so many failed claims on a promotion is a suspect, of which a worker takes one at a time (safety L8); an innocent
+ * one is cleared by its next tick.
+ */
+export const SUSPECT_FAILURES = 2;
+
 /** Why a worker gives a promotion up for now. */
 export interface ClaimFailure {
   /** The same each time; shown to people. */

@@ -14,7 +14,8 @@ const POOL_SIZE = 12;
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 10_000;
 const LOCK_TIMEOUT_MS = 5_000;
-const IDLE_IN_TRANSACTION_TIMEOUT_MS = 15_000;
+/** Less than the one for locks: who waits for what a hanging process holds gets it rather than an error. */
+const IDLE_IN_TRANSACTION_TIMEOUT_MS = 4_000;
 /** A little more than the statement's own: when the server no longer answers at all. */
 const QUERY_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + 2_000;
 
@@ -205,6 +206,12 @@ async function connect({ pool, primary }: Database): Promise<pg.PoolClient> {
   }
 }
 
+/**
+ * A statement that waits for a lock ends within this time when our process has died: it may hold the row of a promotion
+ * that others want to take over (safety L2). Without it PostgreSQL looks only when the statement is done.
+ */
+const NOTICE_OUR_END = `select set_config('client_connection_check_interval', '250ms', false)`;
+
 /** Connections to a host that is no longer the primary are closed on the way. */
 async function takeConnection(pool: pg.Pool, primary: Primary, host: DatabaseHost): Promise<pg.PoolClient> {
   for (let taken = 0; taken <= POOL_SIZE; taken += 1) {
@@ -215,6 +222,8 @@ async function takeConnection(pool: pg.Pool, primary: Primary, host: DatabaseHos
     }
     if (CHECKED.has(client)) return client;
     try {
+      // Not every server can (Windows); what it says is answered before the check.
+      client.query({ text: NOTICE_OUR_END }).catch(() => undefined);
       await primary.check(client, host);
     } catch (error) {
       client.release(true);
@@ -250,12 +259,15 @@ function sessionOf(client: pg.ClientBase): Session {
   };
 }
 
-/** Class 08, 57P0x and socket errors: the connection or the server is gone. 25006: it takes no writes any more. */
+/**
+ * Class 08, 57P0x and socket errors: the connection or the server is gone. 25006: it takes no writes any more. 25P03 and
+ * 25P04: the server ended it, because it was idle in a transaction or the transaction lasted too long.
+ */
 export function isConnectionError(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const { code } = error as { code?: string };
   if (code === undefined) return /timeout|terminated|Connection|not queryable/i.test(error.message);
-  return /^(08|57P0|53|25006)/.test(code) || /^E[A-Z]+$/.test(code);
+  return /^(08|57P0|53|25006|25P0[34])/.test(code) || /^E[A-Z]+$/.test(code);
 }
 
 export function sqlState(error: unknown): string | null {

@@ -20,13 +20,17 @@ export interface StoreOptions {
   readonly cache: ImmutableRows;
 }
 
-export function makeEngineStore(database: Database, options: StoreOptions): EngineStore {
+/**
+ * `control`: connections of the worker's own loop, so that a lease is renewed and a dead worker noticed however many
+ * promotions wait for a connection (safety L2); without it those of the others.
+ */
+export function makeEngineStore(database: Database, options: StoreOptions, control: Database = database): EngineStore {
   return {
-    registerWorker: (worker) => renewing(database, () => transact(database, (session) => register(session, worker))),
-    renewLease: (id, leaseTtlMs) => autocommit(database, (session) => renewWorker(session, id, leaseTtlMs)),
-    retireWorker: (id) => transact(database, (session) => retireWorkerRow(session, id)),
-    buryDeadWorkers: (id) => autocommit(database, (session) => buryWorkers(session, id)),
-    takeDueWork: (id, limit) => autocommit(database, (session) => takeDueRows(session, id, limit)),
+    registerWorker: (worker) => renewing(control, () => transact(control, (session) => register(session, worker))),
+    renewLease: (id, leaseTtlMs) => autocommit(control, (session) => renewWorker(session, id, leaseTtlMs)),
+    retireWorker: (id) => transact(control, (session) => retireWorkerRow(session, id)),
+    buryDeadWorkers: (id) => autocommit(control, (session) => buryWorkers(session, id)),
+    takeDueWork: (id, limit) => autocommit(control, (session) => takeDueRows(session, id, limit)),
     tick: (claim, outcomes, decide) => tick(database, options, { claim, outcomes, decide }),
     setAside: (claim, failure, actor) => transact(database, (session) => setAsideRow(session, claim, failure, actor)),
     prune: (limit) => prune(database, options.settings, limit),

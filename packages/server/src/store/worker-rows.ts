@@ -3,7 +3,7 @@
  * only our own statements write, from checked values.
  */
 import type { PromotionId, WorkerId } from '@stella/domain';
-import type { Claim, DueWork, WorkerSession } from '../ports/engine-store.ts';
+import { type Claim, type DueWork, SUSPECT_FAILURES, type WorkerSession } from '../ports/engine-store.ts';
 import type { WorkerRow } from '../ports/read-store.ts';
 import type { Session, Statement } from './connection.ts';
 
@@ -26,26 +26,36 @@ const RENEW: Statement = {
  *
  * What a dead worker has is due, also what it claimed or wrote at the very moment of its burial, which the next look
  * finds. It may have died owing a wake-up (`owed-wakes.ts`), so all queues look again.
+ *
+ * No row is waited for: a server that hangs in the middle of a transaction would hold up every takeover. A worker or a
+ * claim whose row is held is found by the next look; whoever holds a row of a queue has it looked at himself, and it
+ * looks again within 15 s in any case.
  */
 const BURY: Statement = {
   name: 'workers_bury',
   text: `with dead as (
-      update workers w set state = 'dead'
-      where w.state = 'live' and w.id <> $1 and (
-        w.lease_until_at < now()
-        or (w.postmaster_start_at = pg_postmaster_start_time()
-          and not exists (select from pg_stat_activity a
-            where a.pid = w.session_pid and a.backend_start = w.backend_start_at)))
-      returning w.id
+      update workers set state = 'dead' where id in (
+        select w.id from workers w
+        where w.state = 'live' and w.id <> $1 and (
+          w.lease_until_at < now()
+          or (w.postmaster_start_at = pg_postmaster_start_time()
+            and not exists (select from pg_stat_activity a
+              where a.pid = w.session_pid and a.backend_start = w.backend_start_at)))
+        for no key update skip locked)
+      returning id
     ), freed as (
-      update promotions p set next_action_at = now(), version = version + 1
-      where p.worker_id is not null and p.next_action_at > now()
-        and exists (select from workers w
-          where w.id = p.worker_id and (w.state <> 'live' or w.id in (select id from dead)))
+      update promotions set next_action_at = now(), version = version + 1 where id in (
+        select p.id from promotions p
+        where p.worker_id is not null and p.next_action_at > now()
+          and exists (select from workers w
+            where w.id = p.worker_id and (w.state <> 'live' or w.id in (select id from dead)))
+        for no key update skip locked)
     ), woken as (
-      update promotions p set next_action_at = now(), version = version + 1
-      where exists (select from dead) and p.ended_at is null and p.worker_id is null and p.step = 'acquire_locks'
-        and p.next_action_at > now()
+      update promotions set next_action_at = now(), version = version + 1 where id in (
+        select p.id from promotions p
+        where exists (select from dead) and p.ended_at is null and p.worker_id is null and p.step = 'acquire_locks'
+          and p.next_action_at > now()
+        for no key update skip locked)
     )
     select id from dead`,
 };
@@ -85,9 +95,6 @@ const TAKE_DUE: Statement = {
     select id, claim_epoch, claim_failures, is_takeover, true as is_new from claimed
     union all select id, claim_epoch, claim_failures, true, false from owned`,
 };
-
-/** From so many failed claims on a promotion is a suspect; an innocent one is cleared by its next tick. */
-const SUSPECT_FAILURES = 2;
 
 /** What has no operation under way goes back; the rest is left for a takeover, which looks its outcome up. */
 const GIVE_BACK: Statement = {

@@ -146,6 +146,22 @@ function describeClaims(world: GiveWorld): void {
     expect((await world().engine.takeDueWork(other.id, 10)).claimed).toHaveLength(2);
   });
 
+  it('of the dead are taken over although a transaction that hangs holds one of them, which the next look finds', async () => {
+    const { place, worker, id } = await begin(world());
+    const free = await create(place, 'prod', 2);
+    await claimOne(world(), worker.id);
+    const other = await hire(world());
+    await worker.end();
+    await inTransaction(world(), async (tx) => {
+      await tx.lockPromotion(id);
+      expect(await world().engine.buryDeadWorkers(other.id)).toEqual([worker.id]);
+      const { claimed } = await world().engine.takeDueWork(other.id, 10);
+      expect(claimed.map((one) => one.promotionId)).toEqual([free]);
+    });
+    expect(await world().engine.buryDeadWorkers(other.id)).toEqual([]);
+    expect(await claimOne(world(), other.id)).toMatchObject({ promotionId: id, isTakeover: true });
+  });
+
   it('that failed twice are suspects: a worker takes one of them at a time', async () => {
     const place = await setUp(world(), [makeDefinition()]);
     for (const n of [1, 2]) await create(place, 'prod', n);

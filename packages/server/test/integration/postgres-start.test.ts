@@ -98,7 +98,8 @@ describe('a server on its database', () => {
 
   it('says database.unavailable where none answers', async () => {
     const env = { STELLA_DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' };
-    await expect(startServerProcess(place, { env })).rejects.toThrow('database.unavailable');
+    const order = { env, databasePatienceMs: 0 };
+    await expect(startServerProcess(place, order)).rejects.toThrow('database.unavailable');
   });
 });
 

@@ -1,4 +1,5 @@
 /** The stores on a real database: what two writers do to each other, and what is not there. */
+import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { digestOf, makeIds, STANDARD_SETTINGS } from '@stella/domain';
 import { makeServerPlace, type ServerPlace, startServerProcess, waitFor } from '@stella/testkit';
@@ -6,10 +7,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { IdempotencyRequest } from '../../src/ports/command-store.ts';
 import { type Database, openDatabase, query, transact } from '../../src/store/connection.ts';
 import { makeImmutableRows } from '../../src/store/immutable-rows.ts';
+import { openLivenessSession } from '../../src/store/liveness-session.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { makeCommandStore } from '../../src/store/postgres-command-store.ts';
-import type { StoreOptions } from '../../src/store/postgres-engine-store.ts';
+import { makeEngineStore, type StoreOptions } from '../../src/store/postgres-engine-store.ts';
 import { makeReadStore } from '../../src/store/postgres-read-store.ts';
+import type { DatabaseAddress } from '../../src/store/primary.ts';
 import { nodeClock } from '../../src/system/node-clock.ts';
 import { nodeRandom } from '../../src/system/node-random.ts';
 import { makeMemoryLogger } from './postgres-fixture.ts';
@@ -25,14 +28,16 @@ const options: StoreOptions = {
   cache: makeImmutableRows(),
 };
 
+const LOGGING = { logger: makeMemoryLogger() };
+
+function addressOf({ dataDir }: ServerPlace): DatabaseAddress {
+  return { kind: 'socket', directory: join(dataDir, 'run'), user: 'stella_app', database: 'stella' };
+}
+
 beforeAll(async () => {
   place = await makeServerPlace();
   await startServerProcess(place);
-  const directory = join(place.dataDir, 'run');
-  database = openDatabase(
-    { kind: 'socket', directory, user: 'stella_app', database: 'stella' },
-    { logger: makeMemoryLogger() },
-  );
+  database = openDatabase(addressOf(place), LOGGING);
 });
 afterAll(async () => {
   await database.close();
@@ -103,6 +108,72 @@ describe('a connection that breaks while a statement runs on it', () => {
     expect(await query(database, { name: '', text: 'select 1 as one' })).toEqual([{ one: 1 }]);
   });
 });
+
+describe('the connections of a worker that are its own', () => {
+  it('answer while every other one is busy: a lease is renewed, the dead are buried, claims are made', async () => {
+    const [narrow, control] = [1, 1].map((poolSize) => openDatabase(addressOf(place), { ...LOGGING, poolSize }));
+    if (!narrow || !control) throw new Error('two pools were asked for');
+    const engine = makeEngineStore(narrow, options, control);
+    const session = await openLivenessSession(control);
+    const id = options.ids.next('wrk');
+    let finish = (): void => undefined;
+    const isOver = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const hanging = transact(narrow, async (tx) => {
+      await tx.rows({ name: '', text: 'select 1' });
+      await isOver;
+    });
+    try {
+      await engine.registerWorker({ id, session, hostname: 'here', version: 'test', leaseTtlMs: 60_000 });
+      expect(await engine.renewLease(id, 60_000)).toBe(true);
+      expect(await engine.buryDeadWorkers(id)).toEqual([]);
+      expect((await engine.takeDueWork(id, 10)).claimed).toEqual([]);
+      await engine.retireWorker(id);
+    } finally {
+      finish();
+      await hanging;
+      await session.close();
+      await Promise.all([narrow.close(), control.close()]);
+    }
+  });
+});
+
+describe('a statement that waits for a lock', () => {
+  it('ends when the process that sent it has died, long before it would get the lock', async () => {
+    const died = openDatabase(addressOf(place), { ...LOGGING, makeSocket, poolSize: 1 });
+    let socket: Socket | null = null;
+    function makeSocket(): Socket {
+      socket = new Socket();
+      return socket;
+    }
+    const lock = { name: '', text: 'select pg_advisory_xact_lock(4711)' };
+    await transact(database, async (holder) => {
+      await holder.rows(lock);
+      const waiting = transact(died, async (session) => {
+        await session.rows({ name: '', text: 'set local lock_timeout = 0' });
+        await session.rows(lock);
+      });
+      const broken = waiting.catch((error: unknown) => error);
+      await waitFor(async () => (await countWaiting()) === 1, { timeoutMs: 10_000, why: 'it waits' });
+      socket?.destroy();
+      // The holder's transaction may be idle only for so long: it says something at each look.
+      const isGone = async (): Promise<boolean> => {
+        await holder.rows({ name: '', text: 'select 1' });
+        return (await countWaiting()) === 0;
+      };
+      await waitFor(isGone, { timeoutMs: 10_000, why: 'its backend has ended' });
+      expect(await broken).toMatchObject({ code: 'database.unavailable' });
+    });
+    await died.close();
+  });
+});
+
+async function countWaiting(): Promise<number> {
+  const text = `select count(*) as waiting from pg_locks where locktype = 'advisory' and objid = 4711 and not granted`;
+  const [row] = await query(database, { name: '', text });
+  return Number(row?.['waiting']);
+}
 
 describe('what is not there', () => {
   it('is person.not_found with the nearest', async () => {

@@ -150,7 +150,8 @@ class Database implements SimulatedDatabase {
     if (random.chance(mix.deadlock)) return refused('deadlock', '40P01', 'deadlock detected');
     if (random.chance(mix.slowDatabase / 4)) return unavailable('query.timeout', QUERY_TIMEOUT_MS);
     if (this.readOnlyUntilMs > scheduler.nowMs() && isWrite(point)) {
-      return refused('read_only', '25006', 'cannot execute UPDATE in a read-only transaction');
+      // The store says so of 25006: it is the database's trouble, and no fault of what was to be written.
+      return unavailable('read_only');
     }
     return null;
   }

@@ -59,8 +59,7 @@ export function makeMemoryEngineStore(connections: MemoryConnections): EngineSto
         return true;
       }),
     retireWorker: (id) => transact(connections, 'retireWorker', (session) => retireWorker(session, id)),
-    buryDeadWorkers: (id) =>
-      autocommit(connections, 'buryDeadWorkers.bury', (tx, session) => buryWorkers(tx, session, id)),
+    buryDeadWorkers: (id) => autocommit(connections, 'buryDeadWorkers.bury', (tx) => buryWorkers(tx, id)),
     takeDueWork: (id, limit) =>
       autocommit(connections, 'takeDueWork.take', (tx) =>
         takeDueWork(tx, { workerId: id, limit, compareDue: connections.compareDue }),
@@ -208,16 +207,16 @@ async function retireWorker(session: MemorySession, id: Parameters<EngineStore['
   });
 }
 
-async function buryWorkers(
+/** Whose row is held is found by the next look. */
+function buryWorkers(
   tx: MemoryTransaction,
-  session: MemorySession,
   id: Parameters<EngineStore['buryDeadWorkers']>[0],
-): Promise<Awaited<ReturnType<EngineStore['buryDeadWorkers']>>> {
+): Awaited<ReturnType<EngineStore['buryDeadWorkers']>> {
   const suspected = deadWorkers(tx, id);
   const asleep = [...tx.rows(tx.state.promotions)];
   const dead: typeof suspected = [];
   for (const one of suspected) {
-    await session.lock(workerKey(one));
+    if (!tx.tryLock(workerKey(one))) continue;
     const worker = tx.get(tx.state.workers, one);
     if (!worker || !isDead(tx, worker)) continue;
     markWorker(tx, one, { state: 'dead' });
@@ -228,7 +227,7 @@ async function buryWorkers(
     const { id: promotionId } = row.promotion;
     const isQueued = dead.length > 0 && isAsleepInQueue(tx, row);
     if (!isQueued && !isLeftBehind(tx, row)) continue;
-    await session.lock(promotionKey(promotionId));
+    if (!tx.tryLock(promotionKey(promotionId))) continue;
     freeClaim(tx, promotionId);
     if (isQueued) wakeFromQueue(tx, promotionId);
   }

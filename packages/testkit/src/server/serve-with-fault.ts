@@ -8,7 +8,13 @@ import { makePinoLogger, readServerConfig, startServer } from '@stella/server';
 import type { Fault, ServeOrder } from './server-process.ts';
 
 // Written by `startServerProcess`, which has the same type.
-const { dataDir, role, watchdogLimitMs, fault: first } = JSON.parse(process.argv[2] ?? '{}') as ServeOrder;
+const {
+  dataDir,
+  role,
+  watchdogLimitMs,
+  databasePatienceMs,
+  fault: first,
+} = JSON.parse(process.argv[2] ?? '{}') as ServeOrder;
 let fault: Fault | null = first ?? null;
 let hitCount = 0;
 
@@ -27,6 +33,7 @@ const server = await startServer({
   logger: makePinoLogger(config.logLevel),
   version: '0.1.0-test',
   ...(watchdogLimitMs !== undefined && { watchdogLimitMs }),
+  ...(databasePatienceMs !== undefined && { databasePatienceMs }),
   faults: {
     hit: (point) => {
       if (point !== fault?.point) return;

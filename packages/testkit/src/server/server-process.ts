@@ -27,6 +27,7 @@ export interface ServeOrder {
   readonly dataDir: string;
   readonly role?: 'all' | 'api' | 'worker';
   readonly watchdogLimitMs?: number;
+  readonly databasePatienceMs?: number;
   /** Armed from the first line on. */
   readonly fault?: Fault;
 }

@@ -131,7 +131,7 @@ export const WRITE_TRANSACTIONS: readonly WriteTransaction[] = [
     isSkipping: true,
     run: async (world, { other }) => (await world.engine.takeDueWork(other, 10)).claimed.length,
   },
-  { name: 'bury', run: (world, { worker }) => world.engine.buryDeadWorkers(worker) },
+  { name: 'bury', isSkipping: true, run: (world, { worker }) => world.engine.buryDeadWorkers(worker) },
   { name: 'retire', run: (world, { worker }) => world.engine.retireWorker(worker) },
   {
     name: 'set aside',

@@ -34,11 +34,12 @@ export function checkCalm({ state, settings }: CalmWorld, nowMs: number): void {
 /** By when the wait of its current step has ended. */
 function deadlineOf(row: StoredPromotion, settings: Settings): number {
   const { promotion, steps, attempts } = row;
-  const { step, setAside, createdAtMs, deployDeadlineAtMs, lastProgressAtMs } = promotion;
+  const { step, createdAtMs, deployDeadlineAtMs, lastProgressAtMs } = promotion;
   const sinceMs = steps.get(step)?.startedAtMs ?? createdAtMs;
   const open = [...attempts.values()].filter((one) => one.result === null).map((one) => one.deadlineAtMs);
   const moments = [lastProgressAtMs, ...open];
-  if (setAside !== null) moments.push(setAside.atMs + SET_ASIDE_MS);
+  // By its events: the first look after that time clears the mark, and only begins to move it on.
+  for (const { type, atMs } of row.events) if (type === 'promotion.set_aside') moments.push(atMs + SET_ASIDE_MS);
   if (step === 'precheck') moments.push(sinceMs + settings['precheck.holdFor'] + settings['probe.timeout']);
   if (step === 'evaluate_gates') moments.push(...[...row.gateRuns.values()].map((run) => gateDeadlineOf(run)));
   if (step === 'acquire_locks') moments.push(sinceMs + settings['queue.maxWait']);
