@@ -1,10 +1,12 @@
 /**
  * `npm run test:system`: tests against real components from outside npm, which `tools/install-system-deps.sh` installs.
- * `npm run test:system -- models` runs those of one name only. Same last line as `npm test`. A skipped test counts as a
- * failure here: this run is where it must not be skipped.
+ * `npm run test:system -- models` runs those of one name only. Ends with the tally of `npm test`, and after it with the
+ * figures of tests that measure, one JSON object per line. A skipped test counts as a failure here: this run is where it
+ * must not be skipped.
  */
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { FIGURES_VARIABLE } from './testing/figures.ts';
 import { SYSTEM_PHASE } from './testing/phases.ts';
 import { runVitest } from './testing/run-phase.ts';
 import { withSandbox } from './testing/sandbox.ts';
@@ -26,9 +28,12 @@ if (found.kind === 'unknown') {
 
 async function runFiles(paths: readonly string[]): Promise<void> {
   const phase = { ...SYSTEM_PHASE, args: [...SYSTEM_PHASE.args, ...paths] };
+  let figures = '';
   const tally = await withSandbox(process.env, async ({ env, reportFolder, findLeftovers }) => {
     const print = (text: string): void => void process.stdout.write(text);
-    const run = await runVitest(phase, { root, env, reportFolder, print });
+    const figuresFile = join(reportFolder, 'figures.jsonl');
+    const run = await runVitest(phase, { root, env: { ...env, [FIGURES_VARIABLE]: figuresFile }, reportFolder, print });
+    if (existsSync(figuresFile)) figures = readFileSync(figuresFile, 'utf8');
     const skipped = run.skipped.map((name) => `${name} (skipped, which this run does not allow)`);
     return addTallies([
       { ...run, failed: [...run.failed, ...skipped], skipped: [] },
@@ -36,5 +41,6 @@ async function runFiles(paths: readonly string[]): Promise<void> {
     ]);
   });
   console.log(formatTally(tally));
+  process.stdout.write(figures);
   process.exitCode = tally.failed.length > 0 ? 1 : 0;
 }

@@ -1,7 +1,7 @@
 /** What is done to the servers and to PostgreSQL while they work, one thing after another and some at the same time. */
 import { ENGINE_FAULT_POINTS } from '../../../packages/server/src/engine/fault-points.ts';
 import { PORT_FAULT_POINTS, STATEMENT_FAULT_POINTS } from '../../../packages/server/src/faults/fault-points.ts';
-import { FILES_TARGET_FAULT_POINTS } from '../../../packages/server/src/targets/fault-points.ts';
+import { TARGET_FAULT_POINTS } from '../../../packages/server/src/targets/fault-points.ts';
 import { pause } from './load.ts';
 import type { TorturePlan } from './plan.ts';
 import type { SeededRandom } from './random.ts';
@@ -12,7 +12,11 @@ import type { World } from './world.ts';
 const LEASE_MS = 15_000;
 /** A point that is not passed by then is left for another. */
 const POINT_PATIENCE_MS = 2_000;
+/** This load does not pass every point; one that was waited for so often is not tried again. */
+const POINT_TRIES_MAX = 3;
+/** Of a point's first trial; the later ones take the first. */
 const HITS_MAX = 4;
+const POINT_PERCENT = 60;
 const FULL_MS = 4_000;
 const CUT_MS = [8_000, 35_000] as const;
 
@@ -51,12 +55,14 @@ interface State extends Making {
   /** Paused or cut off: left alone. */
   readonly busy: Set<Replica>;
   readonly running: Set<Promise<void>>;
+  /** Points still to be met, those that were tried least often first. */
   readonly queue: string[];
+  readonly tries: Map<string, number>;
 }
 
 const POINTS: readonly string[] = [
   ...ENGINE_FAULT_POINTS,
-  ...FILES_TARGET_FAULT_POINTS,
+  ...TARGET_FAULT_POINTS,
   ...PORT_FAULT_POINTS,
   ...STATEMENT_FAULT_POINTS,
 ];
@@ -72,7 +78,15 @@ export function makeFaults(making: Making): Faults {
     fullTargetDisks: 0,
     fullWalDisks: 0,
   };
-  const state: State = { ...making, counts, points: new Set(), busy: new Set(), running: new Set(), queue: [] };
+  const state: State = {
+    ...making,
+    counts,
+    points: new Set(),
+    busy: new Set(),
+    running: new Set(),
+    queue: shuffled(making.random),
+    tries: new Map(),
+  };
   return { counts, points: state.points, working: () => idle(state), run: () => run(state) };
 }
 
@@ -86,6 +100,12 @@ async function run(state: State): Promise<void> {
     await random.pick(wanted)(state);
   }
   await Promise.all(state.running);
+}
+
+function shuffled(random: SeededRandom): string[] {
+  return POINTS.map((point) => ({ point, at: random.fraction() }))
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ point }) => point);
 }
 
 type Fault = (state: State) => Promise<void>;
@@ -114,7 +134,7 @@ async function killServer(state: State): Promise<void> {
   if (candidates.length < 2) return;
   const replica = random.pick(candidates);
   const workerId = replica.workerId();
-  if (random.chance(50)) {
+  if (random.chance(POINT_PERCENT)) {
     if (!(await dieAtPoint(state, replica))) return;
     counts.pointKills += 1;
   } else {
@@ -126,14 +146,16 @@ async function killServer(state: State): Promise<void> {
 
 /** False: the point was not passed in time. */
 async function dieAtPoint(state: State, replica: Replica): Promise<boolean> {
-  const { queue, random, points } = state;
-  if (queue.length === 0) queue.push(...POINTS);
-  const [point = ''] = queue.splice(random.between(0, queue.length - 1), 1);
-  replica.arm({ point, hit: random.between(1, HITS_MAX) });
+  const { queue, random, points, tries } = state;
+  const point = queue.shift() ?? random.pick([...points]);
+  const tryCount = (tries.get(point) ?? 0) + 1;
+  tries.set(point, tryCount);
+  replica.arm({ point, hit: tryCount === 1 ? random.between(1, HITS_MAX) : 1 });
   const endsAtMs = performance.now() + POINT_PATIENCE_MS;
   while (replica.isUp() && performance.now() < endsAtMs) await pause(20);
   if (replica.isUp()) {
     replica.arm({ point: '', hit: 1 });
+    if (tryCount < POINT_TRIES_MAX && !points.has(point)) queue.push(point);
     return false;
   }
   points.add(point);

@@ -5,10 +5,13 @@ import { makeMemoryLogger } from '../../../packages/server/test/integration/post
 
 const PAGE_ROWS = 200;
 const EVENTS_PER_ROW = 20;
+/** All keys of all requests are compared at once; the servers ask of a few minutes only. */
+const PATIENCE_MS = 300_000;
 
 /** `url`: of a role that may read all tables. */
 export async function invariantViolations(url: string): Promise<readonly string[]> {
-  const database = openDatabase({ kind: 'url', url }, { logger: makeMemoryLogger() });
+  const patient = `${url}?statement_timeout=${PATIENCE_MS}&query_timeout=${PATIENCE_MS}`;
+  const database = openDatabase({ kind: 'url', url: patient }, { logger: makeMemoryLogger() });
   try {
     return await autocommit(database, sweep);
   } finally {

@@ -3,9 +3,11 @@
  * a filter that drops everything: nobody is told, answers just stop. Nothing else of the machine's network is touched.
  */
 import { execFile } from 'node:child_process';
+import { networkInterfaces } from 'node:os';
 import { promisify } from 'node:util';
 
 const COMMAND_TIMEOUT_MS = 10_000;
+const NETS = 250;
 const DROP_ALL = [
   'add table inet cut',
   'add chain inet cut come { type filter hook input priority 0; policy drop; }',
@@ -23,11 +25,11 @@ export interface Island {
   remove(): Promise<void>;
 }
 
-/** Needs root. `number` keeps apart what runs on one machine at the same time, 0 to 60. */
-export async function makeIsland(number: number): Promise<Island> {
+/** Needs root. */
+export async function makeIsland(): Promise<Island> {
   const name = `stella${process.pid}`;
   const [here, there] = [`st${process.pid}a`.slice(-14), `st${process.pid}b`.slice(-14)];
-  const net = `10.213.${number}`;
+  const net = freeNet();
   const enter = ['nsenter', `--net=/run/netns/${name}`];
   const inside = (...command: readonly string[]): Promise<void> => run([...enter, ...command]);
   const remove = (): Promise<void> => run(['ip', 'netns', 'del', name]);
@@ -52,6 +54,18 @@ export async function makeIsland(number: number): Promise<Island> {
     reconnect: () => inside('nft', 'delete table inet cut'),
     remove,
   };
+}
+
+/** Of another run at the same time, or of one that was killed, packets would come and go the wrong way. */
+function freeNet(): string {
+  const taken = new Set(
+    Object.values(networkInterfaces()).flatMap((list) => list?.map(({ address }) => address) ?? []),
+  );
+  for (let tried = 0; tried < NETS; tried += 1) {
+    const net = `10.213.${(process.pid + tried) % NETS}`;
+    if (!taken.has(`${net}.1`)) return net;
+  }
+  throw new Error('every network 10.213.* of this machine is taken');
 }
 
 async function run([program = '', ...args]: readonly string[]): Promise<void> {

@@ -3,6 +3,7 @@
  * variables, see `plan.ts`. Needs root, and what `tools/install-system-deps.sh` installs.
  */
 import { describe, expect, it } from 'vitest';
+import { recordFigures } from '../figures.ts';
 import { readPlan } from './plan.ts';
 import { runTorture } from './torture.ts';
 
@@ -15,7 +16,7 @@ describe.each([15, 18] as const)('torture on PostgreSQL %s', (postgres) => {
     timeout: plan.timeoutMs + AROUND_MS,
   }, async () => {
     const report = await runTorture(plan, (text) => console.log(text));
-    console.log(JSON.stringify(report));
+    recordFigures(report);
     expect(report.findings).toEqual([]);
     expect(report.promotions).toBeGreaterThan(0);
     expect(report.switches).toBeGreaterThan(0);

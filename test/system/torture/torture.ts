@@ -18,7 +18,9 @@ export interface TortureReport {
   readonly perSecond: number;
   readonly statuses: Readonly<Record<string, number>>;
   readonly faults: FaultCounts;
+  /** Different points at which a server died. */
   readonly pointCount: number;
+  readonly points: readonly string[];
   readonly unclearAnswers: number;
   readonly unclearCodes: Readonly<Record<string, number>>;
   readonly switches: number;
@@ -91,13 +93,15 @@ async function torture(plan: TorturePlan, { world, random, deaths, note }: Run):
   const strangeDeaths = deaths
     .filter(({ how }) => how !== 'SIGKILL')
     .map(({ replica, how, words }) => `${replica} ended by itself, ${how}: ${words}`);
+  // Thousands of rows in minutes, and a PostgreSQL that was killed before it counted them.
+  await witness.demand('analyze');
   const findings = [
     ...unsettled,
-    ...(await invariantViolations(world.postgres.url(APP))),
-    ...(await brokenRules(witness)),
-    ...(await lostOperations(witness, load)),
+    ...(await asFindings('the rules of safety', () => invariantViolations(world.postgres.url(APP)))),
+    ...(await asFindings('the rules of the torture', () => brokenRules(witness))),
+    ...(await asFindings('what was acknowledged', () => lostOperations(witness, load))),
     ...load.contradictions,
-    ...(await strayEffects(world)),
+    ...(await asFindings('what was done outside', () => strayEffects(world))),
     ...takeovers.trials.filter(isLate).map((trial) => `a late takeover: ${JSON.stringify(trial)}`),
     ...strangeDeaths,
   ];
@@ -110,6 +114,7 @@ async function torture(plan: TorturePlan, { world, random, deaths, note }: Run):
     statuses: await countStatuses(world),
     faults: faults.counts,
     pointCount: faults.points.size,
+    points: [...faults.points].toSorted(),
     unclearAnswers: countUnclear(load),
     unclearCodes: Object.fromEntries(load.unclear),
     switches: world.watch.switches.length,
@@ -117,6 +122,15 @@ async function torture(plan: TorturePlan, { world, random, deaths, note }: Run):
     strangeDeaths,
     findings,
   };
+}
+
+/** A check that could not be made is a finding, and the figures of the run are told. */
+async function asFindings(what: string, check: () => Promise<readonly string[]>): Promise<readonly string[]> {
+  try {
+    return await check();
+  } catch (error) {
+    return [`${what} could not be checked: ${String(error)}`];
+  }
 }
 
 function isLate({ tookMs, boundMs }: Trial): boolean {

@@ -81,7 +81,7 @@ async function makeParts(plan: TorturePlan, { random, onDeath, undo }: Making): 
   const directory = await mkdtemp(join(tmpdir(), 'stella-torture-'));
   undo.push(() => rm(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }));
   await chmod(directory, 0o711);
-  const island = await makeIsland(plan.postgres);
+  const island = await makeIsland();
   undo.push(() => island.remove());
   const walDisk = await mountSmallDisk(join(directory, 'wal'), WAL_MEGABYTES);
   undo.push(() => walDisk.remove());
