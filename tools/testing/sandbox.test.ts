@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { makeSandbox, type Sandbox } from './sandbox.ts';
+import { makeSandbox, mountsIn, type Sandbox } from './sandbox.ts';
 
 const made: Sandbox[] = [];
 afterEach(() => made.splice(0).forEach((sandbox) => sandbox.remove()));
@@ -45,6 +45,16 @@ describe('sandbox', () => {
     expect(sandbox.findLeftovers()).toEqual([expect.stringContaining('left behind: process ')]);
     expect(await ended).toEqual([null, 'SIGKILL']);
     expect(sandbox.findLeftovers()).toEqual([]);
+  });
+
+  it('finds what a test mounted and was stopped before it unmounted it: nothing could be removed around it', () => {
+    const lines = [
+      'proc /proc proc rw 0 0',
+      'x /tmp/a/t/wal tmpfs rw 0 0',
+      'x /tmp/a/t/wal/b tmpfs rw 0 0',
+      'x /tmp/ab tmpfs rw 0 0',
+    ];
+    expect(mountsIn('/tmp/a', lines.join('\n'))).toEqual(['/tmp/a/t/wal/b', '/tmp/a/t/wal']);
   });
 
   it('removes all of it', () => {

@@ -2,6 +2,7 @@
  * The surroundings of a test run: an own temporary directory and home, no `STELLA_*` from outside. What is left in
  * there afterwards was leaked by a test: files that it did not remove, processes that it did not stop.
  */
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,13 +10,15 @@ import { join } from 'node:path';
 /** Kept by tools that the tests run with, not by the tests. */
 const TOOL_LEFTOVERS = /^(tsx-|node-compile-cache|v8-compile-cache|vitest-|\.?node-)/;
 
+const UNMOUNT_TIMEOUT_MS = 10_000;
+
 /** As shells report it. */
 const EXIT_CODE_INTERRUPTED = 130;
 
 export interface Sandbox {
   readonly env: NodeJS.ProcessEnv;
   readonly reportFolder: string;
-  /** What is left, by name; ends left processes. */
+  /** What is left, by name; ends left processes, and unmounts what a test that was stopped had mounted. */
   readonly findLeftovers: () => readonly string[];
   readonly remove: () => void;
 }
@@ -33,7 +36,7 @@ export function makeSandbox(env: NodeJS.ProcessEnv): Sandbox {
   return {
     env: { ...Object.fromEntries(kept), TMPDIR: temporary, HOME: home, CI: '1' },
     reportFolder,
-    findLeftovers: () => [...endProcessesIn(temporary), ...findFiles(temporary)],
+    findLeftovers: () => [...endProcessesIn(temporary), ...unmountIn(temporary), ...findFiles(temporary)],
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }
@@ -74,6 +77,22 @@ function endProcessesIn(folder: string): readonly string[] {
     process.kill(pid, 'SIGKILL');
   }
   return left;
+}
+
+function unmountIn(folder: string): readonly string[] {
+  if (process.platform !== 'linux') return [];
+  const paths = mountsIn(folder, readFileSync('/proc/mounts', 'utf8'));
+  for (const path of paths) execFileSync('umount', ['-l', path], { timeout: UNMOUNT_TIMEOUT_MS });
+  return paths.map((path) => `left behind: mount ${path}`);
+}
+
+/** Of lines like `tmpfs /tmp/x/wal tmpfs rw 0 0` those below the folder, the deepest first. */
+export function mountsIn(folder: string, mounts: string): readonly string[] {
+  return mounts
+    .split('\n')
+    .map((line) => line.split(' ')[1] ?? '')
+    .filter((path) => path.startsWith(`${folder}/`))
+    .toSorted((a, b) => b.length - a.length);
 }
 
 function processIds(): readonly number[] {

@@ -3,11 +3,14 @@
  * a filter that drops everything: nobody is told, answers just stop. Nothing else of the machine's network is touched.
  */
 import { execFile } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { promisify } from 'node:util';
 
 const COMMAND_TIMEOUT_MS = 10_000;
 const NETS = 250;
+/** Where `ip netns` keeps them. */
+const NAMESPACES = '/run/netns';
 const DROP_ALL = [
   'add table inet cut',
   'add chain inet cut come { type filter hook input priority 0; policy drop; }',
@@ -27,6 +30,7 @@ export interface Island {
 
 /** Needs root. */
 export async function makeIsland(): Promise<Island> {
+  await removeAbandoned();
   const name = `stella${process.pid}`;
   const [here, there] = [`st${process.pid}a`.slice(-14), `st${process.pid}b`.slice(-14)];
   const net = freeNet();
@@ -54,6 +58,15 @@ export async function makeIsland(): Promise<Island> {
     reconnect: () => inside('nft', 'delete table inet cut'),
     remove,
   };
+}
+
+/** Namespaces of runs that were killed; each is named after its process. */
+async function removeAbandoned(): Promise<void> {
+  const names = existsSync(NAMESPACES) ? readdirSync(NAMESPACES) : [];
+  for (const name of names) {
+    const [, pid] = /^stella(\d+)$/.exec(name) ?? [];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) await run(['ip', 'netns', 'del', name]);
+  }
 }
 
 /** Of another run at the same time, or of one that was killed, packets would come and go the wrong way. */
