@@ -11,6 +11,7 @@ packages=(
   iproute2        # test/system/torture: a replica in a network of its own
   nftables        # test/system/torture: which is cut off
   postgresql-15   # test/system/primary.test.ts, store.test.ts, torture: the oldest PostgreSQL that is supported, with standbys
+  prometheus prometheus-alertmanager # test/system/alerts: a real alert, from the scrape to the webhook
   spin            # test/system/models.test.ts: the model checker
 )
 

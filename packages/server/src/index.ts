@@ -16,3 +16,4 @@ export type { Logger } from './ports/logger.ts';
 export type * from './ports/probe-store.ts';
 export type { SettingChange } from './ports/read-store.ts';
 export type * from './ports/sequencer-store.ts';
+export { METRICS, type MetricDefinition } from './metrics/metric-definitions.ts';

@@ -34,7 +34,7 @@ export interface DebtCollectorDeps {
   readonly askGate: AskGate;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly metrics: Pick<EngineMetrics, 'gateAttempted'>;
+  readonly metrics: Pick<EngineMetrics, 'gateEvaluated'>;
 }
 
 export interface DebtCollector {
@@ -123,7 +123,7 @@ interface Question {
 }
 
 async function askOnce(
-  { askGate, metrics }: DebtCollectorDeps,
+  { askGate, clock, metrics }: DebtCollectorDeps,
   { debt, snapshot, gate, timeoutMs }: Question,
   signal: AbortSignal,
 ): Promise<DebtAnswer> {
@@ -137,7 +137,10 @@ async function askOnce(
     attempt: debt.askCount,
     release: { name: release.name, components: release.components.map(({ name, digest }) => ({ name, digest })) },
   };
+  const startedAtMs = clock.monotonicMs();
   const { outcome, message } = await askGate(gate, question, { signal, timeoutMs });
-  metrics.gateAttempted(gate.kind, outcome);
+  const { environment } = debt;
+  const durationMs = clock.monotonicMs() - startedAtMs;
+  metrics.gateEvaluated({ environment, gate: gate.name, kind: gate.kind, outcome, durationMs });
   return { outcome, message: message.slice(0, MESSAGE_LENGTH_MAX) };
 }

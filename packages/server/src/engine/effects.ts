@@ -5,6 +5,7 @@
 import {
   isPlanted,
   type Attempt,
+  type AttemptOutcome,
   type AttemptPurpose,
   type AttemptResult,
   type Fence,
@@ -65,6 +66,7 @@ export type RunEffect = (call: EffectCall) => Promise<EffectResult>;
 
 export function makeEffectRunner(deps: EffectDeps): RunEffect {
   return async (call) => {
+    const startedAtMs = deps.clock.monotonicMs();
     const controller = new AbortController();
     const abort = (): void => controller.abort();
     call.signal.addEventListener('abort', abort, { once: true });
@@ -79,7 +81,10 @@ export function makeEffectRunner(deps: EffectDeps): RunEffect {
         });
         if (controller.signal.aborted) deps.clock.schedule(GIVE_UP_AFTER_MS, giveUp);
       });
-      return trimmed(await Promise.race([perform(deps, call, controller.signal), given]), call.snapshot);
+      const result = trimmed(await Promise.race([perform(deps, call, controller.signal), given]), call.snapshot);
+      if (call.attempt.purpose === 'gate')
+        countGate(deps, call, result.outcome, deps.clock.monotonicMs() - startedAtMs);
+      return result;
     } catch (error) {
       deps.logger.error({ error, operationId: call.attempt.operationId }, 'an effect threw');
       return fromError(error);
@@ -88,6 +93,18 @@ export function makeEffectRunner(deps: EffectDeps): RunEffect {
       call.signal.removeEventListener('abort', abort);
     }
   };
+}
+
+function countGate(
+  { metrics }: EffectDeps,
+  { attempt, snapshot: { promotion } }: EffectCall,
+  outcome: AttemptOutcome,
+  durationMs: number,
+): void {
+  const gate = promotion.definition.gates.find((one) => one.name === attempt.subject);
+  if (!gate) return;
+  const { environment } = promotion;
+  metrics.gateEvaluated({ environment, gate: gate.name, kind: gate.kind, outcome, durationMs });
 }
 
 const PERFORMERS: Readonly<
@@ -176,7 +193,6 @@ async function askGate(
     release: { name: release.name, components: release.components.map(({ name, digest }) => ({ name, digest })) },
   };
   const given = await deps.askGate(gate, question, targetCall);
-  deps.metrics.gateAttempted(gate.kind, given.outcome);
   if ('code' in given) return answer(given.outcome, given.code, given.message);
   const code = given.outcome === 'failed' ? 'gate.failed' : '';
   return { ...answer(given.outcome, code, given.message), output: given.output };

@@ -18,7 +18,7 @@ import { armStatements } from '../faults/statement-faults.ts';
 import { makeEffectRunner, type RunEffect } from '../engine/effects.ts';
 import { makeAskGate } from '../gates/ask-gate.ts';
 import { makeHttpServer } from '../http/http-server.ts';
-import type { HttpDeps, ProgressReport } from '../http/route-handler.ts';
+import type { HttpDeps } from '../http/route-handler.ts';
 import { makeMetrics, type Metrics } from '../metrics/prometheus-metrics.ts';
 import type { AuditStore } from '../ports/audit-store.ts';
 import type { CommandStore } from '../ports/command-store.ts';
@@ -54,6 +54,7 @@ import {
   writeRecoveryKey,
 } from './first-admin.ts';
 import { DATABASE_PATIENCE_MS, type Insist, makePatience } from './database-patience.ts';
+import { readMonitoredFacts, readProgress } from './read-health.ts';
 import { type OpenStore, openStore } from './open-store.ts';
 import { readTlsFiles, watchTlsFiles } from './tls-files.ts';
 import { superviseWorker, type WorkerSupervisor } from './worker-supervisor.ts';
@@ -63,10 +64,6 @@ export const SERVER_FILE = 'server.json';
 
 /** Effects under way may end by themselves for so long when the server stops. */
 const DRAIN_PATIENCE_MS = 10_000;
-/** A worker whose loop did not reach the database for so long makes the server not ready (safety L5). */
-const WORKER_IDLE_MS_MAX = 30_000;
-/** `/readyz` waits so long for the database. */
-const READY_TIMEOUT_MS = 2_000;
 
 export interface RunningServer {
   /** Null for a worker of its own. */
@@ -147,7 +144,7 @@ async function startParts(options: StartOptions, stops: Stops): Promise<Omit<Run
   return { url, dataDir: config.dataDir, adminTokenFile };
 }
 
-function makeParts({ config, logger, faults = NO_FAULTS }: StartOptions, store: OpenStore): Parts {
+function makeParts({ config, logger, version, faults = NO_FAULTS }: StartOptions, store: OpenStore): Parts {
   const faulty: Parts['faulty'] = (name, port) => (faults === NO_FAULTS ? port : withFaults(name, port, faults));
   if (faults !== NO_FAULTS) for (const one of [store.database, store.control]) armStatements(one, faults);
   const ids = makeIds(
@@ -178,7 +175,7 @@ function makeParts({ config, logger, faults = NO_FAULTS }: StartOptions, store: 
     storeOptions,
     http,
     registry,
-    metrics: makeMetrics(),
+    metrics: makeMetrics(version),
     commands: faulty('command_store', makeCommandStore(store.database, storeOptions)),
     reads: makeReadStore(store.database, storeOptions),
     probes: makeProbeStore(store.database),
@@ -260,6 +257,7 @@ interface Listening {
 async function startListening(options: StartOptions, parts: Parts, { worker, stops }: Listening): Promise<string> {
   const { config, version, logger } = options;
   const tls = config.tls === null ? null : await readTlsFiles(nodeFileSystem, config.tls);
+  const health = { reads: parts.reads, settings: config.settings, clock: nodeClock };
   const deps: HttpDeps = {
     ...parts,
     random: nodeRandom,
@@ -275,8 +273,8 @@ async function startListening(options: StartOptions, parts: Parts, { worker, sto
     readRecoveryKey: () => readRecoveryKey(nodeFileSystem, config.dataDir),
     wake: () => worker?.wake(),
     about: { version, isEmbedded: parts.store.isEmbedded },
-    readProgress: () => readProgress(parts, worker),
-    renderMetrics: async () => parts.metrics.render(await readFactsOrNull(parts)),
+    readProgress: () => readProgress(health, worker),
+    renderMetrics: async () => parts.metrics.render(await readMonitoredFacts(health)),
     countRequest: parts.metrics.countRequest,
   };
   const server = makeHttpServer(deps, tls);
@@ -300,42 +298,4 @@ async function announce(dataDir: string, about: { url: string; pid: number; vers
   const text = JSON.stringify({ ...about, adminTokenFile: ADMIN_TOKEN_FILE, recoveryKeyFile: RECOVERY_KEY_FILE });
   await nodeFileSystem.writeFile(`${path}.new`, `${text}\n`, { mode: 0o644 });
   await nodeFileSystem.rename(`${path}.new`, path);
-}
-
-async function readProgress(parts: Parts, worker: WorkerSupervisor | null): Promise<readonly ProgressReport[]> {
-  const facts = await readFactsOrNull(parts);
-  const database: ProgressReport = {
-    part: 'database',
-    isReady: facts !== null,
-    message: facts ? `PostgreSQL ${facts.databaseVersion} answers` : 'the database does not answer',
-  };
-  if (!worker) return [database];
-  const idleMs = worker.idleMs();
-  const isReady = idleMs !== null && idleMs < WORKER_IDLE_MS_MAX;
-  const message = idleMs === null ? 'no worker runs' : `its loop turned ${Math.round(idleMs)} ms ago`;
-  return [database, { part: 'worker', isReady, message }];
-}
-
-async function readFactsOrNull({ reads, storeOptions }: Parts): ReturnType<typeof readFactsSoon> {
-  return readFactsSoon(reads, storeOptions.settings['stuck.after']);
-}
-
-/** Null when the database does not answer in time. */
-function readFactsSoon(
-  reads: ReadStore,
-  stuckAfterMs: number,
-): Promise<Awaited<ReturnType<ReadStore['readFacts']>> | null> {
-  return new Promise((resolve) => {
-    const giveUp = nodeClock.schedule(READY_TIMEOUT_MS, () => resolve(null));
-    reads.readFacts(stuckAfterMs).then(
-      (facts) => {
-        giveUp();
-        resolve(facts);
-      },
-      () => {
-        giveUp();
-        resolve(null);
-      },
-    );
-  });
 }

@@ -166,6 +166,38 @@ export interface OrchestratorFacts {
   readonly sweepEndedAtMs: number | null;
 }
 
+/** How long the lists of `MonitoringFacts` may be. */
+export interface MonitoringLimits {
+  readonly stalledCount: number;
+  readonly workerCount: number;
+}
+
+export interface MonitoringFacts {
+  /** Longest first. */
+  readonly stalled: readonly {
+    readonly promotionId: PromotionId;
+    readonly environment: string;
+    /** By the stall clock: the later of last progress and last entry into in_progress. */
+    readonly stalledMs: number;
+  }[];
+  readonly liveWorkerCount: number;
+  /** Oldest first. */
+  readonly liveWorkers: readonly {
+    readonly id: WorkerId;
+    readonly hostname: string;
+    readonly heartbeatAgeMs: number;
+  }[];
+  readonly database: {
+    readonly nowMs: number;
+    /** Not a standby, and not set to read only. */
+    readonly isWritable: boolean;
+    /** Of clients, whoever they are. */
+    readonly connectionCount: number;
+    readonly connectionCountMax: number;
+    readonly sizeBytes: number;
+  };
+}
+
 export interface ReadStore {
   /** Whole id or unique start of one. Errors: `promotion.not_found`, `input.id_ambiguous`; likewise below. */
   findPromotionId(text: string): Promise<PromotionId>;
@@ -209,4 +241,5 @@ export interface ReadStore {
   /** Newest first. */
   listSettingChanges(key: AnySettingKey, page: PageRequest): Promise<Page<SettingChange>>;
   readFacts(stuckAfterMs: number): Promise<OrchestratorFacts>;
+  readMonitoring(stuckAfterMs: number, limits: MonitoringLimits): Promise<MonitoringFacts>;
 }

@@ -5,6 +5,7 @@ import { readChain, readChainHead, readPromotionChain } from './chain-rows.ts';
 import { autocommit, type Database, type Session, type Statement } from './connection.ts';
 import { listEnvironmentNames, listEnvironmentRows, readEnvironmentRow } from './environment-rows.ts';
 import { readAnswer } from './idempotency.ts';
+import { readMonitoringFacts } from './monitoring.ts';
 import { findPersonRow, findTokenOwner, findTokensByStart, listSubjects, listTokenRows } from './identity-rows.ts';
 import { findLocksByStart, listLiveLockIds, listLockRows } from './lock-rows.ts';
 import { countByStatus, countPromotionRows, findPromotionsByStart, listPromotionRows } from './promotion-rows.ts';
@@ -66,6 +67,7 @@ export function makeReadStore(database: Database, options: ReadStoreOptions): Re
         return toPage(rows, limit, (row) => String(row.version));
       }),
     readFacts: (stuckAfterMs) => read((session) => readFacts(session, stuckAfterMs)),
+    readMonitoring: (stuckAfterMs, limits) => read((session) => readMonitoringFacts(session, stuckAfterMs, limits)),
   };
 }
 

@@ -1,0 +1,106 @@
+/** Gauges of what the database knows; set anew at each scrape. */
+import { PROPERTIES } from '@stella/domain';
+import type { Registry } from 'prom-client';
+import type { MonitoringFacts, OrchestratorFacts } from '../ports/read-store.ts';
+import { makeGauge } from './make-metric.ts';
+import { METRICS } from './metric-definitions.ts';
+
+export interface MonitoredFacts {
+  readonly orchestrator: OrchestratorFacts;
+  readonly monitoring: MonitoringFacts;
+  /** The wall clock of this server at the moment of the database's answer. */
+  readonly serverNowMs: number;
+}
+
+export function makeFactGauges(registry: Registry): { set(facts: MonitoredFacts | null): void } {
+  const up = makeGauge(registry, METRICS.databaseUp);
+  const setters = [promotionGauges, workerGauges, databaseGauges, auditGauges].map((make) => make(registry));
+  return {
+    set(facts) {
+      up.set(facts ? 1 : 0);
+      for (const set of setters) set(facts);
+    },
+  };
+}
+
+type Setter = (facts: MonitoredFacts | null) => void;
+
+function promotionGauges(registry: Registry): Setter {
+  const promotions = makeGauge(registry, METRICS.promotions);
+  const inProgress = makeGauge(registry, METRICS.inProgress);
+  const stalled = makeGauge(registry, METRICS.stalled);
+  const stalledFor = makeGauge(registry, METRICS.stalledFor);
+  const setAside = makeGauge(registry, METRICS.setAside);
+  const dueAge = makeGauge(registry, METRICS.dueAge);
+  const locks = makeGauge(registry, METRICS.locks);
+  const debts = makeGauge(registry, METRICS.debts);
+  return (facts) => {
+    promotions.reset();
+    stalledFor.reset();
+    for (const one of [inProgress, stalled, setAside, dueAge, locks, debts]) one.remove();
+    if (!facts) return;
+    const { orchestrator, monitoring } = facts;
+    for (const [status, count] of Object.entries(orchestrator.promotionsByStatus)) promotions.set({ status }, count);
+    for (const { promotionId, environment, stalledMs } of monitoring.stalled) {
+      stalledFor.set({ promotion: promotionId, environment }, Math.floor(stalledMs / 1_000));
+    }
+    inProgress.set(orchestrator.promotionsByStatus.in_progress ?? 0);
+    stalled.set(orchestrator.stalledCount);
+    setAside.set(orchestrator.setAsideCount);
+    dueAge.set(secondsSince(orchestrator.oldestDueAtMs, orchestrator.databaseNowMs) ?? 0);
+    locks.set(orchestrator.liveLockCount);
+    debts.set(orchestrator.openDebtCount);
+  };
+}
+
+function workerGauges(registry: Registry): Setter {
+  const workers = makeGauge(registry, METRICS.workers);
+  const heartbeatAge = makeGauge(registry, METRICS.heartbeatAge);
+  return (facts) => {
+    heartbeatAge.reset();
+    workers.remove();
+    if (!facts) return;
+    const { liveWorkers, liveWorkerCount } = facts.monitoring;
+    workers.set(liveWorkerCount);
+    for (const { id, hostname, heartbeatAgeMs } of liveWorkers) {
+      heartbeatAge.set({ worker: id, hostname }, heartbeatAgeMs / 1_000);
+    }
+  };
+}
+
+function databaseGauges(registry: Registry): Setter {
+  const writable = makeGauge(registry, METRICS.databaseWritable);
+  const connections = makeGauge(registry, METRICS.databaseConnections);
+  const connectionsMax = makeGauge(registry, METRICS.databaseConnectionsMax);
+  const size = makeGauge(registry, METRICS.databaseSize);
+  const clockSkew = makeGauge(registry, METRICS.clockSkew);
+  return (facts) => {
+    for (const one of [writable, connections, connectionsMax, size, clockSkew]) one.remove();
+    if (!facts) return;
+    const { database } = facts.monitoring;
+    writable.set(database.isWritable ? 1 : 0);
+    connections.set(database.connectionCount);
+    connectionsMax.set(database.connectionCountMax);
+    size.set(database.sizeBytes);
+    clockSkew.set((facts.serverNowMs - database.nowMs) / 1_000);
+  };
+}
+
+function auditGauges(registry: Registry): Setter {
+  const unsequenced = makeGauge(registry, METRICS.unsequenced);
+  const violations = makeGauge(registry, METRICS.violations);
+  const sweepAge = makeGauge(registry, METRICS.sweepAge);
+  return (facts) => {
+    violations.reset();
+    for (const one of [unsequenced, sweepAge]) one.remove();
+    if (!facts) return;
+    const { violationsByProperty, sweepEndedAtMs, unsequencedEventCount, databaseNowMs } = facts.orchestrator;
+    for (const property of PROPERTIES) violations.set({ property }, violationsByProperty[property] ?? 0);
+    unsequenced.set(unsequencedEventCount);
+    sweepAge.set(secondsSince(sweepEndedAtMs, databaseNowMs) ?? -1);
+  };
+}
+
+function secondsSince(atMs: number | null, nowMs: number): number | null {
+  return atMs === null ? null : Math.max(0, nowMs - atMs) / 1_000;
+}

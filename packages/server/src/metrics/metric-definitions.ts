@@ -1,0 +1,225 @@
+/**
+ * Every metric of `/metrics`: name, kind, labels and what bounds their number. `docs/operating/metrics.md` is generated
+ * from it, and alerts and dashboard may use no other name (`test/system/alerts`).
+ */
+
+export interface MetricDefinition {
+  /** As Prometheus wants it: units last, counters end in `_total`. */
+  readonly name: string;
+  readonly kind: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  readonly labels: readonly string[];
+  /** What bounds the number of series, for the reader who pays for them. */
+  readonly bound: string;
+  /** Of a histogram, in seconds. */
+  readonly buckets?: readonly number[];
+}
+
+/** Stalled promotions that have a series of their own: the ones that stall for longest. */
+export const STALLED_SERIES_MAX = 20;
+
+/** Pairs of environment and gate that one process counts apart; later ones are counted together as `other`. */
+export const GATE_SERIES_MAX = 1_000;
+
+/** Workers whose heartbeat has a series of its own. */
+export const WORKER_SERIES_MAX = 100;
+
+const ONE = 'one';
+const ONE_OF_A_FEW = 'a fixed list';
+const PER_GATE = `one per gate and environment, at most ${GATE_SERIES_MAX}; the rest is \`other\``;
+
+export const METRICS = {
+  build: {
+    name: 'stella_build_info',
+    kind: 'gauge',
+    help: '1; the version of this server.',
+    labels: ['version'],
+    bound: ONE,
+  },
+  promotions: {
+    name: 'stella_promotions',
+    kind: 'gauge',
+    help: 'Live promotions by status.',
+    labels: ['status'],
+    bound: ONE_OF_A_FEW,
+  },
+  inProgress: {
+    name: 'stella_promotions_in_progress',
+    kind: 'gauge',
+    help: 'Promotions that the machine works for, or that wait for a machine.',
+    labels: [],
+    bound: ONE,
+  },
+  stalled: {
+    name: 'stella_promotions_stalled',
+    kind: 'gauge',
+    help: 'Promotions in progress without progress for longer than `stuck.after`. Whoever waits for a person, a turn or a time is not among them.',
+    labels: [],
+    bound: ONE,
+  },
+  stalledFor: {
+    name: 'stella_promotion_stalled_seconds',
+    kind: 'gauge',
+    help: 'How long a stalled promotion has been without progress, those that stall for longest.',
+    labels: ['promotion', 'environment'],
+    bound: `at most ${STALLED_SERIES_MAX}, and only while they are stalled`,
+  },
+  duration: {
+    name: 'stella_promotion_duration_seconds',
+    kind: 'histogram',
+    help: 'From the creation of a promotion to its end, by how it ended.',
+    labels: ['status'],
+    bound: ONE_OF_A_FEW,
+    buckets: [1, 5, 15, 60, 300, 900, 3_600, 14_400, 86_400],
+  },
+  setAside: {
+    name: 'stella_promotions_set_aside',
+    kind: 'gauge',
+    help: 'Promotions that no worker could move in 5 attempts.',
+    labels: [],
+    bound: ONE,
+  },
+  dueAge: {
+    name: 'stella_due_age_seconds',
+    kind: 'gauge',
+    help: 'How long the oldest due promotion has been unclaimed.',
+    labels: [],
+    bound: ONE,
+  },
+  gateEvaluations: {
+    name: 'stella_gate_evaluations_total',
+    kind: 'counter',
+    help: 'Attempts of gates that this server made, by outcome.',
+    labels: ['environment', 'gate', 'kind', 'outcome'],
+    bound: PER_GATE,
+  },
+  gateTimeouts: {
+    name: 'orchestrator_gate_timeout_total',
+    kind: 'counter',
+    help: 'Attempts of gates that had no answer within their time-out.',
+    labels: ['environment', 'gate'],
+    bound: PER_GATE,
+  },
+  gateDuration: {
+    name: 'stella_gate_evaluation_duration_seconds',
+    kind: 'histogram',
+    help: 'How long attempts of gates took.',
+    labels: ['kind'],
+    bound: ONE_OF_A_FEW,
+    buckets: [0.05, 0.25, 1, 5, 15, 60, 120, 300, 900],
+  },
+  debts: {
+    name: 'stella_gate_debts_open',
+    kind: 'gauge',
+    help: 'Gates that were skipped and are still to pass for what runs.',
+    labels: [],
+    bound: ONE,
+  },
+  locks: {
+    name: 'stella_locks',
+    kind: 'gauge',
+    help: 'Live exclusive locks.',
+    labels: [],
+    bound: ONE,
+  },
+  lockWait: {
+    name: 'stella_lock_wait_seconds',
+    kind: 'histogram',
+    help: 'From the end of the gates to the lock.',
+    labels: [],
+    bound: ONE,
+    buckets: [0.01, 0.1, 1, 10, 60, 600, 3_600],
+  },
+  workers: {
+    name: 'stella_workers',
+    kind: 'gauge',
+    help: 'Workers whose lease holds.',
+    labels: [],
+    bound: ONE,
+  },
+  heartbeatAge: {
+    name: 'stella_worker_heartbeat_age_seconds',
+    kind: 'gauge',
+    help: 'Since a live worker last renewed its lease; it renews every 5 s, and is dead after 15 s.',
+    labels: ['worker', 'hostname'],
+    bound: `one per live worker, at most ${WORKER_SERIES_MAX}`,
+  },
+  leaseRenewals: {
+    name: 'stella_worker_lease_renewals_total',
+    kind: 'counter',
+    help: 'Leases that this server renewed.',
+    labels: [],
+    bound: ONE,
+  },
+  databaseUp: {
+    name: 'stella_database_up',
+    kind: 'gauge',
+    help: '1 when the database answers this server.',
+    labels: [],
+    bound: ONE,
+  },
+  databaseWritable: {
+    name: 'stella_database_writable',
+    kind: 'gauge',
+    help: '0 when the database takes no writes: a standby, or set to read only.',
+    labels: [],
+    bound: ONE,
+  },
+  databaseConnections: {
+    name: 'stella_database_connections',
+    kind: 'gauge',
+    help: 'Connections of clients to the database, whoever made them.',
+    labels: [],
+    bound: ONE,
+  },
+  databaseConnectionsMax: {
+    name: 'stella_database_connections_max',
+    kind: 'gauge',
+    help: 'How many the database takes.',
+    labels: [],
+    bound: ONE,
+  },
+  databaseSize: {
+    name: 'stella_database_size_bytes',
+    kind: 'gauge',
+    help: 'Size of the database on its disk.',
+    labels: [],
+    bound: ONE,
+  },
+  clockSkew: {
+    name: 'stella_clock_skew_seconds',
+    kind: 'gauge',
+    help: "How far this server's clock is ahead of the database's; it decides nothing, but its logs lie.",
+    labels: [],
+    bound: ONE,
+  },
+  unsequenced: {
+    name: 'stella_events_unsequenced',
+    kind: 'gauge',
+    help: 'Events that are not in the global audit chain yet.',
+    labels: [],
+    bound: ONE,
+  },
+  violations: {
+    name: 'stella_invariant_violations',
+    kind: 'gauge',
+    help: 'Rows that break a rule of safety or liveness, by property; 0 is how it must be.',
+    labels: ['property'],
+    bound: ONE_OF_A_FEW,
+  },
+  sweepAge: {
+    name: 'stella_invariant_sweep_age_seconds',
+    kind: 'gauge',
+    help: 'Since the end of the last whole sweep of the audit; -1 before the first.',
+    labels: [],
+    bound: ONE,
+  },
+  requests: {
+    name: 'stella_http_request_duration_seconds',
+    kind: 'histogram',
+    help: 'API requests by route and status.',
+    labels: ['route', 'status'],
+    bound: 'routes × statuses that they answered',
+    buckets: [0.005, 0.025, 0.1, 0.5, 2.5, 10],
+  },
+} as const satisfies Readonly<Record<string, MetricDefinition>>;
