@@ -64,7 +64,7 @@ export interface GlobalOptions {
   readonly isDryRun: boolean;
 }
 
-export const OUTPUT_FORMATS = ['table', 'wide', 'json', 'yaml', 'jsonl', 'name'] as const;
+export const OUTPUT_FORMATS = ['table', 'wide', 'json', 'yaml', 'jsonl', 'name', 'markdown'] as const;
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 
 /** The streams and what they are. */

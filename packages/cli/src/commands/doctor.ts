@@ -1,6 +1,8 @@
 /** `stella doctor` */
 import type { Answer } from '@stella/contract/client';
+import { AppError } from '@stella/domain';
 import { type CommandSpec, EXIT_CODES } from '../command.ts';
+import { textOption } from '../input.ts';
 import { tableView, textView } from '../view.ts';
 
 type Result = Answer<'runDoctor'>['items'][number];
@@ -11,25 +13,41 @@ export const doctor: CommandSpec = {
   kind: 'read',
   options: [
     { flags: '--check <id>', summary: 'only this one, with all that it saw' },
+    { flags: '--category <category>', summary: 'only those of orchestrator or storage' },
+    { flags: '--severity <severity>', summary: 'show only what is at least: pass, skip, warn or fail' },
     { flags: '--check-timeout <duration>', summary: 'of each check; 30s without' },
   ],
-  examples: ['stella doctor', 'stella doctor --check check.orchestrator.invariants'],
+  examples: ['stella doctor', 'stella doctor --check check.orchestrator.job-health', 'stella doctor --severity warn'],
   async run(context, { options }) {
+    const least = readSeverity(textOption(options, 'severity'));
     const { client } = await context.connect();
-    const { check, checkTimeout } = options;
+    const { check, category, checkTimeout } = options;
     const answer = await client.call('runDoctor', {
       query: {
         ...(typeof check === 'string' && { check }),
+        ...(typeof category === 'string' && { category }),
         ...(typeof checkTimeout === 'string' && { timeout: checkTimeout }),
       },
     });
     const [only] = answer.items;
     if (typeof check === 'string' && only) {
       context.show(textView({ name: only.id, data: only, text: () => describe(only) }));
-    } else context.show(listOf(answer.items));
+    } else context.show(listOf(answer.items.filter(({ status }) => SEVERITIES.indexOf(status) >= least)));
     return answer.items.some((one) => one.status === 'fail') ? EXIT_CODES.checkFailed : undefined;
   },
 };
+
+/** From harmless to bad. */
+const SEVERITIES: readonly Result['status'][] = ['pass', 'skip', 'warn', 'fail'];
+
+/** Its place in `SEVERITIES`. Errors: `cli.usage`. */
+function readSeverity(value: string | undefined): number {
+  if (value === undefined) return 0;
+  const found = SEVERITIES.findIndex((severity) => severity === value);
+  if (found >= 0) return found;
+  const message = `"${value}" is no severity; known: ${SEVERITIES.join(', ')}`;
+  throw new AppError('cli.usage', { details: { message } });
+}
 
 function listOf(items: readonly Result[]): ReturnType<typeof tableView> {
   return tableView<Result>({
@@ -42,7 +60,7 @@ function listOf(items: readonly Result[]): ReturnType<typeof tableView> {
       { title: 'WHY', value: (row) => row.why, isWide: true },
     ],
     nameOf: (row) => row.id,
-    whenEmpty: 'no checks',
+    whenEmpty: 'nothing of that severity',
   });
 }
 

@@ -3,6 +3,7 @@ import type { GlobalOptions, Terminal } from '../command.ts';
 import { makeHarmless } from '../harmless.ts';
 import type { TableView, View } from '../view.ts';
 import { toJsonText, toYamlText } from './data-text.ts';
+import { fenceText, renderMarkdownTable } from './markdown.ts';
 import { COLOR_PAINT, PLAIN_PAINT } from './paint.ts';
 import { renderTable } from './table.ts';
 
@@ -24,6 +25,9 @@ export function showView(terminal: Shown, wanted: Wanted, view: View): void {
       break;
     case 'name':
       terminal.out(asLines(namesOf(view).map(oneLine)));
+      break;
+    case 'markdown':
+      showAsMarkdown(terminal, view);
       break;
     case 'table':
     case 'wide':
@@ -52,6 +56,23 @@ function showForPeople(terminal: Shown, { output, isQuiet, isColored }: Wanted, 
   // One line per row where a program may read it, and where all of it was asked for.
   const width = terminal.isOutTty && !isWide ? terminal.columns : null;
   terminal.out(renderTable(titles, rows, { width, paint }));
+}
+
+/** For tickets and chats: a table with all columns, or the text as it is. */
+function showAsMarkdown(terminal: Shown, view: View): void {
+  const nowMs = terminal.nowMs();
+  if (view.kind === 'text') {
+    terminal.out(fenceText(makeHarmless(view.text(nowMs, true))));
+    return;
+  }
+  const { columns, rows } = anyRows(view);
+  const cells = rows.map((row) => columns.map((column) => oneLine(column.value(row, nowMs))));
+  terminal.out(
+    renderMarkdownTable(
+      columns.map((column) => column.title),
+      cells,
+    ),
+  );
 }
 
 /** A line break in a name must not begin a row that is not there. */

@@ -4,6 +4,8 @@ import { z } from 'zod';
 export const doctorQuerySchema = z.strictObject({
   /** One check by its id; all without. */
   check: z.string().max(100).optional(),
+  /** Those of one category, the second part of their ids. */
+  category: z.string().max(100).optional(),
   /** Of each check. */
   timeout: z
     .string()

@@ -1,5 +1,11 @@
 /** All checks, in the order in which they are shown. */
 import type { Check } from './check.ts';
+import { clock } from './checks/clock.ts';
+import { disk } from './checks/disk.ts';
+import { jobHealth } from './checks/job-health.ts';
+import { locks } from './checks/locks.ts';
 import { orchestratorInvariants } from './checks/orchestrator-invariants.ts';
+import { postgres } from './checks/postgres.ts';
+import { workers } from './checks/workers.ts';
 
-export const CHECKS: readonly Check[] = [orchestratorInvariants];
+export const CHECKS: readonly Check[] = [jobHealth, workers, locks, orchestratorInvariants, clock, postgres, disk];

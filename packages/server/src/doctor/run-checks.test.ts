@@ -2,7 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import type { AuditStore } from '../ports/audit-store.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Check } from './check.ts';
+import type { Check, DoctorDeps } from './check.ts';
+import { orchestratorInvariants } from './checks/orchestrator-invariants.ts';
+import { healthyDeps } from './healthy-deps.ts';
 import { runChecks } from './run-checks.ts';
 
 const WHOLE: AuditStore = {
@@ -25,15 +27,20 @@ function makeClock(isLate = false): Clock {
   };
 }
 
-const ALL = { id: null, timeoutMs: 1_000 };
+const ALL = { id: null, category: null, timeoutMs: 1_000 };
+
+/** A store in which all is well, changed where a test says so. */
+function makeDeps(change: Partial<DoctorDeps> = {}): DoctorDeps {
+  return { ...healthyDeps(), audit: WHOLE, clock: makeClock(), ...change };
+}
 
 function makeCheck(look: Check['look']): Check {
-  return { id: 'check.test.one', title: 'One', why: 'it is a test', look };
+  return { id: 'check.orchestrator.one', title: 'One', why: 'it is a test', look };
 }
 
 describe('runChecks', () => {
   it('answers pass for a store in which every rule holds, with the age of the last sweep', async () => {
-    const [result] = await runChecks({ audit: WHOLE, clock: makeClock() }, ALL);
+    const [result] = await runChecks(makeDeps(), ALL, [orchestratorInvariants]);
     expect(result).toMatchObject({ id: 'check.orchestrator.invariants', status: 'pass', remedy: null });
     expect(result?.facts).toEqual([{ what: 'last whole sweep', value: '1m ago' }]);
   });
@@ -41,7 +48,7 @@ describe('runChecks', () => {
   it('names each broken row, and the command that shows what happened', async () => {
     const broken = { property: 'S3', rule: 'S3.first', subject: 'prm_0a1b.deploy.web-1.1', message: 'no' } as const;
     const audit = { ...WHOLE, look: () => Promise.resolve([broken]) };
-    const [result] = await runChecks({ audit, clock: makeClock() }, ALL);
+    const [result] = await runChecks(makeDeps({ audit }), ALL, [orchestratorInvariants]);
     expect(result).toMatchObject({ status: 'fail', message: '1 rows break a rule' });
     expect(result?.facts[0]).toEqual({ what: 'S3.first prm_0a1b.deploy.web-1.1', value: 'no' });
     expect(result?.remedy?.command).toBe('stella promotion trace prm_0a1b');
@@ -49,7 +56,7 @@ describe('runChecks', () => {
 
   it('fails a check that throws, and says what it threw', async () => {
     const check = makeCheck(() => Promise.reject(new Error('gone')));
-    const [result] = await runChecks({ audit: WHOLE, clock: makeClock() }, ALL, [check]);
+    const [result] = await runChecks(makeDeps(), ALL, [check]);
     expect(result).toMatchObject({ status: 'fail', message: 'could not look: gone' });
   });
 
@@ -59,14 +66,22 @@ describe('runChecks', () => {
       wasTold = signal.aborted;
       return new Promise(() => undefined);
     });
-    const [result] = await runChecks({ audit: WHOLE, clock: makeClock(true) }, ALL, [check]);
+    const [result] = await runChecks(makeDeps({ clock: makeClock(true) }), ALL, [check]);
     expect(result).toMatchObject({ status: 'fail', message: 'could not look: no answer within 1000 ms' });
     expect(wasTold).toBe(true);
   });
 
+  it('runs those of one category', async () => {
+    const results = await runChecks(makeDeps(), { ...ALL, category: 'storage' });
+    expect(results.map(({ id }) => id)).toEqual(['check.storage.postgres', 'check.storage.disk']);
+    expect(() => runChecks(makeDeps(), { ...ALL, category: 'storag' })).toThrow(
+      expect.objectContaining({ code: 'check.not_found', hint: 'did you mean "storage"?' }),
+    );
+  });
+
   it('is check.not_found with the nearest for an id that is none', () => {
     const order = { ...ALL, id: 'check.orchestrator.invariant' };
-    expect(() => runChecks({ audit: WHOLE, clock: makeClock() }, order)).toThrow(
+    expect(() => runChecks(makeDeps(), order)).toThrow(
       expect.objectContaining({ code: 'check.not_found', hint: 'did you mean "check.orchestrator.invariants"?' }),
     );
   });

@@ -1,7 +1,6 @@
 /** Runs checks side by side, each with its own deadline. A check that throws or takes too long has failed, and says so. */
 import { AppError, nearestOf } from '@stella/domain';
-import type { Clock } from '../ports/clock.ts';
-import type { Check, CheckFinding, DoctorDeps } from './check.ts';
+import { categoryOf, type Check, CHECK_CATEGORIES, type CheckFinding, type DoctorDeps } from './check.ts';
 import { CHECKS } from './checks.ts';
 
 export interface CheckResult extends CheckFinding {
@@ -14,33 +13,36 @@ export interface CheckResult extends CheckFinding {
 export interface DoctorOrder {
   /** Null: all. */
   readonly id: string | null;
+  /** Null: of all. */
+  readonly category: string | null;
   /** Of each check. */
   readonly timeoutMs: number;
 }
 
-/** Errors: `check.not_found`, naming the nearest. */
+/** Side by side. Errors: `check.not_found`, naming the nearest. */
 export function runChecks(
-  deps: DoctorDeps & { readonly clock: Clock },
-  { id, timeoutMs }: DoctorOrder,
+  deps: DoctorDeps,
+  order: DoctorOrder,
   checks: readonly Check[] = CHECKS,
 ): Promise<readonly CheckResult[]> {
-  const wanted = id === null ? checks : checks.filter((check) => check.id === id);
-  if (id !== null && wanted.length === 0) {
-    const ids = checks.map((check) => check.id);
-    const nearest = nearestOf(id, ids);
-    throw new AppError('check.not_found', {
-      details: { name: id, nearest, known: ids.join(', ') },
-      ...(nearest === null ? {} : { hint: `did you mean "${nearest}"?` }),
-    });
-  }
-  return Promise.all(wanted.map((check) => runCheck(deps, check, timeoutMs)));
+  return Promise.all(pickChecks(order, checks).map((check) => runCheck(deps, check, order.timeoutMs)));
 }
 
-async function runCheck(
-  deps: DoctorDeps & { readonly clock: Clock },
-  check: Check,
-  timeoutMs: number,
-): Promise<CheckResult> {
+function pickChecks({ id, category }: DoctorOrder, checks: readonly Check[]): readonly Check[] {
+  const wanted = checks.filter(
+    (check) => (id === null || check.id === id) && (category === null || categoryOf(check) === category),
+  );
+  if (wanted.length > 0) return wanted;
+  const known = id === null ? CHECK_CATEGORIES : checks.map((check) => check.id);
+  const name = id ?? category ?? '';
+  const nearest = nearestOf(name, known);
+  throw new AppError('check.not_found', {
+    details: { name, nearest, known: known.join(', ') },
+    ...(nearest === null ? {} : { hint: `did you mean "${nearest}"?` }),
+  });
+}
+
+async function runCheck(deps: DoctorDeps, check: Check, timeoutMs: number): Promise<CheckResult> {
   const { clock } = deps;
   const beganMs = clock.monotonicMs();
   const finding = await lookInTime(deps, check, timeoutMs);
@@ -48,11 +50,7 @@ async function runCheck(
   return { id, title, why, ...finding, durationMs: Math.round(clock.monotonicMs() - beganMs) };
 }
 
-function lookInTime(
-  deps: DoctorDeps & { readonly clock: Clock },
-  check: Check,
-  timeoutMs: number,
-): Promise<CheckFinding> {
+function lookInTime(deps: DoctorDeps, check: Check, timeoutMs: number): Promise<CheckFinding> {
   const halt = new AbortController();
   return new Promise((resolve) => {
     const giveUp = deps.clock.schedule(timeoutMs, () => {

@@ -3,7 +3,7 @@ import type { Body, Query, RouteName, RouteParameters } from '@stella/contract';
 import type { EnvironmentDefinition, IdSource, Settings, TargetDefinition } from '@stella/domain';
 import type { AttemptLimit } from '../auth/attempt-limit.ts';
 import type { Caller } from '../auth/authenticate.ts';
-import type { AuditStore } from '../ports/audit-store.ts';
+import type { DoctorDeps } from '../doctor/check.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { CommandStore, CommandTransaction } from '../ports/command-store.ts';
 import type { Logger } from '../ports/logger.ts';
@@ -15,7 +15,7 @@ import type { Target } from '../ports/target.ts';
 export interface HttpDeps {
   readonly commands: CommandStore;
   readonly reads: ReadStore;
-  readonly audit: AuditStore;
+  readonly doctor: DoctorDeps;
   readonly registry: Registry;
   readonly openTarget: (definition: TargetDefinition) => Target;
   readonly ids: IdSource;

@@ -264,6 +264,15 @@ async function startListening(options: StartOptions, parts: Parts, { worker, sto
     clock: nodeClock,
     logger,
     settings: config.settings,
+    doctor: {
+      audit: parts.audit,
+      reads: parts.reads,
+      clock: nodeClock,
+      settings: config.settings,
+      fileSystem: nodeFileSystem,
+      dataDir: config.dataDir,
+      about: { version, isEmbedded: parts.store.isEmbedded },
+    },
     attemptLimit: makeAttemptLimit(nodeClock),
     configuration: {
       parseEnvironments: parseEnvironmentDocuments,

@@ -3,8 +3,7 @@ import { parseDuration } from '@stella/domain';
 import { runChecks } from '../../doctor/run-checks.ts';
 import type { RouteHandler } from '../route-handler.ts';
 
-export const runDoctor: RouteHandler<'runDoctor'> = async ({ audit, clock }, { query }) => {
-  const order = { id: query.check ?? null, timeoutMs: parseDuration(query.timeout) };
-  const results = await runChecks({ audit, clock }, order);
-  return { items: results };
+export const runDoctor: RouteHandler<'runDoctor'> = async ({ doctor }, { query }) => {
+  const { check = null, category = null, timeout } = query;
+  return { items: await runChecks(doctor, { id: check, category, timeoutMs: parseDuration(timeout) }) };
 };

@@ -1,0 +1,177 @@
+/** What each check makes of what it sees. */
+import { makeSeededIds } from '@stella/testkit';
+import { describe, expect, it } from 'vitest';
+import type { LockRow, MonitoringFacts, OrchestratorFacts, WorkerRow } from '../ports/read-store.ts';
+import type { Check, CheckFinding, DoctorDeps } from './check.ts';
+import { clock } from './checks/clock.ts';
+import { disk } from './checks/disk.ts';
+import { jobHealth } from './checks/job-health.ts';
+import { locks } from './checks/locks.ts';
+import { postgres } from './checks/postgres.ts';
+import { workers } from './checks/workers.ts';
+import { freeDisk, HEALTHY_FACTS, HEALTHY_MONITORING, HEALTHY_NOW_MS, healthyDeps } from './healthy-deps.ts';
+
+const ids = makeSeededIds(1);
+
+interface World {
+  readonly facts?: Partial<OrchestratorFacts>;
+  readonly monitoring?: Partial<MonitoringFacts>;
+  readonly database?: Partial<MonitoringFacts['database']>;
+  readonly locks?: readonly LockRow[];
+  readonly workers?: readonly WorkerRow[];
+  readonly deps?: Partial<DoctorDeps>;
+}
+
+function look(check: Check, world: World = {}): Promise<CheckFinding> {
+  const database = { ...HEALTHY_MONITORING.database, ...world.database };
+  const deps: DoctorDeps = {
+    ...healthyDeps(),
+    audit: {
+      takeLiveTurn: () => Promise.resolve(null),
+      takeSweepTurn: () => Promise.resolve(null),
+      look: () => Promise.resolve([]),
+      readFacts: () => Promise.resolve({ nowMs: 0, known: [], liveEndedAtMs: null, sweepEndedAtMs: null }),
+    },
+    reads: {
+      readFacts: () => Promise.resolve({ ...HEALTHY_FACTS, ...world.facts }),
+      readMonitoring: () => Promise.resolve({ ...HEALTHY_MONITORING, ...world.monitoring, database }),
+      listLocks: () => Promise.resolve(world.locks ?? []),
+      listWorkers: () => Promise.resolve(world.workers ?? []),
+    },
+    ...world.deps,
+  };
+  return check.look(deps, new AbortController().signal);
+}
+
+function worker(change: Partial<WorkerRow> = {}): WorkerRow {
+  return {
+    id: ids.next('wrk'),
+    hostname: 'a',
+    version: '1.0.0',
+    state: 'live',
+    startedAtMs: 0,
+    heartbeatAtMs: HEALTHY_NOW_MS - 2_000,
+    leaseUntilMs: HEALTHY_NOW_MS + 13_000,
+    claimCount: 1,
+    ...change,
+  };
+}
+
+function lock(change: Partial<LockRow> = {}): LockRow {
+  return {
+    id: ids.next('lck'),
+    resource: 'environment:prod',
+    mode: 'exclusive',
+    promotionId: ids.next('prm'),
+    environment: 'prod',
+    step: 'deploy',
+    workerId: null,
+    fence: { epoch: 1, n: 4 },
+    acquiredAtMs: HEALTHY_NOW_MS - 5_000,
+    heartbeatAtMs: null,
+    isStale: false,
+    waiters: [],
+    ...change,
+  };
+}
+
+describe('check.orchestrator.job-health', () => {
+  it('fails for a stalled promotion, and names the command that explains it', async () => {
+    const promotionId = ids.next('prm');
+    const stalled = [{ promotionId, environment: 'prod', stalledMs: 840_600 }];
+    const finding = await look(jobHealth, { facts: { stalledCount: 1 }, monitoring: { stalled } });
+    expect(finding).toMatchObject({ status: 'fail', message: '1 stalled' });
+    expect(finding.facts[0]).toEqual({ what: promotionId, value: 'into prod, no progress for 14m' });
+    expect(finding.remedy?.command).toBe(`stella promotion diagnose ${promotionId}`);
+  });
+
+  it('fails when due work is not claimed, or was set aside', async () => {
+    const due = await look(jobHealth, { facts: { oldestDueAtMs: HEALTHY_NOW_MS - 31_000 } });
+    expect(due).toMatchObject({ status: 'fail', message: 'due promotions are not claimed' });
+    expect(await look(jobHealth, { facts: { setAsideCount: 2 } })).toMatchObject({ status: 'fail' });
+  });
+
+  it('passes however many wait for people', async () => {
+    const finding = await look(jobHealth, { facts: { promotionsByStatus: { pending_approval: 900, scheduled: 3 } } });
+    expect(finding).toMatchObject({ status: 'pass', message: '0 in progress, none stalled' });
+  });
+});
+
+describe('check.orchestrator.workers', () => {
+  it('fails without a live one, whatever the dead say of themselves', async () => {
+    expect(await look(workers)).toMatchObject({ status: 'fail', message: 'no worker lives' });
+    const silent = worker({ leaseUntilMs: HEALTHY_NOW_MS - 1 });
+    const finding = await look(workers, { workers: [silent] });
+    expect(finding).toMatchObject({ status: 'fail', remedy: { command: 'stella service restart orchestrator' } });
+  });
+
+  it('warns of a dead one that holds promotions, a late one, and one of another version', async () => {
+    const dead = worker({ state: 'dead', claimCount: 3 });
+    expect(await look(workers, { workers: [worker(), dead] })).toMatchObject({
+      status: 'warn',
+      message: `${dead.id} is dead and holds 3`,
+    });
+    const late = worker({ heartbeatAtMs: HEALTHY_NOW_MS - 9_000 });
+    expect(await look(workers, { workers: [worker(), late] })).toMatchObject({ status: 'warn' });
+    const other = worker({ version: '0.9.0' });
+    expect(await look(workers, { workers: [worker(), other] })).toMatchObject({
+      status: 'warn',
+      message: `${other.id} runs 0.9.0, this server 1.0.0`,
+    });
+  });
+
+  it('passes with the dead that hold nothing', async () => {
+    const rows = [worker(), worker({ state: 'dead', claimCount: 0 })];
+    expect(await look(workers, { workers: rows })).toMatchObject({ status: 'pass', message: '1 live' });
+  });
+});
+
+describe('check.orchestrator.locks', () => {
+  it('fails for a stale one with the command that lets it go', async () => {
+    const stale = lock({ isStale: true });
+    const finding = await look(locks, { locks: [lock(), stale] });
+    expect(finding).toMatchObject({ status: 'fail', message: '1 stale' });
+    expect(finding.remedy?.command).toBe(`stella orch locks release ${stale.id} --force`);
+  });
+
+  it('warns of one that is held for very long, and passes for shared and young ones', async () => {
+    const old = lock({ acquiredAtMs: HEALTHY_NOW_MS - 46 * 60_000 });
+    expect((await look(locks, { locks: [old] })).remedy?.command).toBe(`stella promotion diagnose ${old.promotionId}`);
+    const shared = lock({ mode: 'shared', resource: 'artifact:sha256:00', isStale: true });
+    expect(await look(locks, { locks: [lock(), shared] })).toMatchObject({ status: 'pass' });
+  });
+});
+
+describe('check.orchestrator.clock', () => {
+  it.each([
+    [0, 'pass'],
+    [900, 'pass'],
+    [3_000, 'warn'],
+    [-3_600_000, 'fail'],
+  ] as const)('a clock that is %s ms off: %s', async (skewMs, status) => {
+    const clockOf = { ...healthyDeps().clock, nowMs: () => HEALTHY_NOW_MS + skewMs };
+    expect(await look(clock, { deps: { clock: clockOf } })).toMatchObject({ status });
+  });
+});
+
+describe('check.storage.postgres', () => {
+  it.each([
+    [{}, {}, 'pass'],
+    [{ databaseVersion: '14.9' }, {}, 'fail'],
+    [{}, { isWritable: false }, 'fail'],
+    [{}, { connectionCount: 95 }, 'warn'],
+  ] as const)('%o %o: %s', async (facts, database, status) => {
+    expect(await look(postgres, { facts, database })).toMatchObject({ status });
+  });
+});
+
+describe('check.storage.disk', () => {
+  it.each([
+    [0.5, 'pass'],
+    [0.11, 'pass'],
+    [0.09, 'warn'],
+    [0.01, 'fail'],
+  ] as const)('%s of it free: %s', async (share, status) => {
+    expect(await look(disk, { deps: { fileSystem: { statfs: freeDisk(share) } } })).toMatchObject({ status });
+  });
+});
