@@ -53,7 +53,7 @@ if (missing.length > 0) {
       gate = await startGateServer();
       test = await startTestServer();
       await applyEnvironments(test, [
-        { name: 'free' },
+        { name: 'free', gates: [`- { name: tests, kind: http, url: "${gate.url}" }`] },
         { name: 'asked', gates: ['- { name: people, kind: approval, count: 1 }'] },
         {
           name: 'hung',
