@@ -32,6 +32,8 @@ const SERVER = 'packages/server/src';
 const CLI = 'packages/cli/src';
 /** The one command that runs a server in its own process. */
 const SERVE = `${CLI}/commands/orch/serve.ts`;
+/** The commands that manage it on this machine. */
+const SERVICE = `${CLI}/commands/service`;
 const TESTKIT = 'packages/testkit/src';
 const PORTS = `${SERVER}/ports`;
 
@@ -76,6 +78,7 @@ export const ZONES: readonly Zone[] = [
   // SQL of its own, once: it makes the roles and the database of a new cluster, before there is a store.
   serverZone('postgres', { zones: [`${SERVER}/config`, `${SERVER}/data-dir`], packages: ['pg'] }),
   serverZone('data-dir'),
+  serverZone('supervision', { zones: [`${SERVER}/config`, `${SERVER}/data-dir`, `${SERVER}/postgres`] }),
   serverZone('http', {
     zones: [CONTRACT, `${SERVER}/auth`, `${SERVER}/doctor`, `${SERVER}/engine/commands`],
     packages: ['fastify', '@fastify/*', 'zod'],
@@ -84,11 +87,13 @@ export const ZONES: readonly Zone[] = [
   { folder: `${SERVER}/main`, world: 'all', zones: ['*'], packages: ['pino'] },
   // The public face of the package: what the command line and the testkit may use of the server.
   { folder: `${SERVER}/index.ts`, world: 'all', zones: ['*'], packages: [] },
+  // The same for managing it as a service of this machine, without its HTTP and its engine.
+  { folder: `${SERVER}/service.ts`, world: 'all', zones: ['*'], packages: [] },
 
   {
     folder: CLI,
     world: 'all',
-    zones: [DOMAIN, ...CLIENT, SERVE],
+    zones: [DOMAIN, ...CLIENT, SERVE, SERVICE],
     typesOf: [CONTRACT],
     packages: ['commander', 'yaml'],
   },
@@ -98,6 +103,14 @@ export const ZONES: readonly Zone[] = [
     zones: [DOMAIN, CLI, ...CLIENT],
     typesOf: [CONTRACT],
     lazy: [SERVER],
+    packages: ['commander'],
+  },
+  {
+    folder: SERVICE,
+    world: 'all',
+    zones: [DOMAIN, CLI, ...CLIENT],
+    typesOf: [CONTRACT, `${SERVER}/service.ts`],
+    lazy: [`${SERVER}/service.ts`],
     packages: ['commander'],
   },
   { folder: TESTKIT, world: 'all', zones: [DOMAIN, CONTRACT, SERVER], packages: ['tar-stream', 'vitest'] },
@@ -169,6 +182,7 @@ export const WORKSPACES: Readonly<Record<string, string>> = {
   '@stella/contract': `${CONTRACT}/index.ts`,
   '@stella/contract/client': `${CONTRACT}/client-entry.ts`,
   '@stella/server': `${SERVER}/index.ts`,
+  '@stella/server/service': `${SERVER}/service.ts`,
   '@stella/cli': `${CLI}/index.ts`,
   '@stella/testkit': `${TESTKIT}/index.ts`,
   '@stella/testkit/memory': `${TESTKIT}/memory/memory-stores.ts`,

@@ -13,6 +13,8 @@ export interface OptionSpec {
   readonly flags: string;
   readonly summary: string;
   readonly isRequired?: boolean;
+  /** Nothing else is taken. */
+  readonly choices?: readonly string[];
 }
 
 export interface CommandSpec {

@@ -6,7 +6,7 @@ const COLUMNS_STANDARD = 80;
 
 const interrupt = new AbortController();
 const argv = process.argv.slice(2);
-const isServing = argv[0] === 'orch' && argv[1] === 'serve';
+const isServing = /^(orch serve|service run)$/.test(argv.slice(0, 2).join(' '));
 // A server stops in its own way; everything else ends at once when it was told twice.
 if (!isServing) {
   process.on('SIGINT', () => {

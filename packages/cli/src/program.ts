@@ -1,6 +1,6 @@
 /** The command registry → commander: help, options, suggestions; everything that commander says goes through our terminal. */
 import { Command, Option } from 'commander';
-import { type CommandInput, type CommandSpec, OUTPUT_FORMATS, type Terminal } from './command.ts';
+import { type CommandInput, type CommandSpec, type OptionSpec, OUTPUT_FORMATS, type Terminal } from './command.ts';
 
 export interface ProgramOrder {
   readonly commands: readonly CommandSpec[];
@@ -23,7 +23,21 @@ const NOUN_SUMMARIES: Readonly<Record<string, string>> = {
   'orch locks': 'Locks of promotions',
   promotion: 'Promotions of releases into environments',
   release: 'Immutable releases',
+  service: 'The orchestrator as a service of this machine',
 };
+
+const GLOBAL_OPTIONS: readonly OptionSpec[] = [
+  { flags: '--server <url>', summary: 'the server to talk to' },
+  { flags: '--context <context>', summary: 'a server from the configuration file' },
+  { flags: '--token-file <path>', summary: 'a file with the token, 0600' },
+  { flags: '--timeout <duration>', summary: 'how long to wait for an answer (30s)' },
+  { flags: '-q, --quiet', summary: 'only data and errors' },
+  { flags: '-v, --verbose', summary: 'more on stderr' },
+  { flags: '--yes', summary: 'answer yes to every question' },
+  { flags: '--no-color', summary: 'no colours' },
+];
+const OUTPUT_OPTION: OptionSpec = { flags: '-o, --output <format>', summary: 'how to print', choices: OUTPUT_FORMATS };
+const DRY_RUN_OPTION: OptionSpec = { flags: '--dry-run', summary: 'check everything and change nothing' };
 
 export function makeProgram({ commands, terminal, argv, run }: ProgramOrder): Command {
   const program = prepare(new Command('stella'), terminal)
@@ -57,17 +71,28 @@ function addCommand(
 }
 
 function addOptions(command: Command, spec: CommandSpec): void {
-  for (const { flags, summary, isRequired } of spec.options ?? []) {
-    if (isRequired) command.requiredOption(flags, summary);
+  for (const { flags, summary, isRequired, choices } of optionsOf(spec)) {
+    if (choices) command.addOption(new Option(flags, summary).choices(choices));
+    else if (isRequired) command.requiredOption(flags, summary);
     else command.option(flags, summary);
   }
-  if (spec.kind !== 'local') {
-    addGlobals(command);
-    command.addOption(new Option('-o, --output <format>', 'how to print').choices(OUTPUT_FORMATS));
-  }
-  if (spec.kind === 'write') command.option('--dry-run', 'check everything and change nothing');
   if (spec.examples)
     command.addHelpText('after', `\nExamples:\n${spec.examples.map((one) => `  $ ${one}`).join('\n')}`);
+}
+
+/** Its own and those that its kind brings, in the order of its help; null: those before any command. */
+export function optionsOf(spec: CommandSpec | null): readonly OptionSpec[] {
+  if (spec === null) return GLOBAL_OPTIONS;
+  return [
+    ...(spec.options ?? []),
+    ...(spec.kind === 'local' ? [] : [...GLOBAL_OPTIONS, OUTPUT_OPTION]),
+    ...(spec.kind === 'write' ? [DRY_RUN_OPTION] : []),
+  ];
+}
+
+/** Of a noun: `['orch', 'locks']`. */
+export function summaryOf(path: readonly string[]): string {
+  return NOUN_SUMMARIES[path.join(' ')] ?? '';
 }
 
 /** `['orch', 'locks', 'list']` → the command `orch locks`, made when it is not there yet. */
@@ -75,7 +100,7 @@ function parentOf(program: Command, path: readonly string[], terminal: Terminal)
   let parent = program;
   for (const [index, noun] of path.slice(0, -1).entries()) {
     const known = parent.commands.find((command) => command.name() === noun);
-    const summary = NOUN_SUMMARIES[path.slice(0, index + 1).join(' ')] ?? '';
+    const summary = summaryOf(path.slice(0, index + 1));
     const next = known ?? prepare(new Command(noun), terminal).description(summary).helpCommand(false);
     if (!known) parent.addCommand(next);
     parent = next;
@@ -85,15 +110,7 @@ function parentOf(program: Command, path: readonly string[], terminal: Terminal)
 
 /** Accepted before and after the noun and verb. */
 function addGlobals(command: Command): void {
-  command
-    .option('--server <url>', 'the server to talk to')
-    .option('--context <name>', 'a server from the configuration file')
-    .option('--token-file <path>', 'a file with the token, 0600')
-    .option('--timeout <duration>', 'how long to wait for an answer (30s)')
-    .option('-q, --quiet', 'only data and errors')
-    .option('-v, --verbose', 'more on stderr')
-    .option('--yes', 'answer yes to every question')
-    .option('--no-color', 'no colours');
+  for (const { flags, summary } of GLOBAL_OPTIONS) command.option(flags, summary);
 }
 
 function prepare(command: Command, terminal: Terminal): Command {

@@ -22,6 +22,9 @@ import { VERSION } from './version.ts';
 
 const TIMEOUT_STANDARD = '30s';
 
+/** What the scripts of `stella completion` call; no command of its own, because no person types it. */
+const COMPLETE = '__complete';
+
 /** `--version` answers soon, also when nobody else does. */
 const VERSION_TIMEOUT = '2s';
 
@@ -42,6 +45,7 @@ export async function runCli(argv: readonly string[], env: Env, terminal: Termin
     },
   });
   try {
+    if (argv[0] === COMPLETE) return await completeWords(argv.slice(1), env, terminal);
     if (argv.includes('--version')) {
       program.parseOptions([...argv]);
       return await printVersions(program.opts(), env, terminal);
@@ -55,6 +59,13 @@ export async function runCli(argv: readonly string[], env: Env, terminal: Termin
     printError(terminal, known, isVerbose);
     return exitCodeOf(known);
   }
+}
+
+/** Loaded only then: it is called at each press of a key. */
+async function completeWords(typed: readonly string[], env: Env, terminal: Terminal): Promise<number> {
+  const { complete } = await import('./completion/complete.ts');
+  await complete({ typed, env, terminal, globals: readGlobals({}, env, terminal) });
+  return EXIT_CODES.ok;
 }
 
 async function runCommand(

@@ -9,6 +9,7 @@ import { authTokenMint } from './auth/token-mint.ts';
 import { authTokenRevoke } from './auth/token-revoke.ts';
 import { authWhoami } from './auth/whoami.ts';
 import { environmentList } from './environment/list.ts';
+import { completion } from './completion.ts';
 import { doctor } from './doctor.ts';
 import { environmentShow } from './environment/show.ts';
 import { helpExitCodes } from './help/exit-codes.ts';
@@ -36,6 +37,14 @@ import { promotionTrace } from './promotion/trace.ts';
 import { releaseCreate } from './release/create.ts';
 import { releaseList } from './release/list.ts';
 import { releaseShow } from './release/show.ts';
+
+import { serviceInstall } from './service/install.ts';
+import { serviceLogs } from './service/logs.ts';
+import { serviceRestart } from './service/restart.ts';
+import { serviceRun } from './service/run.ts';
+import { serviceStart } from './service/start.ts';
+import { serviceStatus } from './service/status.ts';
+import { serviceStop } from './service/stop.ts';
 
 export const COMMANDS: readonly CommandSpec[] = [
   promotionCreate,
@@ -66,6 +75,13 @@ export const COMMANDS: readonly CommandSpec[] = [
   orchConfigSet,
   orchConfigUnset,
   orchConfigHistory,
+  serviceInstall,
+  serviceStart,
+  serviceStop,
+  serviceRestart,
+  serviceStatus,
+  serviceLogs,
+  serviceRun,
   authLogin,
   authWhoami,
   authPersonCreate,
@@ -73,5 +89,6 @@ export const COMMANDS: readonly CommandSpec[] = [
   authTokenList,
   authTokenRevoke,
   authRecover,
+  completion,
   helpExitCodes,
 ];

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { AppError } from '@stella/domain';
 import type { GlobalOptions } from '../command.ts';
 import { readClientConfig, readPrivately } from './client-config.ts';
@@ -27,15 +27,8 @@ export interface LocalServer {
 
 /** Errors: `cli.usage` when there is nothing to go by, `cli.config_mode`. */
 export function findServer(globals: GlobalOptions, env: Env): FoundServer {
-  const config = readClientConfig(env);
-  const contextName = globals.context ?? env['STELLA_CONTEXT'] ?? config?.current;
-  const context = contextName === undefined ? undefined : config?.contexts[contextName];
-  if (contextName !== undefined && contextName !== config?.current && !context) {
-    const known = Object.keys(config?.contexts ?? {}).join(', ') || 'none';
-    throw new AppError('cli.usage', { details: { message: `no context "${contextName}"; known: ${known}` } });
-  }
-  const local = findLocalServer(env);
-  const given = globals.server ?? env['STELLA_SERVER'];
+  const { given, context } = readGiven(globals, env);
+  const local = findLocalServer(env, localDataDir(env));
   const server = given ?? context?.server ?? local?.url;
   if (server === undefined) {
     throw new AppError('server.unreachable', {
@@ -43,6 +36,27 @@ export function findServer(globals: GlobalOptions, env: Env): FoundServer {
     });
   }
   return { server: checkUrl(server), token: findToken(globals, env, { server, context, local }) };
+}
+
+/** By flag, environment or configuration file; null when none is: then a server of this machine counts. */
+export function configuredServer(globals: GlobalOptions, env: Env): string | null {
+  const { given, context } = readGiven(globals, env);
+  const server = given ?? context?.server;
+  return server === undefined ? null : checkUrl(server);
+}
+
+function readGiven(
+  globals: GlobalOptions,
+  env: Env,
+): { readonly given: string | undefined; readonly context: FoundServer | undefined } {
+  const config = readClientConfig(env);
+  const contextName = globals.context ?? env['STELLA_CONTEXT'] ?? config?.current;
+  const context = contextName === undefined ? undefined : config?.contexts[contextName];
+  if (contextName !== undefined && contextName !== config?.current && !context) {
+    const known = Object.keys(config?.contexts ?? {}).join(', ') || 'none';
+    throw new AppError('cli.usage', { details: { message: `no context "${contextName}"; known: ${known}` } });
+  }
+  return { given: globals.server ?? env['STELLA_SERVER'], context };
 }
 
 interface Known {
@@ -75,11 +89,16 @@ function readOwn(path: string): string | null {
   }
 }
 
-/** The server whose data directory is the one that `orch serve` would take. */
-export function findLocalServer(env: Env): LocalServer | null {
+/** The data directory that `orch serve` would take with this `--data-dir`. */
+export function localDataDir(env: Env, given?: string): string {
   const isRoot = process.getuid?.() === 0;
   const home = env['HOME'] ?? homedir();
-  const dataDir = env['STELLA_DATA_DIR'] ?? (isRoot ? '/var/lib/stella' : join(home, '.local', 'share', 'stella'));
+  const standard = isRoot ? '/var/lib/stella' : join(home, '.local', 'share', 'stella');
+  return resolve(given ?? env['STELLA_DATA_DIR'] ?? standard);
+}
+
+/** The server of that data directory. */
+export function findLocalServer(env: Env, dataDir = localDataDir(env)): LocalServer | null {
   try {
     // Written by the server, which alone writes there.
     const file = JSON.parse(readFileSync(join(dataDir, 'server.json'), 'utf8')) as Omit<LocalServer, 'dataDir'>;

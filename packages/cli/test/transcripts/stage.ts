@@ -28,6 +28,8 @@ export interface Stage {
   readonly server: ServerProcess;
   /** Directory that commands run in. */
   readonly directory: string;
+  /** Of the server. */
+  readonly dataDir: string;
   /** Texts of this run → what transcripts show for them. */
   readonly names: ReadonlyMap<string, string>;
   /** Runs a line of shell as that person: `admin` has the server's own token, others have logged in. */
@@ -67,6 +69,7 @@ export async function openStage(): Promise<Stage> {
   return {
     server,
     directory,
+    dataDir: place.dataDir,
     names,
     run: (line, who) =>
       runShell(line, { directory, env: envOf(who, { dataDir: place.dataDir, url: server.url, directory }) }),

@@ -15,8 +15,11 @@ const AGE = /\b(?:\d+(?:ms|[dhms]))+\b(?: ago)?/g;
 const CURSOR = /--cursor [\w-]{20,}/g;
 const FREE_DISK = /\d+ MiB are free/g;
 const EVENT_COUNTS = /\d+ events chained, \d+ not yet/g;
-const PROCESS = /\bpid \d+/g;
+const PROCESS = /\b(pid|kill -TERM) \d+/g;
 const HOST = /live on \S+,/g;
+/** Those that the system has chosen. */
+const LOOPBACK_PORT = /127\.0\.0\.1:\d{4,5}\b/g;
+const SECONDS = /\bin \d+\.\d s\b/g;
 
 /** Names of what a run has shown so far, by the order in which it was seen. */
 export class Names {
@@ -95,8 +98,10 @@ function calm(text: string, stage: Stage, names: Names): string {
       .replace(CURSOR, '--cursor <cursor>')
       .replace(FREE_DISK, '<n> MiB are free')
       .replace(EVENT_COUNTS, '<n> events chained, <n> not yet')
-      .replace(PROCESS, 'pid <n>')
+      .replace(PROCESS, '$1 <n>')
       .replace(HOST, 'live on <host>,')
+      .replace(LOOPBACK_PORT, '127.0.0.1:<port>')
+      .replace(SECONDS, 'in <n> s')
       // Columns are as wide as what stood in them.
       .replace(/ {2,}/g, '  ')
   );

@@ -478,6 +478,33 @@ export const ERROR_CODES = {
     'check the address; use a client of the same major version',
   ),
   'request.timeout': entry('Unavailable', 'no answer within {timeoutMs} ms', 'try again, or pass --timeout'),
+  // The service of this machine
+  'service.other_host': entry(
+    'Conflict',
+    '{server} is the server that is configured, and it is not on this machine',
+    'run it on {host}: stella service {verb} orchestrator',
+  ),
+  'service.unmanaged': entry(
+    'Conflict',
+    'the orchestrator runs as pid {pid}, which was started by hand: nobody manages it',
+    'run: kill -TERM {pid}; when it has ended: stella service start orchestrator',
+  ),
+  'service.elsewhere': entry(
+    'Conflict',
+    'the data directory {directory} is used from elsewhere: {message}',
+    'run the command in there: docker exec <container> stella service restart orchestrator',
+  ),
+  'service.manager': entry('Unavailable', '{command}: {message}', 'see: systemctl status stella-orchestrator.service'),
+  'service.supervised': entry(
+    'Conflict',
+    'a supervisor keeps the orchestrator of {directory} running already, as pid {pid}',
+    'look at it: stella service status orchestrator',
+  ),
+  'service.not_ready': entry(
+    'Unavailable',
+    'the orchestrator is not ready after {seconds} s: {message}',
+    'see: stella service logs orchestrator',
+  ),
   // The command line
   'cli.usage': entry('InvalidInput', '{message}', 'run the command with --help'),
   'cli.config_mode': entry(

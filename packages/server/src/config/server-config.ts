@@ -14,6 +14,8 @@ import {
 
 export const SERVER_ROLES = ['all', 'api', 'worker'] as const;
 export type ServerRole = (typeof SERVER_ROLES)[number];
+export const SERVER_MANAGERS = ['supervisor', 'systemd'] as const;
+export type ManagedBy = (typeof SERVER_MANAGERS)[number];
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
 export interface ServerConfig {
@@ -24,6 +26,8 @@ export interface ServerConfig {
   readonly tls: TlsFiles | null;
   /** How others reach the server; null: as it listens. */
   readonly url: string | null;
+  /** Who starts it again when it ends; null: nobody. Set by `stella service`. */
+  readonly manager: ManagedBy | null;
   /** Null: the embedded PostgreSQL. */
   readonly database: { readonly url: string; readonly ownerUrl: string } | null;
   readonly logLevel: (typeof LOG_LEVELS)[number];
@@ -76,10 +80,11 @@ const NAMES = [
   'STELLA_TARGET_DIRECTORIES',
   'STELLA_LAYOUT_DIRECTORIES',
   'STELLA_OUTGOING_ALLOW',
+  'STELLA_SERVICE_MANAGER',
 ] as const;
 
 /** Read by the command line; known here so that they are no error. */
-const CLIENT_NAMES = [
+export const CLIENT_NAMES = [
   'STELLA_SERVER',
   'STELLA_TOKEN_FILE',
   'STELLA_CONTEXT',
@@ -114,6 +119,7 @@ export function readServerConfig(flags: ServeFlags, { env, uid, home, cwd }: Ser
     dataDir: resolve(cwd, flags.dataDir ?? env['STELLA_DATA_DIR'] ?? standardDataDir),
     listen: parseListen(flags.listen ?? env['STELLA_LISTEN'] ?? LISTEN_STANDARD, isInsecureAllowed || tls !== null),
     tls,
+    manager: readManager(env['STELLA_SERVICE_MANAGER']),
     url: parseUrl(flags.url ?? env['STELLA_URL'] ?? null),
     database: url === undefined ? null : { url, ownerUrl: ownerUrl ?? url },
     logLevel: wordOf('STELLA_LOG_LEVEL', env['STELLA_LOG_LEVEL'] ?? 'info', LOG_LEVELS),
@@ -149,6 +155,10 @@ function refuseUnknown(env: ServeProcess['env']): void {
       hint: nearest === null ? 'remove it and start again' : `did you mean ${nearest}?`,
     });
   }
+}
+
+function readManager(text: string | undefined): ManagedBy | null {
+  return text === undefined ? null : wordOf('STELLA_SERVICE_MANAGER', text, SERVER_MANAGERS);
 }
 
 /** `127.0.0.1:8484`, `[::1]:8484`, `:0`. */

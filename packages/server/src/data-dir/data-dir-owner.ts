@@ -4,7 +4,7 @@
  * once when its process is gone, and when that cannot be known from here, after its owner gave no sign for a while.
  */
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { AppError } from '@stella/domain';
 import { type Clock, pause } from '../ports/clock.ts';
 import type { FileSystem } from '../ports/file-system.ts';
@@ -34,6 +34,8 @@ interface OwnerDeps {
   readonly random: Random;
   /** Of this process. */
   readonly pid: number;
+  /** As `OwnerIdentity.manager`. */
+  readonly manager?: string | null;
 }
 
 export interface DataDirOwner {
@@ -43,18 +45,18 @@ export interface DataDirOwner {
 
 /**
  * Takes the directory for this process, which need not be the first to try in it. Takes up to 10 s when the last owner
- * was in another container or before a restart of the machine, and did not give it back. Errors: `data_dir.owned`,
- * naming the live owner; `data_dir.unusable`.
+ * was in another container or before a restart of the machine, and did not give it back. `file` is another name for another
+ * kind of owner. Errors: `data_dir.owned`, naming the live owner; `data_dir.unusable`.
  */
-export async function ownDataDir(deps: OwnerDeps, dataDir: string): Promise<DataDirOwner> {
+export async function ownDataDir(deps: OwnerDeps, dataDir: string, file = OWNER_FILE): Promise<DataDirOwner> {
   const { fileSystem } = deps;
-  const path = join(dataDir, OWNER_FILE);
+  const path = join(dataDir, file);
   const mine = formatOwner(await identifySelf(deps), randomName(deps));
   const draft = `${path}.${randomName(deps)}`;
   try {
     await fileSystem.writeFile(draft, mine, { mode: 0o644 });
     await claim(deps, dataDir, { draft, path });
-    await removeRights(deps, dataDir);
+    await removeRights(deps, path);
   } catch (error) {
     throw error instanceof AppError ? error : unusable(dataDir, messageOf(error), error);
   } finally {
@@ -123,9 +125,11 @@ async function isTakenOver(deps: OwnerDeps, { draft, path }: Files, seen: string
 }
 
 /** Rights of starters that died, or that lost: whoever reads on sees that the place is taken. */
-async function removeRights({ fileSystem }: OwnerDeps, dataDir: string): Promise<void> {
-  for (const name of await fileSystem.readdir(dataDir)) {
-    if (name.startsWith(`${OWNER_FILE}${RIGHT_SUFFIX}`)) await fileSystem.rm(join(dataDir, name), { force: true });
+async function removeRights({ fileSystem }: OwnerDeps, path: string): Promise<void> {
+  const directory = dirname(path);
+  for (const name of await fileSystem.readdir(directory)) {
+    if (name.startsWith(`${basename(path)}${RIGHT_SUFFIX}`))
+      await fileSystem.rm(join(directory, name), { force: true });
   }
 }
 

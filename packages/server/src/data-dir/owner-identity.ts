@@ -14,6 +14,8 @@ export interface OwnerIdentity {
   readonly bootId: string | null;
   /** Containers have each their own, in which pids mean something else; see pid_namespaces(7). */
   readonly pidNamespace: string | null;
+  /** Who starts it again when it ends, `supervisor` or `systemd`; null when a person started it by hand. */
+  readonly manager: string | null;
 }
 
 export interface IdentityDeps {
@@ -21,15 +23,21 @@ export interface IdentityDeps {
   readonly processes: Processes;
   /** Of this process. */
   readonly pid: number;
+  readonly manager?: string | null;
 }
 
-export async function identifySelf({ fileSystem, processes, pid }: IdentityDeps): Promise<OwnerIdentity> {
+export async function identifySelf({
+  fileSystem,
+  processes,
+  pid,
+  manager = null,
+}: IdentityDeps): Promise<OwnerIdentity> {
   const [facts, bootId, pidNamespace] = await Promise.all([
     processes.inspect(pid),
     fileSystem.readFile(BOOT_ID_FILE, 'utf8').catch(() => null),
     fileSystem.readlink(PID_NAMESPACE_LINK).catch(() => null),
   ]);
-  return { pid, startedAt: facts?.startedAt ?? null, bootId: bootId?.trim() ?? null, pidNamespace };
+  return { pid, startedAt: facts?.startedAt ?? null, bootId: bootId?.trim() ?? null, pidNamespace, manager };
 }
 
 /**
@@ -62,6 +70,7 @@ export function parseOwner(text: string): OwnerIdentity | null {
     startedAt: readText('startedAt'),
     bootId: readText('bootId'),
     pidNamespace: readText('pidNamespace'),
+    manager: readText('manager'),
   };
 }
 

@@ -23,8 +23,8 @@ export interface OpenStore {
   readonly control: Database;
   readonly report: MigrationReport;
   readonly isEmbedded: boolean;
-  /** Closes the connections, and stops PostgreSQL when it is ours. */
-  close(): Promise<void>;
+  /** Closes the connections, and stops PostgreSQL when it is ours, unless it is kept for the next server. */
+  close(options: { readonly keepsDatabase: boolean }): Promise<void>;
 }
 
 /** Errors: those of `startEmbeddedPostgres` and of `migrate`. */
@@ -33,16 +33,16 @@ export async function openStore(config: ServerConfig, logger: Logger, insist: In
   const { owner, app } = addressesOf(config, embedded);
   const database = openDatabase(app, { logger, makeSocket: makeBatchingSocket });
   const control = openDatabase(app, { logger, makeSocket: makeBatchingSocket, poolSize: CONTROL_POOL_SIZE });
-  const close = async (): Promise<void> => {
+  const close: OpenStore['close'] = async ({ keepsDatabase }) => {
     await Promise.all([database.close(), control.close()]);
-    await embedded?.stop();
+    await (keepsDatabase ? embedded?.leave() : embedded?.stop());
   };
   try {
     const report = await insist(async () => migrateAs(owner, { logger, appRole: await roleOf(database) }));
     logger.info({ ...report }, 'database is ready');
     return { database, control, report, isEmbedded: embedded !== null, close };
   } catch (error) {
-    await close();
+    await close({ keepsDatabase: false });
     throw error;
   }
 }

@@ -62,6 +62,8 @@ import { superviseWorker, type WorkerSupervisor } from './worker-supervisor.ts';
 /** What the command line on this machine reads to find the server. */
 export const SERVER_FILE = 'server.json';
 
+const OWNER_DEPS = { fileSystem: nodeFileSystem, processes: nodeProcesses, clock: nodeClock, random: nodeRandom };
+
 /** Effects under way may end by themselves for so long when the server stops. */
 const DRAIN_PATIENCE_MS = 10_000;
 
@@ -71,8 +73,13 @@ export interface RunningServer {
   readonly dataDir: string;
   /** Written at this start; null when there was an admin already. */
   readonly adminTokenFile: string | null;
-  /** Drains and stops everything. Idempotent. */
-  stop(): Promise<void>;
+  /** Drains and stops everything; an embedded PostgreSQL too, unless the next server is to adopt it. Idempotent. */
+  stop(options?: StopOptions): Promise<void>;
+}
+
+export interface StopOptions {
+  /** Standard: false. */
+  readonly keepsDatabase?: boolean;
 }
 
 export interface StartOptions {
@@ -90,10 +97,12 @@ export interface StartOptions {
 
 /** Errors: those of the parts, by code; what was started is stopped again. */
 export async function startServer(options: StartOptions): Promise<RunningServer> {
-  const stops: (() => Promise<unknown>)[] = [];
-  const stopAll = async (): Promise<void> => {
+  const stops: Stops = [];
+  const stopAll = async ({ keepsDatabase = false }: StopOptions = {}): Promise<void> => {
     for (const stop of stops.splice(0).reverse()) {
-      await stop().catch((error: unknown) => options.logger.error({ error }, 'a part did not stop cleanly'));
+      await stop({ keepsDatabase }).catch((error: unknown) =>
+        options.logger.error({ error }, 'a part did not stop cleanly'),
+      );
     }
   };
   try {
@@ -120,7 +129,7 @@ interface Parts {
   readonly faulty: <Port extends object>(name: Parameters<typeof withFaults>[0], port: Port) => Port;
 }
 
-type Stops = (() => Promise<unknown>)[];
+type Stops = ((options: Required<StopOptions>) => Promise<unknown>)[];
 
 async function startParts(options: StartOptions, stops: Stops): Promise<Omit<RunningServer, 'stop'>> {
   const { config, logger } = options;
@@ -128,14 +137,14 @@ async function startParts(options: StartOptions, stops: Stops): Promise<Omit<Run
   if (needsDataDir) {
     await prepareDataDir(nodeFileSystem, config.dataDir, process.getuid?.() === 0);
     const owner: DataDirOwner = await ownDataDir(
-      { fileSystem: nodeFileSystem, processes: nodeProcesses, clock: nodeClock, random: nodeRandom, pid: process.pid },
+      { ...OWNER_DEPS, pid: process.pid, manager: config.manager },
       config.dataDir,
     );
     stops.push(() => owner.release());
   }
   const insist = makePatience({ clock: nodeClock, logger }, options.databasePatienceMs ?? DATABASE_PATIENCE_MS);
   const store = await openStore(config, logger, insist);
-  stops.push(() => store.close());
+  stops.push((how) => store.close(how));
   const parts = makeParts(options, store);
   stops.push(() => parts.http.close());
   const adminTokenFile = needsDataDir ? await insist(() => ensureAccess(parts, config)) : null;
@@ -295,14 +304,22 @@ async function startListening(options: StartOptions, parts: Parts, { worker, sto
     stops.push(() => Promise.resolve(unwatch()));
   }
   const url = config.url ?? listening;
-  await announce(config.dataDir, { url, pid: process.pid, version });
+  await announce(config.dataDir, { url, listening, pid: process.pid, version });
   stops.push(() => nodeFileSystem.rm(join(config.dataDir, SERVER_FILE), { force: true }));
   logger.info({ url, listening }, 'listening');
   return url;
 }
 
+interface Announced {
+  readonly url: string;
+  /** The same as this machine sees it. */
+  readonly listening: string;
+  readonly pid: number;
+  readonly version: string;
+}
+
 /** Readable by everybody: it holds no secret, and says where the server is. */
-async function announce(dataDir: string, about: { url: string; pid: number; version: string }): Promise<void> {
+async function announce(dataDir: string, about: Announced): Promise<void> {
   const path = join(dataDir, SERVER_FILE);
   const text = JSON.stringify({ ...about, adminTokenFile: ADMIN_TOKEN_FILE, recoveryKeyFile: RECOVERY_KEY_FILE });
   await nodeFileSystem.writeFile(`${path}.new`, `${text}\n`, { mode: 0o644 });

@@ -27,8 +27,8 @@ export interface RunResult {
 export interface StartOptions extends ProcessIdentity {
   readonly cwd?: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Both output streams are appended to this file. */
-  readonly logFile: string;
+  /** Both output streams are appended to this file; null: to the error output of this process. */
+  readonly logFile: string | null;
 }
 
 export interface StartedProcess {

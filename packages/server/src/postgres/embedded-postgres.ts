@@ -35,6 +35,8 @@ export interface EmbeddedPostgres {
   readonly pid: () => number;
   /** Stops it for good: ends all sessions, within 35 s. Idempotent. */
   stop(): Promise<void>;
+  /** Looks after it no longer and leaves it running: the next server adopts it. */
+  leave(): Promise<void>;
 }
 
 /**
@@ -149,6 +151,11 @@ function supervise(deps: EmbeddedDeps, installation: Installation, supervised: S
     stop: () => {
       stopped ??= stop();
       return stopped;
+    },
+    async leave() {
+      halt.abort();
+      await watch;
+      deps.logger.info({ pid: current.postmaster.pid }, 'embedded PostgreSQL is left running');
     },
   };
 }

@@ -4,13 +4,15 @@
  */
 import type { EmbeddedDeps } from './embedded-deps.ts';
 
+type LogDeps = Pick<EmbeddedDeps, 'fileSystem'>;
+
 /** Two files of this size are kept at most: enough for weeks of a quiet log, or to see how a storm began. */
 const LOG_BYTES_MAX = 8_388_608;
 /** Read from the end, for an error's message. */
 const TAIL_BYTES_MAX = 8_192;
 const TAIL_LINES_MAX = 8;
 /** Idempotent. Lines that are written between copy and cut are lost. */
-export async function boundLog(deps: EmbeddedDeps, logFile: string): Promise<void> {
+export async function boundLog(deps: LogDeps, logFile: string): Promise<void> {
   const { fileSystem } = deps;
   const found = await fileSystem.stat(logFile).catch(() => null);
   if (found === null || found.size <= LOG_BYTES_MAX) return;
@@ -24,12 +26,12 @@ export async function boundLog(deps: EmbeddedDeps, logFile: string): Promise<voi
 }
 
 /** Where the file ends now; 0 when there is none. */
-export async function logEnd(deps: EmbeddedDeps, logFile: string): Promise<number> {
+export async function logEnd(deps: LogDeps, logFile: string): Promise<number> {
   return (await deps.fileSystem.stat(logFile).catch(() => null))?.size ?? 0;
 }
 
 /** The last lines that were written after `from`, joined by ` | `; empty when there are none. */
-export async function readLogTail(deps: EmbeddedDeps, logFile: string, from: number): Promise<string> {
+export async function readLogTail(deps: LogDeps, logFile: string, from: number): Promise<string> {
   const end = await logEnd(deps, logFile);
   const start = Math.max(from, end - TAIL_BYTES_MAX);
   if (end <= start) return '';

@@ -4,6 +4,9 @@ import { closeSync, openSync } from 'node:fs';
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import type { ProcessFacts, Processes, RunResult } from '../ports/processes.ts';
 
+/** Its number among the open files of every process. */
+const STDERR = 2;
+
 export const nodeProcesses: Processes = {
   run(argv, options) {
     const [program, ...parameters] = argv;
@@ -44,7 +47,7 @@ export const nodeProcesses: Processes = {
 
   startDetached(argv, options) {
     const [program, ...parameters] = argv;
-    const log = openSync(options.logFile, 'a', 0o600);
+    const log = options.logFile === null ? STDERR : openSync(options.logFile, 'a', 0o600);
     return new Promise((resolve, reject) => {
       const child = spawn(program, parameters, {
         detached: true,
@@ -54,7 +57,7 @@ export const nodeProcesses: Processes = {
         ...(options.uid === undefined ? {} : { uid: options.uid }),
         ...(options.gid === undefined ? {} : { gid: options.gid }),
       });
-      closeSync(log);
+      if (log !== STDERR) closeSync(log);
       const ended = new Promise<{ exitCode: number | null; signal: string | null }>((settle) => {
         child.once('exit', (exitCode, signal) => settle({ exitCode, signal }));
       });

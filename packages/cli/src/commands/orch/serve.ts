@@ -35,15 +35,17 @@ export const orchServe: CommandSpec = {
     const server = await startServer({ config, logger: makePinoLogger(config.logLevel), version: VERSION });
     if (server.url !== null) terminal.err(`stella ${VERSION} listens on ${server.url}, data in ${server.dataDir}\n`);
     if (server.adminTokenFile !== null) terminal.err(`the first admin's token is in ${server.adminTokenFile}\n`);
-    await stopping;
-    await server.stop();
+    await server.stop({ keepsDatabase: (await stopping) === 'SIGUSR2' });
     return undefined;
   },
 };
 
-/** Settles at the first SIGTERM or SIGINT; a second one ends the process at once. */
-function stopSignal(): Promise<void> {
+/** SIGUSR2 stops for a restart: the embedded PostgreSQL stays, and the next server adopts it. */
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGUSR2'] as const;
+
+/** Settles at the first of them; a second one of the same ends the process at once. */
+function stopSignal(): Promise<(typeof STOP_SIGNALS)[number]> {
   return new Promise((resolve) => {
-    for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve());
+    for (const name of STOP_SIGNALS) process.once(name, () => resolve(name));
   });
 }
