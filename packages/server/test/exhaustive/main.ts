@@ -1,9 +1,10 @@
 /**
  * `npm run test:exhaustive -- --kind contention --states 2000000`: every state that the rules can reach in a small closed
- * world, up to that many. The last line is JSON.
+ * world, up to that many. `--planted gate.error_passes` looks for a bug. The last line is JSON.
  */
 import { parseArgs } from 'node:util';
-import { search, type SearchPlan } from './search.ts';
+import { PLANTED_BUGS } from '@stella/domain';
+import { search } from './search.ts';
 
 const { values } = parseArgs({
   options: {
@@ -12,17 +13,21 @@ const { values } = parseArgs({
     crashes: { type: 'string', default: '2' },
     skips: { type: 'string', default: '1' },
     gates: { type: 'string', default: '2' },
+    promotions: { type: 'string', default: '2' },
+    planted: { type: 'string' },
   },
 });
-const kind: SearchPlan['kind'] = values.kind === 'row' ? 'row' : 'contention';
+const planted = PLANTED_BUGS.find((bug) => bug === values.planted);
 const { first, ...report } = search({
-  kind,
+  kind: values.kind === 'row' ? 'row' : 'contention',
   statesMax: Number(values.states),
   crashes: Number(values.crashes),
   skips: Number(values.skips),
   gates: Number(values.gates),
-  onProgress: ({ depth, states }) => process.stderr.write(`depth ${depth}: ${states} states\n`),
+  promotions: values.promotions === '1' ? 1 : 2,
+  ...(planted ? { planted } : {}),
+  onProgress: ({ depth, states, seconds }) => process.stderr.write(`depth ${depth}: ${states} states, ${seconds} s\n`),
 });
 if (first) process.stderr.write(`${first.broken}\n${first.moves.join('\n')}\n`);
-process.stdout.write(`${JSON.stringify(report)}\n`);
+process.stdout.write(`${JSON.stringify({ kind: values.kind, ...report })}\n`);
 process.exitCode = report.violations > 0 ? 1 : 0;

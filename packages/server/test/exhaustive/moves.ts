@@ -1,12 +1,10 @@
 /**
- * Everything that may happen next in a world: claims, ticks with whatever comes of an effect, crashes, acts of people,
- * late switches at targets, and time. Workers are alike, so only who works together on what is told apart. A crash and its
- * burial are one move, for nobody can tell them apart; an effect's end and the tick that records it are one, for a crash
- * in between is the crash after which the effect had its way.
+ * Everything that one promotion may do next, as its scene shows it: it is claimed, ticks with whatever comes of an effect,
+ * or is asked something by people. A crash and its burial are one move, for nobody can tell them apart; an effect's end
+ * and the tick that records it are one, for a crash in between is the crash after which the effect had its way.
  */
 import {
   type Attempt,
-  type AttemptOutcome,
   type AttemptResult,
   cancelPromotion,
   type decide,
@@ -16,104 +14,85 @@ import {
   isAppError,
   isTerminal,
   type Principal,
-  type Release,
+  releaseLock,
   requestSkip,
 } from '@stella/domain';
 import { makePrincipal } from '@stella/testkit';
-import { decideOperation, decideSeal } from '../../src/targets/fence-rules.ts';
+import { canonicalPart, canonicalPlace, DEAD_WORKER, LIVE_WORKER } from './canonical.ts';
+import { judgeWrite } from './judge-write.ts';
+import { prune, renumber } from './prune.ts';
+import { answer, type End, letLoose, operationEnds, releaseBy, sealed, sealEnd, settled } from './targets.ts';
 import {
   contextOf,
-  dueNow,
   guardOf,
   NOW_MS,
+  type Other,
   type Part,
-  partOf,
   type Place,
-  placeOf,
   releaseOf,
   type Run,
+  type Scene,
   snapshotOf,
-  type Stage,
-  tidy,
-  withPart,
-  withPlace,
-  type World,
   writeDecision,
 } from './world.ts';
 
 export interface Move {
   readonly name: string;
-  readonly world: World;
-  /** What was decided, for whoever judges it; null when nobody decided. */
-  readonly decision: Decision | null;
-  readonly promotionIndex: number;
-  /** What the target did with an older fence, if it did. */
+  readonly part: Part;
+  readonly place: Place;
+  /** Whoever waits for the environment is made due. */
+  readonly wakes: boolean;
+  readonly usesSkip: boolean;
+  readonly isClaim: boolean;
+  /** The promise that it breaks, if it does. */
   readonly broken: string | null;
 }
 
 export type DecideFunction = typeof decide;
 
+/** Asks for every promotion. */
+const ALICE = makePrincipal('alice', 'approver@*');
 const BOB = makePrincipal('bob', 'approver@*', 'operator@*');
 const CAROL = makePrincipal('carol', 'approver@*', 'operator@*');
 const ACTOR = { kind: 'system', name: 'search' } as const;
+const CLAIM_MS = 60_000;
 
-export function movesOf(stage: Stage, world: World, decideWith: DecideFunction): Move[] {
-  const moves: Move[] = [];
-  world.parts.forEach((part, index) => {
-    if (isTerminal(part.promotion.status)) return;
-    moves.push(...claims(stage, world, index));
-    if (part.run) moves.push(...works(stage, world, { index, decideWith }));
-    moves.push(...acts(stage, world, index));
-  });
-  moves.push(...crashes(world), ...lateSwitches(stage, world), ...passingOfTime(world));
-  return moves;
+export function movesOf(scene: Scene, decideWith: DecideFunction): Move[] {
+  if (isTerminal(scene.part.promotion.status)) return [];
+  return [...claims(scene), ...works(scene, decideWith), ...acts(scene)];
 }
 
-function quiet(name: string, world: World, promotionIndex = -1): Move {
-  return { name, world, decision: null, promotionIndex, broken: null };
+function quiet(name: string, { place }: Scene, part: Part): Move {
+  return { name, part, place, wakes: false, usesSkip: false, isClaim: false, broken: null };
 }
 
-/** By any worker that is not there yet, or by any that works already: the first of those without work stands for all. */
-function claims({ workerCount }: Stage, world: World, index: number): Move[] {
-  const part = partOf(world, index);
+function claims(scene: Scene): Move[] {
+  const { part } = scene;
   if (part.run || (part.promotion.nextActionAtMs ?? 0) > NOW_MS) return [];
-  const busy = [...new Set(world.parts.flatMap((one) => (one.run ? [one.run.worker] : [])))];
-  const idle = Array.from({ length: workerCount }, (_, n) => n).find((n) => !busy.includes(n));
-  const isTakeover = part.promotion.workerId !== null;
-  return [...busy, ...(idle === undefined ? [] : [idle])].map((worker) => {
-    const run: Run = { worker, isTakeover, isFresh: true, underWay: [] };
-    // Named as every source names ids.
-    const workerId = `wrk_${worker}` as Part['promotion']['workerId'];
-    const promotion = { ...part.promotion, workerId, nextActionAtMs: NOW_MS + 60_000 };
-    return quiet('claim', withPart(world, index, { ...part, promotion, run }), index);
-  });
+  const run: Run = { isTakeover: part.promotion.workerId !== null, isFresh: true, underWay: [] };
+  const promotion = { ...part.promotion, workerId: LIVE_WORKER, nextActionAtMs: NOW_MS + CLAIM_MS };
+  return [{ ...quiet('claim', scene, { ...part, promotion, run }), isClaim: true }];
 }
 
-interface Work {
-  readonly index: number;
-  readonly decideWith: DecideFunction;
-}
-
-function works(stage: Stage, world: World, work: Work): Move[] {
-  const part = partOf(world, work.index);
+function works(scene: Scene, decideWith: DecideFunction): Move[] {
+  const { part } = scene;
   const { run } = part;
   if (!run) return [];
   const isDue = (part.promotion.nextActionAtMs ?? 0) <= NOW_MS;
-  const moves = run.isFresh || isDue ? [tick(stage, world, work, { name: 'tick', results: new Map() })] : [];
-  const probes = part.attempts.filter(
-    (one) => run.underWay.includes(one.operationId) && one.purpose.startsWith('precheck'),
-  );
+  const moves = run.isFresh || isDue ? [tick(scene, decideWith, { name: 'tick', results: new Map() })] : [];
+  const underWay = part.attempts.filter((one) => one.result === null && run.underWay.includes(one.operationId));
+  const probes = underWay.filter((one) => one.purpose.startsWith('precheck'));
   if (probes.length > 0) {
     const results = new Map(probes.map((one) => [one.operationId, answer('succeeded')]));
-    moves.push(tick(stage, world, work, { name: 'precheck', results }));
+    moves.push(tick(scene, decideWith, { name: 'precheck', results }));
   }
-  for (const attempt of part.attempts) {
-    if (!run.underWay.includes(attempt.operationId) || attempt.purpose.startsWith('precheck')) continue;
-    for (const end of endsOf(stage, world, part, attempt)) {
-      const results = new Map([[attempt.operationId, end.result]]);
-      const after = { ...world, places: end.place ? withPlace(world, end.place) : world.places };
-      const name = `${attempt.purpose}:${end.result.outcome}`;
-      moves.push({ ...tick(stage, after, work, { name, results }), broken: end.broken ?? null });
+  for (const attempt of underWay) {
+    if (attempt.purpose.startsWith('precheck')) continue;
+    for (const { result, place, broken } of endsOf(scene, attempt)) {
+      const results = new Map([[attempt.operationId, result]]);
+      const name = `${attempt.purpose}:${result.outcome}`;
+      const move = tick({ ...scene, place }, decideWith, { name, results });
+      moves.push({ ...move, broken: broken ?? move.broken });
     }
   }
   return moves;
@@ -121,241 +100,149 @@ function works(stage: Stage, world: World, work: Work): Move[] {
 
 /** One transaction: outcomes in, decision out, again under the guard when it asks for it. */
 function tick(
-  stage: Stage,
-  world: World,
-  { index, decideWith }: Work,
+  scene: Scene,
+  decideWith: DecideFunction,
   { name, results }: { name: string; results: ReadonlyMap<string, AttemptResult> },
 ): Move {
-  const part = partOf(world, index);
+  const { part } = scene;
   const attempts = part.attempts.map((one) =>
     one.result === null ? { ...one, result: results.get(one.operationId) ?? null } : one,
   );
-  const recorded = withPart(world, index, { ...part, attempts });
-  const shown = partOf(recorded, index);
-  const snapshot = snapshotOf(stage, recorded, shown);
+  const shown: Scene = { ...scene, part: { ...part, attempts } };
+  const snapshot = snapshotOf(shown);
   const isTakeover = part.run?.isTakeover ?? false;
   const ended = [...results.keys()];
   let decision = decideWith(snapshot, contextOf(null, isTakeover), ACTOR, ended);
-  if (decision.needsGuard) {
-    decision = decideWith(snapshot, contextOf(guardOf(recorded, shown), isTakeover), ACTOR, ended);
-  }
-  const written = writeDecision(recorded, index, decision);
-  const isKept = decision.promotion.workerId !== null;
-  const run: Run | null =
-    isKept && part.run
-      ? {
-          worker: part.run.worker,
-          isTakeover: false,
-          isFresh: false,
-          underWay: decision.effects.map((one) => one.operationId),
-        }
-      : null;
-  const after = withPart(written, index, { ...partOf(written, index), run });
-  return { name, world: after, decision, promotionIndex: index, broken: null };
+  if (decision.needsGuard) decision = decideWith(snapshot, contextOf(guardOf(shown), isTakeover), ACTOR, ended);
+  const underWay = decision.effects.map((one) => one.operationId);
+  const run = decision.promotion.workerId === null ? null : { isTakeover: false, isFresh: false, underWay };
+  return written(shown, decision, { name, before: part, run });
 }
 
-interface End {
-  readonly result: AttemptResult;
-  readonly place?: Place;
-  readonly broken?: string | null;
+interface Writing {
+  readonly name: string;
+  /** As it was before anything was recorded. */
+  readonly before: Part;
+  readonly run: Run | null;
 }
 
-function endsOf(stage: Stage, world: World, part: Part, attempt: Attempt): End[] {
-  const place = placeOf(world, part.promotion.environment);
+function written(scene: Scene, decision: Decision, { name, before, run }: Writing): Move {
+  const raw = writeDecision(scene, decision);
+  const pruned = prune(withTicket({ ...raw.part, run }, scene.other));
+  const kept = scene.other.holds ? { ...pruned, place: raw.place } : renumber(pruned, settled(raw.place));
+  const endRank = 1 + (scene.other.hasEnded ? 1 : 0);
+  return {
+    name,
+    part: canonicalPart(kept.part, endRank),
+    place: canonicalPlace({ ...kept.place, lastTicket: queueEnd(kept.part, scene.other) }, endRank),
+    wakes: decision.wakesEnvironment,
+    usesSkip: name === 'skip',
+    isClaim: false,
+    broken: judgeWrite(scene, { name, before, decision, ...raw }),
+  };
+}
+
+/** Alone in the queue it is the first one. */
+function withTicket(part: Part, { ticket }: Other): Part {
+  const isAlone = part.promotion.ticket !== null && ticket === null;
+  return isAlone ? { ...part, promotion: { ...part.promotion, ticket: 1 } } : part;
+}
+
+function queueEnd({ promotion: { step, ticket } }: Part, other: Other): number {
+  return Math.max(other.ticket ?? 0, step === 'acquire_locks' ? (ticket ?? 0) : 0);
+}
+
+function endsOf({ stage, part, place }: Scene, attempt: Attempt): End[] {
+  const here = (result: AttemptResult): End => ({ result, place, broken: null });
   switch (attempt.purpose) {
     case 'gate':
-      return (['passed', 'failed', 'error'] as const).map((outcome) => ({ result: answer(outcome) }));
+      return (['passed', 'failed', 'error'] as const).map((outcome) => here(answer(outcome)));
     case 'verify':
     case 'rollback_verify': {
       const running = place.runs === null ? null : (releaseOf(stage, place.runs).components[0]?.digest ?? null);
       const seen = running === null ? answer('failed') : { ...answer('succeeded'), digest: running };
-      return [{ result: seen }, { result: answer('error') }];
+      return [here(seen), here(answer('error'))];
     }
     case 'seal':
-      return [sealEnd(stage, place, attempt), { result: answer('error') }];
+      return [sealEnd(stage, place, attempt), here(answer('error'))];
     case 'deploy':
-      return operationEnds(place, attempt, part.promotion.releaseId);
     case 'rollback':
-      return operationEnds(place, attempt, place.status.releaseId ?? part.promotion.releaseId);
+      return operationEnds(place, attempt, releaseBy(part, place, attempt));
     case 'precheck_target':
     case 'precheck_artifact':
     case 'preflight_target':
-      return [{ result: answer('succeeded') }, { result: answer('failed') }];
+      return [here(answer('succeeded')), here(answer('failed'))];
   }
 }
 
-function operationEnds(place: Place, { operationId, fence }: Attempt, release: Release['id']): End[] {
-  const n = fence?.n ?? 0;
-  const accepting = decideOperation(place.accepted, { epoch: 1, n }, operationId);
-  if (accepting.kind === 'refused') return [{ result: answer('refused') }];
-  if (accepting.kind === 'known' && place.outcome !== null) return [{ result: answer(place.outcome) }];
-  const accepted: Place = { ...place, accepted: { fence: { epoch: 1, n }, operationId }, outcome: null };
-  const loose = [
-    ...accepted.loose.filter((one) => one.operationId !== operationId),
-    { operationId, fence: n, release },
-  ];
-  return [
-    { result: answer('succeeded'), ...switched(accepted, { fence: n, release }) },
-    { result: answer('failed'), place: { ...accepted, outcome: 'failed' } },
-    // The answer is lost: it never came there, or goes on without us.
-    { result: answer('timeout') },
-    { result: answer('timeout'), place: { ...accepted, loose } },
-  ];
-}
-
-function switched(place: Place, { fence, release }: { fence: number; release: Release['id'] }): Omit<End, 'result'> {
-  const isOld = (place.accepted?.fence.n ?? 0) > fence;
-  return {
-    place: { ...place, runs: release, outcome: 'succeeded' },
-    broken: isOld ? `S4: an operation with fence ${fence} switched after ${place.accepted?.fence.n}` : null,
-  };
-}
-
-function sealEnd(stage: Stage, place: Place, { fence }: Attempt): End {
-  const n = fence?.n ?? 0;
-  if (decideSeal(place.accepted, { epoch: 1, n }).kind === 'refused') return { result: answer('refused') };
-  const { outcome } = place;
-  const digest =
-    outcome === 'succeeded' && place.runs ? (releaseOf(stage, place.runs).components[0]?.digest ?? null) : null;
-  const sealed = { operationId: place.accepted?.operationId ?? null, outcome };
-  const after: Place = { ...place, accepted: { fence: { epoch: 1, n }, operationId: null }, outcome: null };
-  return { result: { ...answer('succeeded'), digest, sealed }, place: after };
-}
-
-/** An operation that nobody waits for switches, unless something newer was accepted: then it never will. */
-function lateSwitches(_stage: Stage, world: World): Move[] {
-  return world.places.flatMap((place) =>
-    place.loose.map((one): Move => {
-      const loose = place.loose.filter((other) => other !== one);
-      const isStored = place.accepted?.operationId === one.operationId && place.outcome === null;
-      const end = isStored ? switched({ ...place, loose }, one) : { place: { ...place, loose }, broken: null };
-      const places = end.place ? withPlace(world, end.place) : world.places;
-      return { ...quiet('late', { ...world, places }), broken: end.broken ?? null };
-    }),
-  );
-}
-
-/** The worker dies with all its promotions; its operations at targets had not begun, or go on without it. */
-function crashes(world: World): Move[] {
-  if (world.crashesLeft === 0) return [];
-  const workers = [...new Set(world.parts.flatMap((one) => (one.run ? [one.run.worker] : [])))];
-  return workers.flatMap((worker) =>
-    [false, true].map((hasBegun) => {
-      let next: World = { ...world, crashesLeft: world.crashesLeft - 1 };
-      world.parts.forEach((part, index) => {
-        if (part.run?.worker !== worker) return;
-        if (hasBegun) next = beginAll(next, part, part.run);
-        next = withPart(next, index, { ...dueNow(part), run: null });
-      });
-      return quiet(hasBegun ? 'crash:begun' : 'crash', next);
-    }),
-  );
-}
-
-function beginAll(world: World, part: Part, run: Run): World {
-  let next = world;
-  for (const attempt of part.attempts) {
-    const isOperation = attempt.purpose === 'deploy' || attempt.purpose === 'rollback';
-    if (!isOperation || !run.underWay.includes(attempt.operationId)) continue;
-    const place = placeOf(next, part.promotion.environment);
-    const release =
-      attempt.purpose === 'deploy' ? part.promotion.releaseId : (place.status.releaseId ?? part.promotion.releaseId);
-    const lost = operationEnds(place, attempt, release).find((end) => end.place && end.place.loose.length > 0);
-    if (lost?.place) next = withPlaces(next, lost.place);
-  }
-  return next;
-}
-
-function withPlaces(world: World, place: Place): World {
-  return { ...world, places: withPlace(world, place) };
+/** The worker has died; its operations at targets may go on without it. */
+export function crashed(part: Part, place: Place): { part: Part; place: Place } {
+  if (!part.run) return { part, place };
+  const promotion = { ...part.promotion, workerId: DEAD_WORKER, nextActionAtMs: NOW_MS };
+  return { part: { ...part, promotion, run: null }, place: settled(letLoose(place, part, part.run)) };
 }
 
 type Command = (snapshot: Parameters<DecideFunction>[0]) => Decision;
 
-function acts(stage: Stage, world: World, index: number): Move[] {
-  const part = partOf(world, index);
+function acts(scene: Scene): Move[] {
+  const { part } = scene;
+  const context = contextOf(null, false);
   const approval =
     (decision: 'approved' | 'rejected', who: Principal): Command =>
     (snapshot) =>
-      decideApproval(snapshot, contextOf(null, false), who, { decision, gate: null, reason: 'r' });
+      decideApproval(snapshot, context, who, { decision, gate: null, reason: 'r' });
   const commands: [string, Command][] = [
     ['approve', approval('approved', BOB)],
     ['reject', approval('rejected', CAROL)],
+    // Refused, as long as the rules are right; so is the approval of one's own skip below.
+    ['approve own', approval('approved', ALICE)],
   ];
   if (part.promotion.cancelRequestedAtMs === null) {
-    commands.push(['cancel', (snapshot) => cancelPromotion(snapshot, contextOf(null, false), BOB, 'r')]);
+    commands.push(['cancel', (snapshot) => cancelPromotion(snapshot, context, BOB, 'r')]);
   }
-  if (world.skipsLeft > 0) {
-    const gate = 'tests';
-    commands.push(['skip', (before) => requestSkip(before, contextOf(null, false), BOB, { gate, reason: 'r' })]);
+  if (scene.maySkip) {
+    commands.push(['skip', (before) => requestSkip(before, context, BOB, { gate: 'tests', reason: 'r' })]);
   }
-  const skip = { decision: 'approved', gate: 'tests', reason: 'r' } as const;
   if (part.skips.length > 0) {
-    commands.push(['skip:approve', (before) => decideSkip(before, contextOf(null, false), CAROL, skip)]);
+    const yes = { decision: 'approved', gate: 'tests', reason: 'r' } as const;
+    commands.push(['skip:approve', (before) => decideSkip(before, context, CAROL, yes)]);
+    commands.push(['skip:reject', (before) => decideSkip(before, context, CAROL, { ...yes, decision: 'rejected' })]);
+    commands.push(['skip:approve own', (before) => decideSkip(before, context, BOB, yes)]);
   }
-  return commands.flatMap(([name, command]) => act(stage, world, index, { name, command }));
+  return [...commands.flatMap(([name, command]) => act(scene, name, command)), ...forces(scene)];
 }
 
-function act(stage: Stage, world: World, index: number, { name, command }: { name: string; command: Command }): Move[] {
-  const part = partOf(world, index);
+function act(scene: Scene, name: string, command: Command): Move[] {
+  const { part } = scene;
+  const decision = attempted(() => command(snapshotOf(scene)));
+  return decision ? [written(scene, decision, { name, before: part, run: part.run })] : [];
+}
+
+/**
+ * Somebody takes the lock away, with the right to do so. What its worker had under way at the target may go on for a while.
+ * The seals that follow may be lost with the server that was to send them.
+ */
+function forces(scene: Scene): Move[] {
+  const { part } = scene;
+  const lock = part.locks.find((one) => one.mode === 'exclusive');
+  if (!lock) return [];
+  const guard = guardOf(scene);
+  const order = { lockId: lock.id, isForced: true, isStale: false, reason: 'r' };
+  const decision = attempted(() => releaseLock(snapshotOf(scene), contextOf(guard, false), BOB, order));
+  if (!decision) return [];
+  const { n } = guard.fence;
+  const place = part.run ? letLoose(scene.place, part, part.run) : scene.place;
+  return [
+    written({ ...scene, place: sealed(place, n) }, decision, { name: 'force', before: part, run: null }),
+    written({ ...scene, place }, decision, { name: 'force:unsealed', before: part, run: null }),
+  ];
+}
+
+function attempted(command: () => Decision): Decision | null {
   try {
-    const decision = command(snapshotOf(stage, world, part));
-    const skipsLeft = world.skipsLeft - (name === 'skip' ? 1 : 0);
-    const after = { ...writeDecision(world, index, decision), skipsLeft };
-    return [{ name, world: after, decision, promotionIndex: index, broken: null }];
+    return command();
   } catch (error) {
-    if (isAppError(error)) return [];
+    if (isAppError(error)) return null;
     throw error;
   }
-}
-
-/** The next moment that anybody waits for. */
-function passingOfTime(world: World): Move[] {
-  const moments = world.parts.flatMap(({ promotion, gateRuns, attempts }) =>
-    isTerminal(promotion.status)
-      ? []
-      : [
-          promotion.nextActionAtMs,
-          promotion.deployDeadlineAtMs,
-          ...gateRuns.flatMap((run) => [run.validUntilMs, run.deadlineAtMs, run.heldUntilMs]),
-          ...attempts.flatMap((one) => (one.result === null ? [one.deadlineAtMs] : [])),
-        ],
-  );
-  const future = moments.filter((atMs) => atMs !== null && atMs > NOW_MS);
-  if (future.length === 0) return [];
-  const byMs = Math.min(...future.map(Number)) - NOW_MS;
-  return [quiet('time', { ...world, parts: world.parts.map((part) => tidy(nearer(part, byMs))) })];
-}
-
-/** A moment that is over stays over: how long ago no rule asks. */
-function nearer(part: Part, byMs: number): Part {
-  const at = <T extends number | null>(atMs: T): T =>
-    // Null stays null, a moment a moment.
-    (atMs === null ? null : Math.max(NOW_MS, atMs - byMs)) as T;
-  const { promotion } = part;
-  const since = (atMs: number | null): number | null => (atMs === null ? null : atMs - byMs);
-  return {
-    ...part,
-    promotion: {
-      ...promotion,
-      nextActionAtMs: at(promotion.nextActionAtMs),
-      deployDeadlineAtMs: at(promotion.deployDeadlineAtMs),
-    },
-    steps: part.steps.map((one) => ({ ...one, startedAtMs: since(one.startedAtMs) })),
-    gateRuns: part.gateRuns.map((one) => ({
-      ...one,
-      nextAttemptAtMs: at(one.nextAttemptAtMs),
-      deadlineAtMs: at(one.deadlineAtMs),
-      heldUntilMs: at(one.heldUntilMs),
-      validUntilMs: at(one.validUntilMs),
-    })),
-    attempts: part.attempts.map((one) =>
-      one.result === null ? { ...one, startedAtMs: one.startedAtMs - byMs, deadlineAtMs: at(one.deadlineAtMs) } : one,
-    ),
-    skips: part.skips.map((one) => ({ ...one, expiresAtMs: at(one.expiresAtMs) })),
-  };
-}
-
-function answer(outcome: AttemptOutcome): AttemptResult {
-  return { outcome, code: '', message: '', output: '', digest: null, sealed: null, endedAtMs: NOW_MS };
 }
