@@ -4,7 +4,7 @@ import { search } from '../../packages/server/test/exhaustive/search.ts';
 
 /** Several times what it takes on an idle core. */
 const TIMEOUT_MS = 1_200_000;
-const STATES_MAX = 150_000;
+const STATES_MAX = 100_000;
 
 describe('the search over all states', () => {
   for (const kind of ['contention', 'row'] as const) {
