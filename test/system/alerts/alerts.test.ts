@@ -71,6 +71,8 @@ if (missing.length > 0) {
 
     const promote = async (environment: string): Promise<string> =>
       (await test.admin.call('createPromotion', { body: { release: 'shop-1', environment } })).id;
+    const set = (setting: string, value: string): Promise<unknown> =>
+      test.admin.call('changeSetting', { parameters: { setting }, body: { value } });
     const untilNotified = (status: Notified['status']): Promise<void> =>
       waitFor(() => stuck().some((alert) => alert.status === status), {
         timeoutMs: ALERT_TIMEOUT_MS,
@@ -82,7 +84,9 @@ if (missing.length > 0) {
     it('raises the alert with the command that explains it, fills the dashboard, and its cure resolves it', {
       timeout: TEST_TIMEOUT_MS,
     }, async () => {
-      await test.admin.call('changeSetting', { parameters: { setting: 'stuck.after' }, body: { value: '5s' } });
+      await set('stuck.after', '5s');
+      await set('gates.tests.timeout', '2s');
+      await set('gates.tests.retries', '0');
       // One that ends, and one that waits for a person alone: neither may ever count as stalled.
       await untilStatus(test.admin, await promote('free'), 'completed');
       const waiting = await promote('asked');
@@ -98,7 +102,7 @@ if (missing.length > 0) {
       gate.answerAfter(0);
       const approver = await enrol(test, 'bo@example.com', 'approver@*');
       await approver.client.call('approvePromotion', { parameters: { promotion: hung }, body: { gate: 'people' } });
-      await test.admin.call('changeSetting', { parameters: { setting: 'gates.tests.timeout' }, body: { value: '1s' } });
+      await set('gates.tests.retries', '3');
       await untilNotified('resolved');
       await untilStatus(test.admin, hung, 'completed');
     });
