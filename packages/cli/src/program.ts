@@ -22,6 +22,8 @@ const NOUN_SUMMARIES: Readonly<Record<string, string>> = {
   'orch config': 'Settings, changed while it runs',
   'orch locks': 'Locks of promotions',
   promotion: 'Promotions of releases into environments',
+  'promotion gate': 'One gate of a promotion',
+  'promotion priority': 'Its place in the queue',
   release: 'Immutable releases',
   service: 'The orchestrator as a service of this machine',
 };

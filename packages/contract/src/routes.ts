@@ -190,6 +190,13 @@ export const ROUTES = {
     summary: 'A new attempt for the failed part; of an ended promotion, a new one',
     tag: 'promotion',
   }),
+  changePriority: route({
+    method: 'POST',
+    path: '/api/v1/promotions/{promotion}/priority',
+    policy: 'promotion.prioritize',
+    summary: 'Moves it within the queue of its environment, at once',
+    tag: 'promotion',
+  }),
   streamEvents: route({
     method: 'GET',
     path: '/api/v1/events',

@@ -25,6 +25,7 @@ export * from './promotion/commands/cancel-promotion.ts';
 export * from './promotion/commands/command.ts';
 export * from './promotion/commands/decide-approval.ts';
 export * from './promotion/commands/release-lock.ts';
+export * from './promotion/commands/change-priority.ts';
 export * from './promotion/commands/retry-promotion.ts';
 export * from './promotion/commands/skip-gate.ts';
 export * from './promotion/decide/decide.ts';

@@ -30,6 +30,7 @@ import { promotionCreate } from './promotion/create.ts';
 import { promotionGateSkip } from './promotion/gate-skip.ts';
 import { promotionGates } from './promotion/gates.ts';
 import { promotionList } from './promotion/list.ts';
+import { promotionPrioritySet } from './promotion/priority-set.ts';
 import { promotionReject } from './promotion/reject.ts';
 import { promotionRetry } from './promotion/retry.ts';
 import { promotionStatus } from './promotion/status.ts';
@@ -57,6 +58,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   promotionGateSkip,
   promotionCancel,
   promotionRetry,
+  promotionPrioritySet,
   releaseCreate,
   releaseList,
   releaseShow,

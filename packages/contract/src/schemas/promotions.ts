@@ -172,6 +172,14 @@ export const promotionCommandSchema = z
   .strictObject({ reason: reasonSchema.default(''), dryRun: z.boolean().default(false) })
   .meta({ id: 'PromotionCommand' });
 
+export const changePrioritySchema = z
+  .strictObject({
+    priority: prioritySchema,
+    reason: reasonSchema.default(''),
+    dryRun: z.boolean().default(false),
+  })
+  .meta({ id: 'ChangePriority' });
+
 export const eventSchema = z
   .object({
     /** Place in the global chain; null while it is not there yet. */

@@ -12,6 +12,7 @@ export const EVENT_TYPES = [
   'promotion.step_changed',
   'promotion.cancel_requested',
   'promotion.retry_requested',
+  'promotion.priority_changed',
   'promotion.approved',
   'promotion.rejected_by_person',
   'promotion.taken_over',

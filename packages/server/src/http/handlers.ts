@@ -3,6 +3,7 @@ import type { RouteName } from '@stella/contract';
 import type { RouteHandler } from './route-handler.ts';
 import { applyDefinitions } from './routes/apply-definitions.ts';
 import { approvePromotion } from './routes/approve-promotion.ts';
+import { changePriority } from './routes/change-priority.ts';
 import { cancelPromotion } from './routes/cancel-promotion.ts';
 import { changeSetting } from './routes/change-setting.ts';
 import { countPromotions } from './routes/count-promotions.ts';
@@ -45,6 +46,7 @@ export const HANDLERS: { readonly [Name in AnsweringRoute]: RouteHandler<Name> }
   applyDefinitions,
   approvePromotion,
   cancelPromotion,
+  changePriority,
   changeSetting,
   countPromotions,
   createPerson,

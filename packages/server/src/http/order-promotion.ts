@@ -6,7 +6,7 @@ import type { HttpDeps, RequestContext } from './route-handler.ts';
 
 type OrderRoute = Extract<
   RouteName,
-  'approvePromotion' | 'rejectPromotion' | 'skipGate' | 'cancelPromotion' | 'retryPromotion'
+  'approvePromotion' | 'rejectPromotion' | 'skipGate' | 'cancelPromotion' | 'retryPromotion' | 'changePriority'
 >;
 
 export async function orderPromotion<Name extends OrderRoute>(

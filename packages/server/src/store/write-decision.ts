@@ -46,7 +46,10 @@ const INSERT: Statement = {
 };
 
 /** What never changes after the insert is not written again. */
-const CHANGING = COLUMNS.slice(COLUMNS.indexOf('status')).filter((column) => column !== 'created_at');
+const CHANGING = [
+  'priority' as const,
+  ...COLUMNS.slice(COLUMNS.indexOf('status')).filter((column) => column !== 'created_at'),
+];
 const UPDATE: Statement = {
   name: 'promotion_update',
   text: `update promotions set ${CHANGING.map((column, index) => `${column} = $${index + 3}`).join(', ')}

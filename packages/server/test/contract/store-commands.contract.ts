@@ -225,6 +225,17 @@ function describePromotions(world: GiveWorld): void {
     expect((await world().control.dump())['promotions']).toHaveLength(1);
   });
 
+  it('get another priority, which is what the next one to look reads', async () => {
+    const place = await setUp(world(), [DEV]);
+    const id = await create(place, 'dev');
+    await command(place, id, 'olga', { kind: 'priority', priority: 'high', reason: 'outage' });
+    const { promotion } = await snapshotOf(world(), id);
+    expect(promotion).toMatchObject({ priority: 'high', chain: { length: 2 } });
+    expect(await refusal(command(place, id, 'bob', { kind: 'priority', priority: 'low', reason: '' }))).toBe(
+      'auth.forbidden',
+    );
+  });
+
   it('of an ended one may be made again, by its retry', async () => {
     const place = await setUp(world(), [DEV]);
     const worker = await hire(world());

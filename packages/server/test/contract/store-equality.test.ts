@@ -4,7 +4,7 @@
  * other sequences, or more of them; a failure prints fast-check's seed, path and the sequence as small as it gets.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { type AnySettingKey, canonicalJson, type Json, type Violation, violationsOf } from '@stella/domain';
+import { type AnySettingKey, canonicalJson, type Json, PRIORITIES, type Violation, violationsOf } from '@stella/domain';
 import { toStoreState } from '@stella/testkit/memory';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -79,6 +79,10 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
     arbitrary: fc.record({ kind: fc.constantFrom('approve', 'approve', 'reject', 'skip', 'approveSkip'), pick, who }),
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('cancel', 'retry'), pick }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('priority' as const), pick, priority: fc.constantFrom(...PRIORITIES) }),
+  },
   {
     weight: 1,
     arbitrary: fc.record({ kind: fc.constant('releaseLock' as const), pick, isForced: fc.boolean() }),

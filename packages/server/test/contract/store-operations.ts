@@ -11,6 +11,7 @@ import {
   decideSkip,
   type EnvironmentDefinition,
   digestOf,
+  type Priority,
   type PromotionId,
   type PromotionSnapshot,
   requestSkip,
@@ -66,6 +67,7 @@ export type Operation =
   | { readonly kind: 'raise'; readonly environment: number; readonly n: number }
   | { readonly kind: 'approve' | 'reject' | 'skip' | 'approveSkip'; readonly pick: number; readonly who: Subject }
   | { readonly kind: 'cancel' | 'retry'; readonly pick: number }
+  | { readonly kind: 'priority'; readonly pick: number; readonly priority: Priority }
   | { readonly kind: 'releaseLock'; readonly pick: number; readonly isForced: boolean }
   | { readonly kind: 'die' | 'bury' | 'retire' | 'renew'; readonly worker: number }
   | { readonly kind: 'setAside'; readonly pick: number; readonly count: number }
@@ -212,6 +214,7 @@ const PERSON_KINDS = [
   'cancel',
   'raise',
   'retry',
+  'priority',
   'set',
   'apply',
   'remove',
@@ -235,6 +238,10 @@ async function performByPerson({ place, promotions }: ActorState, operation: Per
       const id = await command(place, pickOf(promotions, operation.pick), 'olga', { kind: operation.kind, reason: '' });
       if (!promotions.includes(id)) promotions.push(id);
       return id;
+    }
+    case 'priority': {
+      const { kind, pick, priority } = operation;
+      return command(place, pickOf(promotions, pick), 'olga', { kind, priority, reason: '' });
     }
     case 'raise': {
       const holds = holdingOf('unknown', operation.n);

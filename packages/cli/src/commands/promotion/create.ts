@@ -1,8 +1,8 @@
 /** `stella promotion create`: starts to promote a release into an environment; with `--wait` follows it to its end. */
-import { AppError, PRIORITIES, type Priority } from '@stella/domain';
 import type { CommandSpec } from '../../command.ts';
 import { requiredText, textOption, waitOption } from '../../input.ts';
 import { followToEnd } from './follow.ts';
+import { parsePriority } from './parse-priority.ts';
 import { promotionView } from './promotion-view.ts';
 
 export const promotionCreate: CommandSpec = {
@@ -36,10 +36,3 @@ export const promotionCreate: CommandSpec = {
     return undefined;
   },
 };
-
-function parsePriority(text: string): Priority {
-  const known = PRIORITIES.find((priority) => priority === text);
-  if (known) return known;
-  const message = `"${text}" is not a priority; expected ${PRIORITIES.join(', ')}`;
-  throw new AppError('cli.usage', { details: { message } });
-}

@@ -1,15 +1,17 @@
-/** `promotion approve|reject|cancel|retry` and `promotion gate skip`: locks the row, asks the domain, writes what it decided. */
+/** `promotion approve|reject|cancel|retry`, `gate skip` and `priority set`: locks the row, asks the domain, writes what it decided. */
 import {
   AppError,
   approvableDebt,
   approveDebt,
   cancelPromotion,
+  changePriority,
   type DecideContext,
   decideApproval,
   decideSkip,
   type Decision,
   type IdSource,
   isTerminal,
+  type Priority,
   type Principal,
   type PromotionId,
   type PromotionSnapshot,
@@ -28,6 +30,7 @@ export type PromotionWord =
       readonly reason: string;
     }
   | { readonly kind: 'skip_gate'; readonly gate: string; readonly reason: string }
+  | { readonly kind: 'priority'; readonly priority: Priority; readonly reason: string }
   | { readonly kind: 'cancel' | 'retry'; readonly reason: string };
 
 export interface PromotionOrder {
@@ -87,6 +90,8 @@ function decideWord(
     }
     case 'skip_gate':
       return requestSkip(snapshot, context, principal, { gate: word.gate, reason: word.reason });
+    case 'priority':
+      return changePriority(snapshot, context, principal, { priority: word.priority, reason: word.reason });
     case 'cancel':
       return cancelPromotion(snapshot, context, principal, word.reason);
     case 'retry':

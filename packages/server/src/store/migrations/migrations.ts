@@ -5,6 +5,7 @@ import { queue } from './0003-queue.ts';
 import { environmentStops, environmentStopsGrants } from './0004-environment-stops.ts';
 import { audit, auditGrants } from './0005-audit.ts';
 import { probes, probesGrants } from './0006-probes.ts';
+import { priority } from './0007-priority.ts';
 
 export interface Migration {
   readonly name: string;
@@ -18,6 +19,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'environment-stops', sql: `set local search_path = stella, pg_temp;\n${environmentStops}` },
   { name: 'audit', sql: `set local search_path = stella, pg_temp;\n${audit}` },
   { name: 'probes', sql: `set local search_path = stella, pg_temp;\n${probes}` },
+  { name: 'priority', sql: `set local search_path = stella, pg_temp;\n${priority}` },
 ];
 
 /** Rights of the application role, whose name comes quoted. */

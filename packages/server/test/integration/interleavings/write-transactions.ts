@@ -156,6 +156,11 @@ export const WRITE_TRANSACTIONS: readonly WriteTransaction[] = [
     run: (world, stage) => command(on(world, stage), stage.orphan, 'olga', { kind: 'retry', reason: '' }),
   },
   {
+    name: 'priority',
+    run: (world, stage) =>
+      command(on(world, stage), stage.orphan, 'olga', { kind: 'priority', priority: 'high', reason: '' }),
+  },
+  {
     name: 'release lock',
     isSkipping: true,
     run: (world, { place, lockId }) =>
