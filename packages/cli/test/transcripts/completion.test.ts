@@ -42,7 +42,7 @@ describe('the tab key', () => {
     expect(press(['serv'], nowhere)).toEqual(['service']);
     expect(press(['service', 'st'], nowhere)).toEqual(['start', 'stop', 'status']);
     expect(press(['service', 'restart', ''], nowhere)).toEqual(['orchestrator']);
-    expect(press(['promotion', 'status', 'x', '--wa'], nowhere)).toEqual(['--wait', '--watch']);
+    expect(press(['promotion', 'status', 'x', '--wa'], nowhere)).toEqual(['--watch', '--wait']);
     expect(press(['promotion', 'status', ''], nowhere)).toEqual([]);
   });
 
