@@ -31,6 +31,7 @@ const WRONG: readonly Wrong[] = [
   { bug: 'skip.of_one_person', property: /^S8/, plan: { gates: 1, skips: 1 } },
   { bug: 'gate.expired_counts', property: /^S8/, plan: { gates: 1 } },
   { bug: 'gate.verdict_overwritten', property: /^S7/, plan: { gates: 1 } },
+  { bug: 'skip.for_ever', property: /^S8/, plan: { gates: 1, skips: 1 } },
   { bug: 'verify.not_looked', property: /^S10/ },
   { bug: 'rollback.not_verified', property: /^S10/ },
 ];

@@ -38,8 +38,8 @@ export function judgeWrite(scene: Scene, write: Write): string | null {
   return judgeMove(scene, write) ?? judgeRight(scene, write) ?? judgeRows(scene, write);
 }
 
-/** S2, S5, S7 and L1. */
-function judgeMove({ place }: Scene, { name, before, decision }: Write): string | null {
+/** S2, S5, S7, S8 and L1. */
+function judgeMove({ place }: Scene, { name, before, decision, part }: Write): string | null {
   const { promotion } = decision;
   const from = before.promotion.status;
   if (from !== promotion.status && !STATUS_TRANSITIONS[from].includes(promotion.status)) {
@@ -56,6 +56,8 @@ function judgeMove({ place }: Scene, { name, before, decision }: Write): string 
     if (old?.verdict && old.verdict !== run.verdict) return `S7: the verdict of ${run.gate} changed`;
   }
   const isCommand = COMMANDS.test(name);
+  const isOver = part.skips.some((one) => one.state === 'approved' && (one.expiresAtMs ?? 0) <= NOW_MS);
+  if (isOver && !isCommand) return 'S8: a skip stands though it has expired';
   if (!isTerminal(promotion.status) && !isCommand && decision.effects.length === 0) {
     if (promotion.workerId !== null) return 'L1: a worker keeps it and has nothing to do';
     if ((promotion.nextActionAtMs ?? 0) <= NOW_MS) return 'L1: it is due again in the same moment for ever';

@@ -51,6 +51,7 @@ export function makeWriteRules(state: MemoryState, isAudited = true): WriteRules
       checkNextAction(record);
       checkOrder(record);
       checkReplaced(record);
+      checkSkips(record);
       checkIntents(record);
     },
   };
@@ -101,6 +102,15 @@ function checkReplaced({ kind, before, decision: { promotion } }: WriteRecord): 
   insist('queue', !isReplaced || replacement !== null, () => `${promotion.id} made way for nobody`);
   if (kind !== 'ticked' || !replacement) return;
   insist('queue', isTerminal(promotion.status), () => `${promotion.id} goes on beside ${replacement.promotionId}`);
+}
+
+/** S8: a skip that has expired is gone as soon as anybody looks at its promotion. */
+function checkSkips({ kind, before, decision, context: { nowMs } }: WriteRecord): void {
+  if (kind !== 'ticked') return;
+  const kept = skipsAfter(before, decision).filter(
+    (one) => one.state === 'approved' && (one.expiresAtMs ?? 0) <= nowMs,
+  );
+  insist('S8', kept.length === 0, () => `${kept.map((one) => one.id).join()} stands though it has expired`);
 }
 
 /** L1 and L3: it is looked at again in time for whatever it waits for, or somebody works on it. */
