@@ -48,7 +48,7 @@ function serverZone(name: string, more: { zones?: readonly string[]; packages?: 
 }
 
 export const ZONES: readonly Zone[] = [
-  { folder: DOMAIN, world: 'nothing', zones: [], packages: ['@noble/hashes'] },
+  { folder: DOMAIN, world: 'nothing', zones: [], packages: ['@noble/hashes', 'temporal-polyfill'] },
   { folder: CONTRACT, world: 'nothing', zones: [DOMAIN, ...CLIENT], packages: ['zod'] },
   // What a client loads at run time: no zod, which costs 39 ms at start-up, and no schema.
   ...CLIENT.map(

@@ -9,6 +9,9 @@ import {
   artifactQuerySchema,
   environmentDetailSchema,
   environmentListSchema,
+  freezeChangeSchema,
+  freezeSchema,
+  unfreezeSchema,
 } from './schemas/environments.ts';
 import {
   createPersonSchema,
@@ -90,6 +93,8 @@ export const ROUTE_SCHEMAS = {
   streamEvents: { query: streamQuerySchema, body: null, answer: eventSchema },
   listLocks: { query: lockQuerySchema, body: null, answer: lockListSchema },
   releaseLock: { query: none, body: releaseLockSchema, answer: releaseLockAnswerSchema },
+  freezeEnvironment: { query: none, body: freezeSchema, answer: freezeChangeSchema },
+  unfreezeEnvironment: { query: none, body: unfreezeSchema, answer: freezeChangeSchema },
   raiseFence: { query: none, body: raiseFenceSchema, answer: raiseFenceAnswerSchema },
   listSettings: { query: none, body: null, answer: settingListSchema },
   getSetting: { query: none, body: null, answer: settingSchema },

@@ -212,6 +212,20 @@ export const ROUTES = {
     summary: 'Live locks with holder, age, fence and waiters',
     tag: 'lock',
   }),
+  freezeEnvironment: route({
+    method: 'POST',
+    path: '/api/v1/environments/{environment}/freeze',
+    policy: 'environment.freeze',
+    summary: 'Lets nothing new be deployed to an environment',
+    tag: 'environment',
+  }),
+  unfreezeEnvironment: route({
+    method: 'POST',
+    path: '/api/v1/environments/{environment}/unfreeze',
+    policy: 'environment.freeze',
+    summary: 'Ends the freeze that an operator has set',
+    tag: 'environment',
+  }),
   raiseFence: route({
     method: 'POST',
     path: '/api/v1/environments/{environment}/fence/raise',

@@ -13,6 +13,7 @@ export const PLANTED_BUGS = [
   'claim.no_epoch_check',
   'deadline.by_worker_clock',
   'deadline.too_late',
+  'dependency.not_waited',
   'deploy.digest_of_base',
   'effect.before_intent',
   'effect.lost_answer_is_success',
@@ -52,6 +53,8 @@ export const PLANTED_BUGS = [
   'verify.not_looked',
   'wake.lost_on_release',
   'wake.not_written',
+  'window.closed_counts',
+  'window.not_waited',
 ] as const;
 export type PlantedBug = (typeof PLANTED_BUGS)[number];
 

@@ -5,6 +5,7 @@
 import {
   type Actor,
   type ApprovalGateDefinition,
+  type DependencyGateDefinition,
   digestOf,
   type EnvironmentDefinition,
   type EnvironmentStatus,
@@ -17,6 +18,7 @@ import {
   type Role,
   type RoleBinding,
   type SoakGateDefinition,
+  type WindowGateDefinition,
 } from '@stella/domain';
 import { makeSeededIds, TEST_EPOCH_MS } from './seeded-ids.ts';
 
@@ -114,6 +116,31 @@ export function makeSoakGate(patch: Partial<SoakGateDefinition> = {}): SoakGateD
   };
 }
 
+/** Wants `dev` to run the release, or a newer one. */
+export function makeDependencyGate(patch: Partial<DependencyGateDefinition> = {}): DependencyGateDefinition {
+  return {
+    kind: 'dependency',
+    name: 'needs-dev',
+    requires: [{ environment: 'dev', state: 'runs', component: null, release: null }],
+    deadlineMs: 24 * HOUR_MS,
+    validForMs: 24 * HOUR_MS,
+    ...patch,
+  };
+}
+
+/** Open from nine to five on working days, in UTC. */
+export function makeWindowGate(patch: Partial<WindowGateDefinition> = {}): WindowGateDefinition {
+  return {
+    kind: 'window',
+    name: 'hours',
+    zone: 'UTC',
+    allow: [{ days: ['mon', 'tue', 'wed', 'thu', 'fri'], from: '09:00', to: '17:00' }],
+    deadlineMs: 7 * 24 * HOUR_MS,
+    validForMs: 24 * HOUR_MS,
+    ...patch,
+  };
+}
+
 /** `prod` with one target and no gate. */
 export function makeDefinition(patch: Partial<EnvironmentDefinition> = {}): EnvironmentDefinition {
   return {
@@ -124,19 +151,40 @@ export function makeDefinition(patch: Partial<EnvironmentDefinition> = {}): Envi
     onFailure: 'rollback',
     precheck: 'required',
     queue: 'fifo',
+    freezes: [],
     deployDeadlineMs: 15 * MINUTE_MS,
     ...patch,
   };
 }
 
 export function makeEmptyEnvironment(name: string): EnvironmentStatus {
-  return { name, releaseId: null, releaseNumber: 0, releasedAtMs: null, state: 'empty', policyRevision: 1, stop: null };
+  return {
+    name,
+    releaseId: null,
+    releaseNumber: 0,
+    releasedAtMs: null,
+    state: 'empty',
+    policyRevision: 1,
+    stop: null,
+    freeze: null,
+    plannedFreezes: [],
+  };
 }
 
 /** An environment that runs the release, verified at that moment. */
 export function makeWholeEnvironment(name: string, release: Release, releasedAtMs = TEST_EPOCH_MS): EnvironmentStatus {
   const { id: releaseId, number: releaseNumber } = release;
-  return { name, releaseId, releaseNumber, releasedAtMs, state: 'whole', policyRevision: 1, stop: null };
+  return {
+    name,
+    releaseId,
+    releaseNumber,
+    releasedAtMs,
+    state: 'whole',
+    policyRevision: 1,
+    stop: null,
+    freeze: null,
+    plannedFreezes: [],
+  };
 }
 
 /** FNV-1a over the text: a seed for its ids. */

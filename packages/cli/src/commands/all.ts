@@ -11,7 +11,9 @@ import { authWhoami } from './auth/whoami.ts';
 import { environmentList } from './environment/list.ts';
 import { completion } from './completion.ts';
 import { doctor } from './doctor.ts';
+import { environmentFreeze } from './environment/freeze.ts';
 import { environmentShow } from './environment/show.ts';
+import { environmentUnfreeze } from './environment/unfreeze.ts';
 import { helpExitCodes } from './help/exit-codes.ts';
 import { orchArtifactsList } from './orch/artifacts-list.ts';
 import { orchConfigGet } from './orch/config-get.ts';
@@ -64,6 +66,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   releaseShow,
   environmentList,
   environmentShow,
+  environmentFreeze,
+  environmentUnfreeze,
   apply,
   doctor,
   orchServe,

@@ -2,7 +2,7 @@
 import { GATE_KINDS, MISSING_KINDS, TARGET_KINDS } from '@stella/domain';
 import { z } from 'zod';
 import { debtSchema } from './skips.ts';
-import { digestSchema, environmentStateSchema, instantSchema } from './values.ts';
+import { digestSchema, environmentStateSchema, instantSchema, reasonSchema } from './values.ts';
 
 export const stopSchema = z
   .object({
@@ -20,6 +20,43 @@ export const stopSchema = z
   })
   .meta({ id: 'EnvironmentStop' });
 
+export const freezeNowSchema = z
+  .object({
+    reason: z.string(),
+    /** Who froze; null: the definition plans it. */
+    by: z.string().nullable(),
+    at: instantSchema,
+    /** Null: until somebody unfreezes. */
+    until: instantSchema.nullable(),
+  })
+  .meta({ id: 'Freeze' });
+
+export const freezeSchema = z
+  .strictObject({
+    reason: reasonSchema.min(1),
+    /** When it ends by itself; neither this nor `for`: when somebody unfreezes. */
+    until: instantSchema.optional(),
+    /** A duration: how long it lasts. */
+    for: z.string().max(40).optional(),
+    dryRun: z.boolean().default(false),
+  })
+  .meta({ id: 'FreezeEnvironment' });
+
+export const unfreezeSchema = z
+  .strictObject({ reason: reasonSchema.default(''), dryRun: z.boolean().default(false) })
+  .meta({ id: 'UnfreezeEnvironment' });
+
+export const freezeChangeSchema = z
+  .object({
+    environment: z.string(),
+    /** 1, 2, 3 …, one per freeze and per end of one. */
+    version: z.int(),
+    /** What is frozen afterwards; null: nothing. */
+    freeze: freezeNowSchema.nullable(),
+    dryRun: z.boolean(),
+  })
+  .meta({ id: 'FreezeChange' });
+
 export const environmentSchema = z
   .object({
     name: z.string(),
@@ -35,6 +72,8 @@ export const environmentSchema = z
     releasedAt: instantSchema.nullable(),
     /** Why nothing is deployed there (`fence.behind`), with the cure; null when all is well. */
     stop: stopSchema.nullable(),
+    /** Why nothing new is deployed there now; null: nothing is frozen. */
+    freeze: freezeNowSchema.nullable(),
     /** Gates that were skipped and are still to pass for what runs there. */
     debts: z.array(debtSchema),
   })

@@ -41,6 +41,8 @@ export const EVENT_TYPES = [
   'environment.released',
   'environment.state_changed',
   'environment.stopped',
+  'environment.frozen',
+  'environment.unfrozen',
   'fence.raised',
   'release.created',
   'setting.changed',

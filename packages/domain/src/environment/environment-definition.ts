@@ -5,8 +5,9 @@
 import type { Digest } from '../values/digest.ts';
 import { digestOf } from '../values/digest.ts';
 import { canonicalJson, type Json } from '../values/canonical-json.ts';
+import type { PlannedFreeze } from './freeze.ts';
 
-export const GATE_KINDS = ['http', 'approval', 'soak'] as const;
+export const GATE_KINDS = ['http', 'approval', 'soak', 'window', 'dependency'] as const;
 export type GateKind = (typeof GATE_KINDS)[number];
 
 /** Gates that ask something outside and may need several attempts; the others have one evaluation and a deadline. */
@@ -24,7 +25,10 @@ interface GateCommon {
   readonly skip?: SkipRule;
 }
 
-/** Asks an HTTP service once per attempt; it answers `{"verdict":"passed"|"failed","message"?}` with status 200. */
+/** How often a service that needs time is asked again within one attempt, unless it is told. */
+export const POLL_INTERVAL_MS = 5_000;
+
+/** Asks an HTTP service per attempt, once or until it has an answer; it answers `{"verdict":"passed"|"failed","message"?}` with status 200. */
 export interface HttpGateDefinition extends GateCommon {
   readonly kind: 'http';
   readonly url: string;
@@ -36,6 +40,8 @@ export interface HttpGateDefinition extends GateCommon {
   readonly retryCount: number;
   /** Pause before the second attempt, doubled before each further one. Default 10 s. */
   readonly backoffMs: number;
+  /** The service may answer that it needs time, and is asked again after so long; absent: each attempt asks once. */
+  readonly pollIntervalMs?: number;
 }
 
 /** Wants `count` distinct persons with the role `approver` on the environment; the requester never counts. */
@@ -58,7 +64,57 @@ export interface SoakGateDefinition extends GateCommon {
   readonly deadlineMs: number;
 }
 
-export type GateDefinition = HttpGateDefinition | ApprovalGateDefinition | SoakGateDefinition;
+export const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
+export type Weekday = (typeof WEEKDAYS)[number];
+
+/** Times of a week in the gate's zone. `to` that is not after `from` is of the next day. */
+export interface WeeklyTimes {
+  readonly days: readonly Weekday[];
+  /** `HH:MM`. */
+  readonly from: string;
+  /** `HH:MM`, or `24:00`; not part of it. */
+  readonly to: string;
+}
+
+/** Wants the time to be within one of `allow`, and the environment not to be frozen. */
+export interface WindowGateDefinition extends GateCommon {
+  readonly kind: 'window';
+  /** IANA name, `Europe/Berlin`. */
+  readonly zone: string;
+  /** Empty: at any time that no freeze forbids. */
+  readonly allow: readonly WeeklyTimes[];
+  /** From the start of evaluation. Default 7 d. */
+  readonly deadlineMs: number;
+}
+
+export const REQUIRED_STATES = ['runs', 'idle'] as const;
+export type RequiredState = (typeof REQUIRED_STATES)[number];
+
+/** `runs`: the environment runs a release, whole. `idle`: no promotion there is past its gates and has not ended. */
+export interface DependencyRequirement {
+  /** Another environment. */
+  readonly environment: string;
+  readonly state: RequiredState;
+  /** The release that runs there has this component; null: whatever it has. Null for `idle`. */
+  readonly component: string | null;
+  /** Name of the release that runs there at least; null: the one that is promoted. Null for `idle`. */
+  readonly release: string | null;
+}
+
+/** Wants all of `requires` to hold at the same moment. */
+export interface DependencyGateDefinition extends GateCommon {
+  readonly kind: 'dependency';
+  readonly requires: readonly DependencyRequirement[];
+  /** From the start of evaluation. Default 24 h. */
+  readonly deadlineMs: number;
+}
+
+export type GateDefinition =
+  | HttpGateDefinition
+  | ApprovalGateDefinition
+  | SoakGateDefinition
+  | WindowGateDefinition
+  | DependencyGateDefinition;
 
 /** An HTTP health check of a target: GET `url`, healthy when it answers `expectStatus`, `threshold` times in a row. */
 export interface HttpHealthCheck {
@@ -109,8 +165,15 @@ export interface EnvironmentDefinition {
   readonly onFailure: OnFailure;
   readonly precheck: PrecheckMode;
   readonly queue: QueueMode;
+  /** Count live: those of the newest version hold promotions of every version. */
+  readonly freezes: readonly PlannedFreeze[];
   /** Bounds preflight, deploy and verify together, and once more the rollback: the time under lock. Default 15 m. */
   readonly deployDeadlineMs: number;
+}
+
+/** What the dependencies of all its gates ask for. */
+export function requirementsOf({ gates }: Pick<EnvironmentDefinition, 'gates'>): readonly DependencyRequirement[] {
+  return gates.flatMap((gate) => (gate.kind === 'dependency' ? gate.requires : []));
 }
 
 /** What holds where a gate does not say it: persons are asked because they shall decide, so they are not stepped around. */
@@ -128,7 +191,7 @@ export function isSkippable(gate: GateDefinition): boolean {
  */
 export function gateMeaningHash(gate: GateDefinition): Digest {
   const { validForMs: _validFor, skip: _skip, ...rest } = gate;
-  const timing = new Set(['timeoutMs', 'retryCount', 'backoffMs', 'deadlineMs']);
+  const timing = new Set(['timeoutMs', 'retryCount', 'backoffMs', 'deadlineMs', 'pollIntervalMs']);
   const meaning = Object.fromEntries(Object.entries(rest).filter(([key]) => !timing.has(key)));
   return digestOf(canonicalJson(meaning));
 }
@@ -138,7 +201,11 @@ export function gateMeaningHash(gate: GateDefinition): Digest {
  * default, so that the hash of a definition that was stored before stays what it was.
  */
 export function definitionHash(definition: EnvironmentDefinition): Digest {
-  const { queue, ...rest } = definition;
-  const hashed = { ...rest, ...(queue === 'fifo' ? {} : { queue }) };
+  const { queue, freezes, ...rest } = definition;
+  const hashed = {
+    ...rest,
+    ...(queue === 'fifo' ? {} : { queue }),
+    ...(freezes.length === 0 ? {} : { freezes }),
+  };
   return digestOf(canonicalJson(hashed as unknown as Json));
 }

@@ -202,6 +202,11 @@ export const ERROR_CODES = {
     'target {target} does not say which fence it holds: {message}',
     'mend the target and repeat the command; the environment stays as it is until then',
   ),
+  'freeze.none': entry(
+    'Conflict',
+    'nobody has frozen {environment}; freezes that its definition plans end by themselves or by an apply',
+    'see what holds it: stella environment show {environment}',
+  ),
   'approval.base_changed': entry(
     'Conflict',
     '{promotionId} would now go over another base: {message}',

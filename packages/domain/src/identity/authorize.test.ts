@@ -29,6 +29,7 @@ const PAPER: Readonly<Record<Action, string>> = {
   'lock.read': 'viewer releaser approver operator',
   'lock.release': 'operator',
   'fence.raise': '',
+  'environment.freeze': 'operator',
   'setting.read': 'viewer releaser approver operator',
   'setting.write': 'operator',
   'orchestrator.read': 'viewer releaser approver operator',

@@ -38,6 +38,7 @@ const ROLES_BY_ACTION = {
   'lock.read': ['viewer', 'releaser', 'approver', 'operator'],
   'lock.release': ['operator'],
   'fence.raise': [],
+  'environment.freeze': ['operator'],
   'setting.read': ['viewer', 'releaser', 'approver', 'operator'],
   'setting.write': ['operator'],
   'orchestrator.read': ['viewer', 'releaser', 'approver', 'operator'],

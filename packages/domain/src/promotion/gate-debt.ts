@@ -5,6 +5,8 @@
  */
 import { AppError } from '../errors/app-error.ts';
 import type { GateKind } from '../environment/environment-definition.ts';
+import { gateNamed } from '../environment/freeze.ts';
+import { lookAtWindow } from '../environment/window.ts';
 import type { EventDraft } from '../audit/event.ts';
 import type { Actor } from '../identity/actor.ts';
 import { withGateSettings } from '../settings/gate-settings.ts';
@@ -13,6 +15,7 @@ import type { DebtId, GateRunId, PromotionId, ReleaseId, SkipId } from '../value
 import type { InstantMs } from '../values/instant.ts';
 import { toStorableText } from '../values/storable-text.ts';
 import { countApprovals } from './decide/approvals.ts';
+import { lookAtDependencies } from './decide/dependencies.ts';
 import { lookAtSoak } from './decide/soak.ts';
 import type { PromotionSnapshot } from './snapshot.ts';
 
@@ -54,11 +57,19 @@ export interface DebtAnswer {
 }
 
 /**
- * What is known of an owed gate without asking anybody outside: of a soak and of approvals all, of the others nothing
+ * What is known of an owed gate without asking anybody outside: of a soak, a window, a dependency and of approvals all, of the others nothing
  * (null). `snapshot` is the promotion's, read now: a soak looks at its predecessors, approvals at the rights held now.
  */
 export function lookAtDebt(debt: GateDebt, snapshot: PromotionSnapshot, nowMs: InstantMs): DebtAnswer | null {
-  const gate = snapshot.promotion.definition.gates.find((one) => one.name === debt.gate);
+  const gate = gateNamed(snapshot.promotion.definition, debt.gate);
+  if (gate?.kind === 'window') {
+    const { isOpen, message } = lookAtWindow(gate, snapshot.environment, nowMs);
+    return { outcome: isOpen ? 'passed' : 'waiting', message };
+  }
+  if (gate?.kind === 'dependency') {
+    const { isMet, message } = lookAtDependencies(gate, snapshot);
+    return { outcome: isMet ? 'passed' : 'waiting', message };
+  }
   if (gate?.kind === 'soak') {
     const { isOver, message } = lookAtSoak(gate, snapshot, nowMs);
     return { outcome: isOver ? 'passed' : 'waiting', message };

@@ -13,7 +13,7 @@ import type { Decision } from './decide/decision.ts';
 import { addEvent, makeDraft, updateStep } from './decide/draft.ts';
 import { decidePrecheck } from './decide/precheck.ts';
 import type { EnvironmentStatus, Promotion } from './promotion.ts';
-import type { PredecessorStatus, PromotionSnapshot } from './snapshot.ts';
+import { NO_DEPENDENCIES, type PredecessorStatus, type PromotionSnapshot } from './snapshot.ts';
 import type { Priority } from './status.ts';
 
 export interface PromotionPlanInput {
@@ -50,6 +50,7 @@ export function planPromotion(input: PromotionPlanInput, context: { nowMs: Insta
     base: input.base,
     formerBase: null,
     predecessors: input.predecessors,
+    dependencies: NO_DEPENDENCIES,
     settings: input.settings,
     replacement: null,
   };

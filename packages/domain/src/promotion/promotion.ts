@@ -4,6 +4,7 @@
  */
 import type { EnvironmentDefinition, GateKind } from '../environment/environment-definition.ts';
 import type { EnvironmentStop } from '../environment/environment-stop.ts';
+import type { EnvironmentFreeze, PlannedFreeze } from '../environment/freeze.ts';
 import type { ErrorCode } from '../errors/error-codes.ts';
 import type { Actor } from '../identity/actor.ts';
 import type { RoleBinding } from '../identity/authorize.ts';
@@ -98,7 +99,7 @@ export interface GateRun {
   readonly verdict: 'passed' | 'failed' | null;
   readonly verdictAtMs: InstantMs | null;
   readonly validUntilMs: InstantMs | null;
-  /** For a soak that runs: when it will be over. */
+  /** For a soak that runs: when it will be over; for a window that is closed: when it opens. */
   readonly dueAtMs: InstantMs | null;
   readonly startedAtMs: InstantMs | null;
   readonly message: string;
@@ -201,6 +202,10 @@ export interface EnvironmentStatus {
   readonly policyRevision: number;
   /** Why nothing is deployed there; null when all is well. */
   readonly stop: EnvironmentStop | null;
+  /** The newest that an operator has set, also when it is over; null: there was none. */
+  readonly freeze: EnvironmentFreeze | null;
+  /** Of the newest version of its definition. */
+  readonly plannedFreezes: readonly PlannedFreeze[];
 }
 
 /** `operationIdOf('prm_…', 'deploy', 'web-1', 2)`: the same intent has the same id everywhere. */

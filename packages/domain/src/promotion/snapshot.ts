@@ -5,7 +5,16 @@ import type { Release } from '../release/release.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { IdSource, LockId, PromotionId } from '../values/ids.ts';
 import type { InstantMs } from '../values/instant.ts';
-import type { Approval, Attempt, EnvironmentStatus, GateRun, Lock, Promotion, StepRun } from './promotion.ts';
+import type {
+  Approval,
+  Attempt,
+  EnvironmentState,
+  EnvironmentStatus,
+  GateRun,
+  Lock,
+  Promotion,
+  StepRun,
+} from './promotion.ts';
 import type { GateDebt } from './gate-debt.ts';
 import type { Skip } from './skip.ts';
 import type { Priority } from './status.ts';
@@ -31,9 +40,33 @@ export interface PromotionSnapshot {
   readonly formerBase: Release | null;
   /** One per environment of `promotesFrom`. */
   readonly predecessors: readonly PredecessorStatus[];
+  /** What gates of kind dependency ask about; empty when there is none. */
+  readonly dependencies: DependencySnapshot;
   readonly settings: Settings;
   /** Looked for with `queue: latest` only: the newest live promotion that takes this one's place (`doesReplace`). */
   readonly replacement: Replacement | null;
+}
+
+export interface DependencySnapshot {
+  /** One per environment that is asked about and there. */
+  readonly places: readonly DependencyStatus[];
+  /** Those that are named and there. */
+  readonly releases: readonly { readonly name: string; readonly number: number }[];
+}
+
+export const NO_DEPENDENCIES: DependencySnapshot = { places: [], releases: [] };
+
+export interface DependencyStatus {
+  readonly environment: string;
+  /** What it runs; null before the first. */
+  readonly releaseName: string | null;
+  /** 0 before the first. */
+  readonly releaseNumber: number;
+  readonly state: EnvironmentState;
+  /** Of the release that it runs, in order of name. */
+  readonly components: readonly string[];
+  /** Promotions there that are past their gates and have not ended. */
+  readonly busyCount: number;
 }
 
 export interface Replacement {

@@ -32,9 +32,11 @@ const step: PromotionRule = {
 
 /** The words that are tied to a step or to a wish; the others fit everywhere. */
 const WORDS: Partial<Record<PromotionStatus, (record: PromotionRecord) => boolean>> = {
-  queued: ({ promotion }) => promotion.step === 'acquire_locks' && promotion.ticket !== null,
+  queued: (record) =>
+    (record.promotion.step === 'acquire_locks' && record.promotion.ticket !== null) ||
+    isWaitingFor(record, 'dependency'),
   pending_approval: (record) => isWaitingFor(record, 'approval'),
-  scheduled: (record) => isWaitingFor(record, 'soak'),
+  scheduled: (record) => isWaitingFor(record, 'soak') || isWaitingFor(record, 'window'),
   cancelling: ({ promotion }) => promotion.cancelRequestedAtMs !== null && isFrom(promotion.step, 'deploy'),
   completed: ({ promotion }) => promotion.step === 'verify',
   rolled_back: ({ promotion }) => promotion.step === 'rollback',

@@ -1,5 +1,6 @@
 /** S7: a verdict is set once, is supported by what was answered, and bound to what was asked and for how long. */
 import { definitionHash, type GateDefinition, gateMeaningHash } from '../environment/environment-definition.ts';
+import { gateNamed } from '../environment/freeze.ts';
 import { personOf } from '../identity/actor.ts';
 import type { GateRun } from '../promotion/promotion.ts';
 import type { PromotionRecord } from './store-state.ts';
@@ -40,7 +41,7 @@ function isSupported(record: PromotionRecord, run: GateRun): boolean {
 }
 
 function declaredGate({ promotion }: PromotionRecord, run: GateRun): GateDefinition | undefined {
-  return promotion.definition.gates.find((gate) => gate.name === run.gate);
+  return gateNamed(promotion.definition, run.gate);
 }
 
 const bound: PromotionRule = {

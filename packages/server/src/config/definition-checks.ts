@@ -1,6 +1,8 @@
 /** What the texts of an environment's definition must look like. Each answers what is wrong, null when nothing is. */
 import { normalize } from 'node:path/posix';
 
+/** As releases are created. */
+const RELEASE_NAME = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$/;
 const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 /** As persons are enrolled: `ana`, `ana@example.org`. */
 const SUBJECT = /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$/;
@@ -34,6 +36,10 @@ export function checkName(value: string): string | null {
   if (NAME.test(value)) return null;
   const rule = '1 to 63 lowercase letters, digits and hyphens, and starts with no hyphen';
   return `"${value.slice(0, 80)}" is not a name; a name has ${rule}`;
+}
+
+export function checkReleaseName(value: string): string | null {
+  return RELEASE_NAME.test(value) ? null : `"${value.slice(0, 80)}" is not the name of a release, such as shop-2.4.1`;
 }
 
 export function checkSubject(value: string): string | null {

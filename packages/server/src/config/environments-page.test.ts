@@ -14,8 +14,12 @@ name: prod
 promotesFrom: [staging]
 gates:
   - { name: tests, kind: http, url: 'http://127.0.0.1:1/' }
+  - { name: slow, kind: http, mode: poll, url: 'http://127.0.0.1:1/' }
   - { name: board, kind: approval }
   - { name: soak, kind: soak, duration: 1h }
+  - { name: needs, kind: dependency, requires: [{ environment: staging }] }
+  - { name: hours, kind: window, allow: [{ from: '09:00', to: '10:00' }] }
+freezes: [{ from: 2026-12-20T18:00, to: 2026-12-21T18:00, reason: x }]
 targets:
   - { name: web, kind: files, component: web, directory: /srv, health: { url: 'http://127.0.0.1:1/' } }
 `;
@@ -47,7 +51,7 @@ describe('docs/environments.md', () => {
     expect(lines).toEqual(expect.arrayContaining([...GATE_KINDS, ...TARGET_KINDS].map((kind) => `kind: ${kind}`)));
     // Keys of the bare one with all defaults are all keys but these, which stand for something only when given.
     expect(new Set(keysOf(whole).filter((key) => key !== 'x'))).toEqual(
-      new Set([...keysOf(inForce(BARE)), 'headers', 'group']),
+      new Set([...keysOf(inForce(BARE)), 'headers', 'group', 'component', 'release']),
     );
   });
 

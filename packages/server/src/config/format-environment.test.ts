@@ -1,10 +1,14 @@
 import {
+  type DependencyGateDefinition,
   type EnvironmentDefinition,
   type GateDefinition,
+  type PlannedFreeze,
   SKIP_RULES,
   type SkipRule,
   type TargetDefinition,
   usualSkipRule,
+  WEEKDAYS,
+  type WindowGateDefinition,
 } from '@stella/domain';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -33,7 +37,7 @@ function withSkip(one: GateDefinition, skip: SkipRule | null): GateDefinition {
   return skip === null || skip === usualSkipRule(one.kind) ? one : { ...one, skip };
 }
 
-const httpGate = fc.record({
+const httpKeys = {
   ...common,
   kind: fc.constant('http' as const),
   url,
@@ -41,7 +45,11 @@ const httpGate = fc.record({
   timeoutMs: durationMs(10, HOUR_MS),
   retryCount: fc.nat(10),
   backoffMs: durationMs(0, HOUR_MS),
-});
+};
+const httpGate = fc.oneof(
+  fc.record({ ...httpKeys }),
+  fc.record({ ...httpKeys, pollIntervalMs: durationMs(100, 300_000) }),
+);
 const approvalGate = fc.record({
   ...common,
   kind: fc.constant('approval' as const),
@@ -62,9 +70,57 @@ function gatesAfter(promotesFrom: readonly string[]): fc.Arbitrary<readonly Gate
   });
   const kinds: fc.Arbitrary<GateDefinition>[] = promotesFrom.length === 0 ? [] : [soak];
   const skip = fc.constantFrom(null, ...SKIP_RULES);
-  const anyGate = fc.tuple(fc.oneof(httpGate, approvalGate, ...kinds), skip).map(([one, rule]) => withSkip(one, rule));
+  const anyGate = fc
+    .tuple(fc.oneof(httpGate, approvalGate, windowGate, dependencyGate, ...kinds), skip)
+    .map(([one, rule]) => withSkip(one, rule));
   return fc.uniqueArray(anyGate, { maxLength: 5, selector: (gate) => gate.name });
 }
+
+const zone = fc.constantFrom('UTC', 'Europe/Berlin', 'Australia/Lord_Howe', 'America/Argentina/Buenos_Aires');
+const clock = fc.tuple(fc.integer({ min: 0, max: 23 }), fc.integer({ min: 0, max: 59 })).map(([hour, minute]) => {
+  return `${String(hour).padStart(2, '0')}:${String(minute).padStart(2, '0')}`;
+});
+const windowGate: fc.Arbitrary<WindowGateDefinition> = fc.record({
+  kind: fc.constant('window' as const),
+  name,
+  validForMs: durationMs(1_000, DAY_MS),
+  zone,
+  allow: fc.array(
+    fc
+      .record({
+        days: fc.subarray([...WEEKDAYS], { minLength: 1 }),
+        from: clock,
+        to: fc.oneof(clock, fc.constant('24:00')),
+      })
+      .filter(({ from, to }) => from !== to),
+    { maxLength: 3 },
+  ),
+  deadlineMs: durationMs(1_000, 90 * DAY_MS),
+});
+const dependencyGate: fc.Arbitrary<DependencyGateDefinition> = fc.record({
+  kind: fc.constant('dependency' as const),
+  name,
+  validForMs: durationMs(1_000, DAY_MS),
+  requires: fc.array(
+    fc.oneof(
+      fc.record({
+        environment: fc.constant('an-other'),
+        state: fc.constant('runs' as const),
+        component: fc.option(name),
+        release: fc.option(fc.constantFrom('shop-1.2.0', '1.0', 'true')),
+      }),
+      fc.constant({ environment: 'an-other', state: 'idle' as const, component: null, release: null }),
+    ),
+    { minLength: 1, maxLength: 3 },
+  ),
+  deadlineMs: durationMs(1_000, 90 * DAY_MS),
+});
+const plannedFreeze: fc.Arbitrary<PlannedFreeze> = fc.record({
+  from: clock.map((time) => `2026-12-20T${time}`),
+  to: clock.map((time) => `2027-01-04T${time}`),
+  zone,
+  reason: fc.constantFrom('year end', 'true', '1: # "x"'),
+});
 
 const health = fc.record({
   url,
@@ -99,6 +155,7 @@ const definition: fc.Arbitrary<EnvironmentDefinition> = fc
       targets,
       onFailure: fc.constantFrom('rollback', 'hold'),
       queue: fc.constantFrom('fifo', 'latest'),
+      freezes: fc.array(plannedFreeze, { maxLength: 3 }),
       precheck: fc.constantFrom('required', 'warn'),
       deployDeadlineMs: durationMs(1_000, 4 * HOUR_MS),
     }),
@@ -135,6 +192,7 @@ describe('formatEnvironmentYaml', () => {
       onFailure: 'rollback',
       precheck: 'required',
       queue: 'fifo',
+      freezes: [{ from: '2026-12-20T18:00', to: '2027-01-04T08:00', zone: 'Europe/Berlin', reason: 'year end' }],
       deployDeadlineMs: 900_000,
     });
     expect(text).toBe(`kind: Environment
@@ -165,6 +223,11 @@ targets:
 onFailure: rollback
 precheck: required
 queue: fifo
+freezes:
+  - from: 2026-12-20T18:00
+    to: 2027-01-04T08:00
+    zone: Europe/Berlin
+    reason: year end
 deployDeadline: 15m
 `);
   });

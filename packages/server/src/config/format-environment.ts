@@ -6,7 +6,7 @@ import { ENVIRONMENT_KIND } from './parse-environments.ts';
 
 /** The inverse of `parseEnvironmentDocuments`: one document, without `---`. Equal definitions give equal texts. */
 export function formatEnvironmentYaml(definition: EnvironmentDefinition): string {
-  const { name, promotesFrom, gates, targets, onFailure, precheck, queue, deployDeadlineMs } = definition;
+  const { name, promotesFrom, gates, targets, onFailure, precheck, queue, freezes, deployDeadlineMs } = definition;
   const document = {
     kind: ENVIRONMENT_KIND,
     name,
@@ -16,6 +16,9 @@ export function formatEnvironmentYaml(definition: EnvironmentDefinition): string
     onFailure,
     precheck,
     queue,
+    ...(freezes.length === 0
+      ? {}
+      : { freezes: freezes.map(({ from, to, zone, reason }) => ({ from, to, zone, reason })) }),
     deployDeadline: formatDuration(deployDeadlineMs),
   };
   // A list that occurs twice is written twice: an alias would surprise the reader.
@@ -38,6 +41,8 @@ function gateForm(gate: GateDefinition): object {
         timeout: formatDuration(gate.timeoutMs),
         retries: gate.retryCount,
         backoff: formatDuration(gate.backoffMs),
+        mode: gate.pollIntervalMs === undefined ? 'sync' : 'poll',
+        ...(gate.pollIntervalMs === undefined ? {} : { interval: formatDuration(gate.pollIntervalMs) }),
       };
     case 'approval':
       return {
@@ -51,6 +56,24 @@ function gateForm(gate: GateDefinition): object {
         ...common,
         duration: formatDuration(gate.durationMs),
         environments: gate.environments,
+        deadline: formatDuration(gate.deadlineMs),
+      };
+    case 'dependency':
+      return {
+        ...common,
+        requires: gate.requires.map(({ environment, state, component, release }) => ({
+          environment,
+          state,
+          ...(component === null ? {} : { component }),
+          ...(release === null ? {} : { release }),
+        })),
+        deadline: formatDuration(gate.deadlineMs),
+      };
+    case 'window':
+      return {
+        ...common,
+        zone: gate.zone,
+        ...(gate.allow.length === 0 ? {} : { allow: gate.allow.map(({ days, from, to }) => ({ days, from, to })) }),
         deadline: formatDuration(gate.deadlineMs),
       };
   }

@@ -42,6 +42,8 @@ export interface MapReader {
   map(key: string): MapReader | null;
   /** Empty when the key is absent; what is no mapping is noted and left out. */
   maps(key: string, rule: ListRule): readonly MapReader[];
+  /** The key is given. */
+  has(key: string): boolean;
   /** Notes a fault at the key's value, or at the mapping when the key is absent. */
   refuse(key: string, message: string): void;
   readonly line: number;
@@ -183,6 +185,10 @@ class NodeMapReader implements MapReader {
 
   maps(key: string, rule: ListRule): readonly MapReader[] {
     return (this.list(key, rule) ?? []).flatMap((node) => readMap(this.source, node, `an entry of ${key}`) ?? []);
+  }
+
+  has(key: string): boolean {
+    return this.entries.has(key);
   }
 
   refuse(key: string, message: string): void {

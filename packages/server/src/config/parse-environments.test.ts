@@ -101,6 +101,7 @@ describe('a whole document', () => {
           onFailure: 'hold',
           precheck: 'warn',
           queue: 'latest',
+          freezes: [],
           deployDeadlineMs: 20 * MINUTE_MS,
           gates: [
             {
@@ -173,6 +174,7 @@ describe('a whole document', () => {
       onFailure: 'rollback',
       precheck: 'required',
       queue: 'fifo',
+      freezes: [],
       deployDeadlineMs: 15 * MINUTE_MS,
       gates: [
         {
@@ -341,7 +343,7 @@ describe('refuses', () => {
       'an unknown kind',
       ['name: x', 'kind: htpt'],
       6,
-      'expected http or approval or soak, not "htpt"; did you mean "http"?',
+      'expected http or approval or soak or window or dependency, not "htpt"; did you mean "http"?',
     ],
     ['no url', ['name: x', 'kind: http'], 5, 'the key "url" is missing'],
     ['a relative URL', ['name: x', 'kind: http', 'url: /x'], 7, 'is not a URL'],

@@ -13,6 +13,7 @@
  */
 import {
   type EnvironmentDefinition,
+  type GateDefinition,
   ON_FAILURE,
   PRECHECK_MODES,
   QUEUE_MODES,
@@ -22,6 +23,7 @@ import { checkName } from './definition-checks.ts';
 import { makeFindings } from './findings.ts';
 import { type MapReader, type NumberRule, readMap } from './map-reader.ts';
 import { PREDECESSOR_COUNT_MAX, readGate } from './read-gate.ts';
+import { FREEZE_COUNT_MAX, readFreeze } from './read-window.ts';
 import { readTarget } from './read-target.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from './time-units.ts';
 import { readYamlDocuments } from './yaml-documents.ts';
@@ -37,6 +39,7 @@ const KEYS = [
   'onFailure',
   'precheck',
   'queue',
+  'freezes',
   'deployDeadline',
 ] as const satisfies readonly string[];
 /** Gates of one environment are all asked at the same time. */
@@ -89,6 +92,7 @@ function readEnvironment(map: MapReader): EnvironmentDefinition | null {
     map.refuse('promotesFrom', `promotesFrom: "${name}" cannot promote from itself`);
   }
   const gates = readEach(map.maps('gates', { countMax: GATE_COUNT_MAX }), (gate) => readGate(gate, promotesFrom));
+  for (const gate of gates) refuseItself(gate, name);
   refuseRepeated(gates, 'gate');
   const targets = readEach(map.maps('targets', { countMax: TARGET_COUNT_MAX, isRequired: true }), readTarget);
   refuseRepeated(targets, 'target');
@@ -101,8 +105,15 @@ function readEnvironment(map: MapReader): EnvironmentDefinition | null {
     onFailure: map.choice('onFailure', ON_FAILURE, 'rollback') ?? 'rollback',
     precheck: map.choice('precheck', PRECHECK_MODES, 'required') ?? 'required',
     queue: map.choice('queue', QUEUE_MODES, 'fifo') ?? 'fifo',
+    freezes: map.maps('freezes', { countMax: FREEZE_COUNT_MAX }).map(readFreeze),
     deployDeadlineMs: map.duration('deployDeadline', DEPLOY_DEADLINE),
   };
+}
+
+/** What waits for its own environment would wait for ever. */
+function refuseItself({ map, value: gate }: Read<GateDefinition>, name: string): void {
+  if (gate.kind !== 'dependency' || !gate.requires.some((one) => one.environment === name)) return;
+  map.refuse('requires', `requires: "${name}" cannot depend on itself`);
 }
 
 /** What was read, with the mapping that it was read from. */

@@ -1,17 +1,23 @@
 /** One entry of `gates`: kind → keys, limits and defaults. The defaults are those of the domain's gate definitions. */
 import {
   type ApprovalGateDefinition,
+  type DependencyGateDefinition,
+  type DependencyRequirement,
+  FREEZE_GATE,
   GATE_KINDS,
   type GateDefinition,
   type GateKind,
   type HttpGateDefinition,
+  POLL_INTERVAL_MS,
+  REQUIRED_STATES,
   SKIP_RULES,
   type SkipRule,
   type SoakGateDefinition,
   usualSkipRule,
 } from '@stella/domain';
-import { checkHeader, checkName, checkSubject, checkUrl } from './definition-checks.ts';
+import { checkHeader, checkName, checkReleaseName, checkSubject, checkUrl } from './definition-checks.ts';
 import type { MapReader, NumberRule } from './map-reader.ts';
+import { readWindow } from './read-window.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from './time-units.ts';
 
 /** A quarter: what nobody settled by then is forgotten. */
@@ -26,6 +32,9 @@ const TIMEOUT: NumberRule = { standard: 2 * MINUTE_MS, min: 10, max: HOUR_MS };
 /** With the longest backoff, doubled each time, ten retries take six weeks. */
 const RETRIES: NumberRule = { standard: 2, min: 0, max: 10 };
 const BACKOFF: NumberRule = { standard: 10 * SECOND_MS, min: 0, max: HOUR_MS };
+/** `sync`: one question, one answer. `poll`: the service may say that it needs time. */
+const HTTP_MODES = ['sync', 'poll'] as const;
+const POLL_INTERVAL: NumberRule = { standard: POLL_INTERVAL_MS, min: 100, max: 5 * MINUTE_MS };
 const APPROVAL_COUNT: NumberRule = { standard: 1, min: 1, max: 20 };
 const DEADLINE: NumberRule = { standard: DAY_MS, min: SECOND_MS, max: DEADLINE_MS_MAX };
 /** Shorter than the longest deadline, which must leave time after it. */
@@ -33,9 +42,11 @@ const SOAK: NumberRule = { min: SECOND_MS, max: DEADLINE_MS_MAX - DAY_MS };
 
 const COMMON_KEYS = ['name', 'kind', 'validFor', 'skip'] as const;
 const KEYS_BY_KIND: Readonly<Record<GateKind, readonly string[]>> = {
-  http: ['url', 'headers', 'timeout', 'retries', 'backoff'],
+  http: ['url', 'headers', 'timeout', 'retries', 'backoff', 'mode', 'interval'],
   approval: ['count', 'group', 'deadline'],
   soak: ['duration', 'environments', 'deadline'],
+  dependency: ['requires', 'deadline'],
+  window: ['zone', 'allow', 'deadline'],
 };
 
 /**
@@ -49,6 +60,7 @@ export function readGate(map: MapReader, promotesFrom: readonly string[]): GateD
     const owner = GATE_KINDS.find((other) => KEYS_BY_KIND[other].includes(key));
     return owner === undefined ? null : `gates of kind ${owner} have it, this one is of kind ${kind}`;
   });
+  refuseKeptName(map, kind);
   const common = {
     name: map.text('name', checkName),
     validForMs: map.duration('validFor', VALID_FOR),
@@ -61,6 +73,10 @@ export function readGate(map: MapReader, promotesFrom: readonly string[]): GateD
       return { kind, ...common, ...readApproval(map) };
     case 'soak':
       return { kind, ...common, ...readSoak(map, promotesFrom) };
+    case 'dependency':
+      return { kind, ...common, ...readDependency(map) };
+    case 'window':
+      return { kind, ...common, ...readWindow(map) };
   }
 }
 
@@ -69,6 +85,14 @@ function readSkip(map: MapReader, kind: GateKind): { skip?: SkipRule } {
   const usual = usualSkipRule(kind);
   const skip = map.choice('skip', SKIP_RULES, usual);
   return skip === null || skip === usual ? {} : { skip };
+}
+
+/** The gate that a freeze adds has this name. */
+function refuseKeptName(map: MapReader, kind: GateKind): void {
+  const name = map.text('name', () => null, '');
+  if (kind !== 'window' && name === FREEZE_GATE.name) {
+    map.refuse('name', `name: "${name}" is kept for the gate that a freeze adds; only a window may have it`);
+  }
 }
 
 type Own<Definition> = Omit<Definition, 'kind' | 'name' | 'validForMs' | 'skip'>;
@@ -84,7 +108,17 @@ function readHttp(map: MapReader): Own<HttpGateDefinition> {
     timeoutMs: map.duration('timeout', TIMEOUT),
     retryCount: map.count('retries', RETRIES),
     backoffMs: map.duration('backoff', BACKOFF),
+    ...readPolling(map),
   };
+}
+
+/** Kept only where it polls, so that a definition from before stays the same. */
+function readPolling(map: MapReader): { pollIntervalMs?: number } {
+  const mode = map.choice('mode', HTTP_MODES, 'sync');
+  const intervalMs = map.duration('interval', POLL_INTERVAL);
+  if (mode === 'poll') return { pollIntervalMs: intervalMs };
+  if (map.has('interval')) map.refuse('interval', 'interval: only a gate with "mode: poll" is asked again');
+  return {};
 }
 
 function readApproval(map: MapReader): Own<ApprovalGateDefinition> {
@@ -94,6 +128,22 @@ function readApproval(map: MapReader): Own<ApprovalGateDefinition> {
     map.refuse('group', `group: ${group.length} persons can never give ${count} approvals`);
   }
   return { count, group, deadlineMs: map.duration('deadline', DEADLINE) };
+}
+
+function readDependency(map: MapReader): Own<DependencyGateDefinition> {
+  const requires = map.maps('requires', { countMax: PREDECESSOR_COUNT_MAX, isRequired: true }).map(readRequirement);
+  return { requires, deadlineMs: map.duration('deadline', DEADLINE) };
+}
+
+function readRequirement(map: MapReader): DependencyRequirement {
+  map.allow(['environment', 'state', 'component', 'release']);
+  const environment = map.text('environment', checkName);
+  const state = map.choice('state', REQUIRED_STATES, 'runs') ?? 'runs';
+  const component = map.text('component', (value) => (value === '' ? null : checkName(value)), '');
+  const release = map.text('release', (value) => (value === '' ? null : checkReleaseName(value)), '');
+  if (state === 'idle' && component !== '') map.refuse('component', 'component: nothing runs where all is idle');
+  if (state === 'idle' && release !== '') map.refuse('release', 'release: nothing runs where all is idle');
+  return { environment, state, component: component || null, release: release || null };
 }
 
 function readSoak(map: MapReader, promotesFrom: readonly string[]): Own<SoakGateDefinition> {

@@ -1,42 +1,97 @@
 /**
- * Gate kind `http`, synchronous: POSTs the question once per attempt and takes `{"verdict":"passed"|"failed",
- * "message"?}` with status 200 for an answer. Everything else is an error, and errors close: also an answer that readers
- * could understand in two ways, or that repeats a part of the question with another value.
+ * Gate kind `http`: POSTs the question and takes `{"verdict":"passed"|"failed","message"?}` with status 200 for an answer.
+ * A gate that polls lets the service say that it needs time, and asks the same question again within the attempt.
+ * Everything else is an error, and errors close: also an answer that readers could understand in two ways, or that
+ * repeats a part of the question with another value.
  */
 import { type HttpGateDefinition, canonicalJson, type Json, parseStrictJson } from '@stella/domain';
-import type { GateAnswer, GateEvaluator, GateQuestion } from '../ports/gate.ts';
+import { type Clock, pause } from '../ports/clock.ts';
+import type { GateAnswer, GateCall, GateEvaluator, GateQuestion } from '../ports/gate.ts';
 import { type HttpClient, HttpFailure, type HttpResponse, readBody } from '../ports/http-client.ts';
 
 /** A verdict is small; a service that answers more is broken or hostile. */
 const RESPONSE_BYTES_MAX = 65_536;
 const MESSAGE_LENGTH_MAX = 500;
 
-export function makeHttpGate({ http }: { http: HttpClient }): GateEvaluator<HttpGateDefinition> {
+/** What a service has said: an answer, or that it needs time. */
+type Said = GateAnswer | Pending;
+
+interface Pending {
+  readonly outcome: 'pending';
+  /** As the service asks for; 0: as the definition says. */
+  readonly retryAfterMs: number;
+}
+
+interface HttpGateDeps {
+  readonly http: HttpClient;
+  readonly clock: Clock;
+}
+
+export function makeHttpGate(deps: HttpGateDeps): GateEvaluator<HttpGateDefinition> {
   return {
-    async evaluate(definition, question, { signal, timeoutMs }) {
-      // A question is a plain JSON value.
-      const body = canonicalJson(question as unknown as Json);
+    async evaluate(definition, question, call) {
       try {
-        const response = await http.request({
-          method: 'POST',
-          url: definition.url,
-          headers: {
-            ...definition.headers,
-            'content-type': 'application/json',
-            'idempotency-key': question.operationId,
-          },
-          body,
-          timeoutMs,
-          responseBytesMax: RESPONSE_BYTES_MAX,
-          signal,
-        });
-        const bytes = await readBody(response);
-        return refuseHead(response) ?? parseVerdict(bytes, question);
+        return await askUntilAnswered(deps, definition, question, call);
       } catch (cause) {
-        return fromFailure(cause, timeoutMs);
+        return fromFailure(cause, call.timeoutMs);
       }
     },
   };
+}
+
+/** Ends by the attempt's deadline, however often the service needs more time. */
+async function askUntilAnswered(
+  deps: HttpGateDeps,
+  definition: HttpGateDefinition,
+  question: GateQuestion,
+  { signal, timeoutMs }: GateCall,
+): Promise<GateAnswer> {
+  const { clock } = deps;
+  const endMs = clock.monotonicMs() + timeoutMs;
+  for (let leftMs = timeoutMs; leftMs > 0; leftMs = endMs - clock.monotonicMs()) {
+    const said = await askOnce(deps, definition, question, { signal, timeoutMs: leftMs });
+    if (said.outcome !== 'pending') return said;
+    const pauseMs = Math.max(said.retryAfterMs, definition.pollIntervalMs ?? 0);
+    // The rest of the attempt is waited for, too: its deadline is what people have been told.
+    await pause(clock, Math.min(pauseMs, Math.max(0, endMs - clock.monotonicMs())), signal);
+    if (signal.aborted) return error('gate.error', 'the attempt was aborted while its answer was pending');
+  }
+  return { outcome: 'timeout', code: 'gate.timeout', message: `still pending after ${timeoutMs} ms` };
+}
+
+async function askOnce(
+  { http }: HttpGateDeps,
+  definition: HttpGateDefinition,
+  question: GateQuestion,
+  { signal, timeoutMs }: GateCall,
+): Promise<Said> {
+  const response = await http.request({
+    method: 'POST',
+    url: definition.url,
+    headers: {
+      ...definition.headers,
+      'content-type': 'application/json',
+      'idempotency-key': question.operationId,
+    },
+    // A question is a plain JSON value.
+    body: canonicalJson(question as unknown as Json),
+    timeoutMs,
+    responseBytesMax: RESPONSE_BYTES_MAX,
+    signal,
+  });
+  const bytes = await readBody(response);
+  const pending = { outcome: 'pending', retryAfterMs: retryAfterOf(response) } as const;
+  const isPolling = definition.pollIntervalMs !== undefined;
+  if (isPolling && response.status === 202) return pending;
+  const said = refuseHead(response) ?? parseAnswer(bytes, question);
+  if (said !== 'pending') return said;
+  return isPolling ? pending : error('gate.bad_response', `the answer is no verdict: ${NO_VERDICT}`);
+}
+
+/** Seconds; a date, or nothing, asks for no longer pause than the definition does. */
+function retryAfterOf({ headers }: HttpResponse): number {
+  const header = headers['retry-after'];
+  return header !== undefined && /^\d{1,6}$/.test(header) ? Number(header) * 1_000 : 0;
 }
 
 function refuseHead({ status, headers }: HttpResponse): GateAnswer | null {
@@ -47,8 +102,10 @@ function refuseHead({ status, headers }: HttpResponse): GateAnswer | null {
   return error('gate.bad_response', `the answer is encoded as "${encoding.slice(0, 40)}", which was not asked for`);
 }
 
-/** The bytes of an answer to the question → a verdict, or the error that they are none. */
-export function parseVerdict(bytes: Uint8Array, question: GateQuestion): GateAnswer {
+const NO_VERDICT = 'it has no "verdict" of "passed" or "failed"';
+
+/** The bytes of an answer to the question → a verdict, that there is none yet, or the error that they are neither. */
+function parseAnswer(bytes: Uint8Array, question: GateQuestion): GateAnswer | 'pending' {
   try {
     const value = parseStrictJson(bytes, badResponse);
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -58,7 +115,8 @@ export function parseVerdict(bytes: Uint8Array, question: GateQuestion): GateAns
     const members = value as Readonly<Record<string, Json>>;
     refuseOtherQuestion(members, question);
     const { verdict, message } = members;
-    if (verdict !== 'passed' && verdict !== 'failed') throw badResponse('it has no "verdict" of "passed" or "failed"');
+    if (verdict === 'pending') return 'pending';
+    if (verdict !== 'passed' && verdict !== 'failed') throw badResponse(NO_VERDICT);
     const words =
       typeof message === 'string' ? message.slice(0, MESSAGE_LENGTH_MAX) : `the service answered ${verdict}`;
     return { outcome: verdict, message: words, output: inCanonicalForm(members) };

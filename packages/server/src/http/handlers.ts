@@ -30,6 +30,8 @@ import { login } from './routes/login.ts';
 import { mintToken } from './routes/mint-token.ts';
 import { recover } from './routes/recover.ts';
 import { rejectPromotion } from './routes/reject-promotion.ts';
+import { freezeEnvironment } from './routes/freeze-environment.ts';
+import { unfreezeEnvironment } from './routes/unfreeze-environment.ts';
 import { raiseFence } from './routes/raise-fence.ts';
 import { releaseLock } from './routes/release-lock.ts';
 import { retryPromotion } from './routes/retry-promotion.ts';
@@ -72,6 +74,8 @@ export const HANDLERS: { readonly [Name in AnsweringRoute]: RouteHandler<Name> }
   mintToken,
   recover,
   rejectPromotion,
+  freezeEnvironment,
+  unfreezeEnvironment,
   raiseFence,
   releaseLock,
   retryPromotion,

@@ -212,7 +212,7 @@ async function startWorking(
 ): Promise<WorkerSupervisor> {
   const { logger, version, faults = NO_FAULTS } = options;
   const { store, storeOptions, ids, registry, metrics, openTarget, faulty } = parts;
-  const askGate = faulty('gate', { evaluate: makeAskGate({ http: parts.http }) }).evaluate;
+  const askGate = faulty('gate', { evaluate: makeAskGate({ http: parts.http, clock: nodeClock }) }).evaluate;
   const runEffect =
     options.runEffect ??
     makeEffectRunner({

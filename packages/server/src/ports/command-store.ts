@@ -10,6 +10,7 @@ import type {
   Decision,
   Digest,
   EnvironmentDefinition,
+  EnvironmentFreeze,
   EnvironmentStatus,
   EventDraft,
   Fence,
@@ -96,7 +97,9 @@ export interface CommandTransaction {
    * the environment looks again.
    */
   writeRaisedFence(status: EnvironmentStatus, floor: Fence): Promise<void>;
-  /** New version of the definition; raises `policy_revision`. */
+  /** After `lockEnvironment`; whoever waits at gates or for a lock there looks again. */
+  writeFreeze(environment: string, freeze: EnvironmentFreeze): Promise<void>;
+  /** New version of the definition; raises `policy_revision`. Whoever waits there looks again: its freezes count for all. */
   writeDefinition(definition: EnvironmentDefinition, actor: Actor): Promise<EnvironmentRecord>;
   /** Answers what was owed there, now closed: it is owed for nothing that runs. */
   removeEnvironment(name: string): Promise<readonly GateDebt[]>;

@@ -20,7 +20,7 @@ import { numberOrNull, textOrNull } from './row-values.ts';
 import { type RawDebt, toDebt } from './skip-rows.ts';
 
 const COLUMNS = `e.name, e.version, e.hash, e.applied_at, d.definition, e.release_id, e.release_number, e.released_at,
-  e.state, e.policy_revision, e.stopped_at, e.stop,
+  e.state, e.policy_revision, e.stopped_at, e.stop, e.operator_freeze, e.planned_freezes,
   (select r.name from releases r where r.id = e.release_id) as release_name,
   (select coalesce(json_agg(g order by g.opened_at, g.id), '[]') from gate_debts g
    where g.environment = e.name and g.state = 'open') as debts`;
@@ -41,7 +41,7 @@ const LOCK_ALL: Statement = {
 const PREDECESSORS: Statement = {
   name: 'environment_predecessors',
   text: `select e.name, e.release_id, e.release_number, e.released_at, e.state, e.policy_revision, e.stopped_at,
-      e.stop, (select max(c.ended_at) from promotions c
+      e.stop, e.operator_freeze, e.planned_freezes, (select max(c.ended_at) from promotions c
        where c.release_id = $2 and c.environment = e.name and c.status = 'completed') as completed_at
     from environments e where e.name = any ($1)`,
 };
@@ -55,9 +55,9 @@ const INSERT_DEFINITION: Statement = {
 
 const WRITE: Statement = {
   name: 'environment_write',
-  text: `insert into environments (name, version, hash, applied_at) values ($1, $2, $3, $4)
+  text: `insert into environments (name, version, hash, applied_at, planned_freezes) values ($1, $2, $3, $4, $5)
     on conflict (name) do update set version = excluded.version, hash = excluded.hash,
-      applied_at = excluded.applied_at, policy_revision = environments.policy_revision + 1`,
+      applied_at = excluded.applied_at, planned_freezes = excluded.planned_freezes, policy_revision = environments.policy_revision + 1`,
 };
 
 const REMOVE: Statement = {
@@ -125,7 +125,7 @@ export async function writeDefinitionRows(
     JSON.stringify(actor),
   ]);
   const version = Number(row?.['version']);
-  await session.rows(WRITE, [name, version, hash, at]);
+  await session.rows(WRITE, [name, version, hash, at, JSON.stringify(definition.freezes)]);
   return { definition, version, hash, appliedAtMs: nowMs };
 }
 
@@ -159,5 +159,7 @@ function toStatus(row: Readonly<Record<string, unknown>>): EnvironmentStatus {
     state: row['state'] as EnvironmentStatus['state'],
     policyRevision: Number(row['policy_revision']),
     stop: toStop(numberOrNull(row['stopped_at']), row['stop']),
+    freeze: row['operator_freeze'] as EnvironmentStatus['freeze'],
+    plannedFreezes: row['planned_freezes'] as EnvironmentStatus['plannedFreezes'],
   };
 }

@@ -13,6 +13,7 @@ import {
   writeDefinitionRows,
 } from './environment-rows.ts';
 import { insertEvents } from './event-rows.ts';
+import { wakeFrozen, writeFreezeRow } from './freeze-rows.ts';
 import { drawFenceAbove, findHolderRow, writeRaisedFenceRow } from './fence-rows.ts';
 import { lockEnvironment, readGuard } from './guard.ts';
 import { reserveKey, storeAnswer } from './idempotency.ts';
@@ -152,12 +153,13 @@ type EnvironmentMethods = Pick<
   | 'lockEnvironment'
   | 'drawFenceAbove'
   | 'writeRaisedFence'
+  | 'writeFreeze'
   | 'writeDefinition'
   | 'removeEnvironment'
   | 'livePromotionsOf'
 >;
 
-function environmentMethods(session: Session, { cache }: StoreOptions, nowMs: number): EnvironmentMethods {
+function environmentMethods(session: Session, { cache, owed }: CommandOptions, nowMs: number): EnvironmentMethods {
   return {
     async readEntry(environment, release) {
       const row = await shareEnvironmentRow(session, environment);
@@ -178,7 +180,16 @@ function environmentMethods(session: Session, { cache }: StoreOptions, nowMs: nu
     },
     drawFenceAbove: (held) => drawFenceAbove(session, held),
     writeRaisedFence: (status, floor) => writeRaisedFenceRow(session, status, floor),
-    writeDefinition: (definition, actor) => writeDefinitionRows(session, definition, { actor, nowMs }),
+    async writeFreeze(environment, freeze) {
+      await writeFreezeRow(session, environment, freeze);
+      owed.push(...(await wakeFrozen(session, environment, nowMs)));
+    },
+    async writeDefinition(definition, actor) {
+      const record = await writeDefinitionRows(session, definition, { actor, nowMs });
+      // Its freezes count for those that are under way.
+      owed.push(...(await wakeFrozen(session, definition.name, nowMs)));
+      return record;
+    },
     async removeEnvironment(name) {
       await removeEnvironmentRow(session, name);
       return closeDebtRows(session, name, nowMs);

@@ -11,6 +11,7 @@ import {
   type EnvironmentStatus,
   type GateRun,
   type Lock,
+  NO_DEPENDENCIES,
   type PredecessorStatus,
   type Promotion,
   type PromotionSnapshot,
@@ -21,6 +22,7 @@ import {
 import type { Session, Statement } from './connection.ts';
 import { type ImmutableRows, keep } from './immutable-rows.ts';
 import { readRelease } from './release-rows.ts';
+import { readDependencies } from './dependency-rows.ts';
 import { findReplacement } from './replacement.ts';
 import { overlay, SET_SETTINGS } from './setting-rows.ts';
 import { type RawDebt, type RawSkip, SELECT_DEBTS, SELECT_SKIPS, toDebt, toSkip } from './skip-rows.ts';
@@ -131,6 +133,7 @@ export async function readTimedSnapshot(
     base,
     formerBase,
     predecessors: raw.predecessors.map(toPredecessor),
+    dependencies: promotion.endedAtMs === null ? await readDependencies(session, definition) : NO_DEPENDENCIES,
     settings: overlay(settings, raw.settings),
     replacement: await findReplacement(session, promotion, release),
   };
@@ -152,7 +155,17 @@ export async function readDefinition(
 
 /** An environment that was removed while an ended promotion still tells of it. */
 function emptyEnvironment(name: string): EnvironmentStatus {
-  return { name, releaseId: null, releaseNumber: 0, releasedAtMs: null, state: 'empty', policyRevision: 0, stop: null };
+  return {
+    name,
+    releaseId: null,
+    releaseNumber: 0,
+    releasedAtMs: null,
+    state: 'empty',
+    policyRevision: 0,
+    stop: null,
+    freeze: null,
+    plannedFreezes: [],
+  };
 }
 
 /** Rows as PostgreSQL prints them in JSON: what our own statements wrote, so their shapes are known. */
@@ -273,6 +286,8 @@ export interface RawEnvironment {
   readonly policy_revision: number;
   readonly stopped_at: string | null;
   readonly stop: unknown;
+  readonly operator_freeze: EnvironmentStatus['freeze'];
+  readonly planned_freezes: EnvironmentStatus['plannedFreezes'];
 }
 
 function toMs(text: string): number {
@@ -405,6 +420,8 @@ export function toEnvironmentStatus(row: RawEnvironment): EnvironmentStatus {
     state: row.state,
     policyRevision: row.policy_revision,
     stop: toStop(toMsOrNull(row.stopped_at), row.stop),
+    freeze: row.operator_freeze,
+    plannedFreezes: row.planned_freezes,
   };
 }
 

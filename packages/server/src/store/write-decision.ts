@@ -160,11 +160,13 @@ const UPDATE_ENVIRONMENT: Statement = {
     stopped_at = $6, stop = $7 where name = $1`,
 };
 
-/** Whoever waits in the environment looks again now. Rows that are held at this moment are left to `owed-wakes.ts`. */
+/** Whoever waits in the environment, or at a dependency anywhere, looks again now. Rows that are held at this moment are left to `owed-wakes.ts`. */
 const WAKE_ENVIRONMENT: Statement = {
   name: 'environment_wake',
   text: `update promotions set next_action_at = $3, version = version + 1
-    where id in (select id from promotions where environment = $1 and id <> $2 and ended_at is null
+    where id in (select id from promotions where (environment = $1 or id = any (array(
+        select promotion_id from gate_runs where kind = 'dependency' and state = 'waiting')))
+      and id <> $2 and ended_at is null
       and next_action_at > $3 and worker_id is null and step in ('evaluate_gates', 'acquire_locks')
       for update skip locked)`,
 };

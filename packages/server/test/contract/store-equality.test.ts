@@ -113,6 +113,14 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
     weight: 1,
     arbitrary: fc.record({ kind: fc.constant('raise' as const), environment: pick, n: fc.constantFrom(1, 5, 900) }),
   },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('freeze' as const),
+      environment: pick,
+      lengthMs: fc.constantFrom(null, 0, 20_000),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('remove' as const), environment: pick }) },
   {
     weight: 1,

@@ -18,6 +18,7 @@ import {
   type TargetHolding,
 } from '@stella/domain';
 import { makeApprovalGate, makeDefinition, makeHttpGate, makeSoakGate } from '@stella/testkit';
+import { changeFreeze } from '../../src/engine/commands/freeze-environment.ts';
 import { raiseEnvironmentFence } from '../../src/engine/commands/raise-fence.ts';
 import type { Claim, OutcomeRecord } from '../../src/ports/engine-store.ts';
 import {
@@ -65,6 +66,8 @@ export type Operation =
     }
   /** An admin raises a fence above `n`, which a target held. */
   | { readonly kind: 'raise'; readonly environment: number; readonly n: number }
+  /** Null: until somebody unfreezes; 0: somebody does. */
+  | { readonly kind: 'freeze'; readonly environment: number; readonly lengthMs: number | null }
   | { readonly kind: 'approve' | 'reject' | 'skip' | 'approveSkip'; readonly pick: number; readonly who: Subject }
   | { readonly kind: 'cancel' | 'retry'; readonly pick: number }
   | { readonly kind: 'priority'; readonly pick: number; readonly priority: Priority }
@@ -213,6 +216,7 @@ const PERSON_KINDS = [
   'approveSkip',
   'cancel',
   'raise',
+  'freeze',
   'retry',
   'priority',
   'set',
@@ -251,6 +255,16 @@ async function performByPerson({ place, promotions }: ActorState, operation: Per
         reason: 'seen',
       };
       return inTransaction(place.world, (tx) => raiseEnvironmentFence(tx, principalOf(place, 'olga'), order));
+    }
+    case 'freeze': {
+      const { lengthMs } = operation;
+      const { name: environment } = pickOf(DEFINITIONS, operation.environment);
+      return inTransaction(place.world, (tx) => {
+        const untilMs = lengthMs === null ? null : tx.nowMs + lengthMs;
+        const wish = lengthMs === 0 ? ({ kind: 'unfreeze' } as const) : { kind: 'freeze' as const, untilMs };
+        const order = { environment, wish, reason: 'on air', seenVersion: null };
+        return changeFreeze(tx, principalOf(place, 'olga'), order);
+      });
     }
     case 'skip':
     case 'approveSkip':

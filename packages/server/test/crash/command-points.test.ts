@@ -5,6 +5,7 @@ import {
   changeSettings,
   complete,
   enrol,
+  freeze,
   overtake,
   raiseFence,
   releaseByForce,
@@ -52,6 +53,10 @@ describeCrashes({
       'sql.debt_lock',
       'sql.debt_write',
     ],
+  },
+  'while an environment is frozen': {
+    scenario: freeze,
+    points: ['sql.environment_freeze', 'sql.environment_wake_frozen'],
   },
   'while one is cancelled': { scenario: cancel, points: ['sql.promotion_update', 'command_store.transact.after'] },
   'while a lock is taken': {

@@ -185,6 +185,23 @@ export const cancel: Scenario = async (play) => {
   await checkTraces(stage, name, promotion);
 };
 
+/** Frozen while it waits for its approval; it goes on when somebody unfreezes. */
+export const freeze: Scenario = async (play) => {
+  const { stage, strike } = play;
+  const name = await applyEnvironment(play, { approvals: 1 });
+  const promotion = await promote(play, name, 'odd');
+  await stage.until(promotion, 'pending_approval');
+  await strike();
+  const parameters = { environment: name };
+  const frozen = await stage.caller()('freezeEnvironment', { parameters, body: { reason: 'on air' } });
+  expect(frozen).toMatchObject({ version: 1, freeze: { until: null } });
+  await approve(play, promotion);
+  await stage.until(promotion, 'scheduled');
+  await stage.caller()('unfreezeEnvironment', { parameters, body: {} });
+  await stage.until(promotion, 'completed');
+  await checkTraces(stage, name, promotion);
+};
+
 /** The lock is taken from a promotion that waits for its target to become healthy. */
 export const releaseByForce: Scenario = async (play) => {
   const { stage, strike } = play;

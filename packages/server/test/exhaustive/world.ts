@@ -17,6 +17,7 @@ import {
   type IdSource,
   isTerminal,
   type Lock,
+  NO_DEPENDENCIES,
   type Promotion,
   type PromotionRecord,
   type PromotionSnapshot,
@@ -125,6 +126,7 @@ export function snapshotOf({ stage, part, place, predecessor }: Scene): Promotio
     environment: status,
     base: status.releaseId === null ? null : releaseOf(stage, status.releaseId),
     predecessors: predecessor ? [{ ...predecessor.status, completedAtMs: hasCompleted ? NOW_MS : null }] : [],
+    dependencies: NO_DEPENDENCIES,
     settings: stage.settings,
     replacement: null,
     formerBase:

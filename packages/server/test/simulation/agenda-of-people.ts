@@ -20,6 +20,7 @@ import { changeSetting } from '../../src/engine/commands/change-setting.ts';
 import { commandPromotion, type PromotionWord } from '../../src/engine/commands/command-promotion.ts';
 import { createPromotion } from '../../src/engine/commands/create-promotion.ts';
 import { createRelease, resolveComponents } from '../../src/engine/commands/create-release.ts';
+import { changeFreeze } from '../../src/engine/commands/freeze-environment.ts';
 import { sealTargets, takeLock } from '../../src/engine/commands/release-lock.ts';
 import { type People, type PeopleWorld, pickPromotion, releaseByNumber } from './people.ts';
 import { type CyclePlan, drawGate, PEOPLE, PROMOTION_COUNT, type SeedPlan } from './seed-plan.ts';
@@ -29,6 +30,8 @@ const INTERFERENCES = [
   ...(['cancel', 'cancel', 'retry', 'reject'] as const),
   ...(['locks', 'force', 'rights', 'setting', 'apply'] as const),
 ];
+/** In a seed with windows. */
+const FREEZES = 6;
 /** Of a hundred gates that open, somebody asks to skip so many. */
 const SKIP_PERCENT = 20;
 /** To resolve all artifacts of a release, as the route allows. */
@@ -82,6 +85,40 @@ class Agenda implements AgendaOfPeople {
       const atMs = scheduler.random.between(0, plan.faultsEndAfterMs);
       this.later(atMs, () => this.interfere());
     }
+    if (plan.hasWindows) this.planFreezes();
+  }
+
+  /** Short ones, ended early or by themselves; one may take the place of another. */
+  private planFreezes(): void {
+    const { plan, scheduler } = this.world;
+    const { random } = scheduler;
+    for (let n = 0; n < FREEZES; n += 1) {
+      const atMs = random.between(0, plan.faultsEndAfterMs);
+      const { name: environment } = random.pick(plan.environments).definition;
+      this.later(atMs, () => this.changeFreeze(environment, random.between(5_000, 90_000)));
+      if (random.chance(60))
+        this.later(atMs + random.between(1_000, 60_000), () => this.changeFreeze(environment, null));
+    }
+  }
+
+  private async changeFreeze(environment: string, lengthMs: number | null): Promise<void> {
+    await this.world.people.act({
+      word: lengthMs === null ? 'environment.unfreeze' : 'environment.freeze',
+      by: this.world.scheduler.random.pick(['olga', 'olga', 'bob']),
+      work: async (tx, principal) => {
+        const wish =
+          lengthMs === null
+            ? ({ kind: 'unfreeze' } as const)
+            : { kind: 'freeze' as const, untilMs: tx.nowMs + lengthMs };
+        const { freeze } = await changeFreeze(tx, principal, {
+          environment,
+          wish,
+          reason: 'on air',
+          seenVersion: null,
+        });
+        return { version: freeze.version };
+      },
+    });
   }
 
   pendingCount(): number {

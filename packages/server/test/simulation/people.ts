@@ -73,6 +73,7 @@ const EXPECTED: ReadonlySet<ErrorCode> = new Set([
   'auth.person_needed',
   'environment.not_found',
   'etag.mismatch',
+  'freeze.none',
   'gate.not_found',
   'idempotency.in_flight',
   'input.invalid',

@@ -2,7 +2,7 @@
  * One seed from beginning to end: three servers with the real engine, four environments, twenty promotions, people, and
  * the faults that the seed has drawn. The first broken promise ends it. The same seed is the same run, on every machine.
  */
-import { isTerminal, type Settings, type WorkerId } from '@stella/domain';
+import { FREEZE_GATE, isTerminal, type Settings, type WorkerId } from '@stella/domain';
 import {
   insist,
   makeEmptyEnvironment,
@@ -204,6 +204,10 @@ class SeedRun {
     }
     this.writeRules.check(record);
     checkVerdicts(record);
+    for (const run of record.decision.gateRuns) {
+      if (run.state === 'expired' && run.message === 'window_closed') this.journal.reach('round.window_closed');
+      if (run.gate === FREEZE_GATE.name) this.journal.reach(`gate.freeze.${run.state}`);
+    }
     const { guard } = record.context;
     if (record.kind === 'commanded' && guard) this.writeRules.noteFence(promotion.environment, guard.fence);
     scheduler.note(promotion.version);

@@ -1,5 +1,6 @@
 /** Everything that a seed decides before it begins: places, settings, faults, and how lively its world is. */
 import {
+  type DependencyGateDefinition,
   type EnvironmentDefinition,
   type GateDefinition,
   type GateKind,
@@ -7,16 +8,22 @@ import {
   type RoleBinding,
   type Settings,
   STANDARD_SETTINGS,
+  WEEKDAYS,
+  type WeeklyTimes,
+  type WindowGateDefinition,
 } from '@stella/domain';
 import {
   makeApprovalGate,
   makeDefinition,
+  makeDependencyGate,
   makeHttpGate,
   makeSeededRandom,
   makeSoakGate,
   makeTarget,
+  makeWindowGate,
   mixSeeds,
   type SeededRandom,
+  TEST_EPOCH_MS,
   toBindings,
 } from '@stella/testkit';
 import { drawFaultMix, type FaultMix } from './fault-mix.ts';
@@ -37,6 +44,8 @@ export interface SeedPlan {
   readonly random: SeededRandom;
   /** dev, staging, prod in a row; edge beside staging. */
   readonly environments: readonly EnvironmentPlan[];
+  /** Some environments have one, and an operator freezes now and then. */
+  readonly hasWindows: boolean;
   readonly settings: Settings;
   readonly mix: FaultMix;
   /** No more faults from here on. */
@@ -87,6 +96,10 @@ export function drawPlan(seed: number, wanted: SimulationMode | 'both'): SeedPla
   const drawn: SimulationMode = random.chance(LIVENESS_PERCENT) ? 'liveness' : 'safety';
   const mode = wanted === 'both' ? drawn : wanted;
   const isShort = mode === 'safety' && random.chance(80);
+  // Of its own, so that seeds without windows stay what they were.
+  const times = makeSeededRandom(mixSeeds(seed, 11));
+  const hasWindows = times.chance(20);
+  const environments = drawEnvironments(random, mode === 'safety');
   return {
     seed,
     mode,
@@ -95,7 +108,8 @@ export function drawPlan(seed: number, wanted: SimulationMode | 'both'): SeedPla
       ...(isShort ? SHORT_SETTINGS : STANDARD_SETTINGS),
       'locks.mode': parseSetting('locks.mode', random.chance(40) ? 'optimistic' : 'pessimistic'),
     },
-    environments: drawEnvironments(random, mode === 'safety'),
+    environments: hasWindows ? environments.map((place) => withMoreGates(times, place)) : environments,
+    hasWindows,
     mix: drawFaultMix(random),
     faultsEndAfterMs: random.between(60_000, mode === 'safety' ? 600_000 : 180_000),
     cycles: drawCycles(random),
@@ -106,6 +120,23 @@ export function drawPlan(seed: number, wanted: SimulationMode | 'both'): SeedPla
     gateAnswerMs: random.pick([50, 400, 2_000]),
     applyMs: random.pick([50, 1_000, 5_000]),
   };
+}
+
+/** Tells the simulated service that it may ask for time. */
+export const POLLED = { 'x-polls': 'yes' } as const;
+
+/** Gates of the kinds that only some seeds have: services that need time, windows, dependencies. */
+function withMoreGates(random: SeededRandom, place: EnvironmentPlan): EnvironmentPlan {
+  const { definition } = place;
+  const polls = random.chance(50) ? { pollIntervalMs: random.pick([500, 3_000]), headers: POLLED } : {};
+  const gates = definition.gates.map((gate) => (gate.kind === 'http' ? { ...gate, ...polls } : gate));
+  if (definition.name === 'prod' && random.chance(60)) {
+    const gate = drawGate(random, 'dependency', { isShort: true, promotesFrom: definition.promotesFrom });
+    return { ...place, definition: { ...definition, gates: [...gates, gate] } };
+  }
+  if (random.chance(40)) return { ...place, definition: { ...definition, gates } };
+  const shape = { isShort: random.chance(50), promotesFrom: definition.promotesFrom };
+  return { ...place, definition: { ...definition, gates: [...gates, drawGate(random, 'window', shape)] } };
 }
 
 /** Short waits, so that a run passes through many of them. */
@@ -165,11 +196,48 @@ export function drawGate(
       const count = random.between(1, 2);
       return makeApprovalGate({ count, group, ...(isShort ? { deadlineMs: 90_000 } : {}), ...validity, ...skip });
     }
+    case 'dependency':
+      return makeDependencyGate({
+        ...drawRequirements(random),
+        ...(isShort ? { deadlineMs: 120_000 } : {}),
+        ...validity,
+        ...skip,
+      });
+    case 'window':
+      return drawWindow(random, { ...validity, ...skip });
     case 'soak': {
       const timing = isShort ? { durationMs: 15_000, deadlineMs: 120_000 } : {};
       return makeSoakGate({ environments: promotesFrom, ...timing, ...validity, ...skip });
     }
   }
+}
+
+/** One place runs it already, or nothing is on its way into another. */
+function drawRequirements(random: SeededRandom): Pick<DependencyGateDefinition, 'requires'> {
+  const environment = random.pick(['dev', 'edge']);
+  const component = random.chance(30) ? random.pick(['web', 'api']) : null;
+  const runs = { environment, state: 'runs' as const, component, release: null };
+  const idle = { environment: 'edge', state: 'idle' as const, component: null, release: null };
+  return { requires: random.chance(30) ? [runs, idle] : [random.pick([runs, idle])] };
+}
+
+/** Open for a few minutes, closed for a few, several times from the beginning on; then always. */
+function drawWindow(random: SeededRandom, patch: Partial<WindowGateDefinition>): WindowGateDefinition {
+  const zone = random.pick(['UTC', 'Asia/Kolkata', 'Australia/Lord_Howe']);
+  const clockAt = (minutes: number): string =>
+    Intl.DateTimeFormat('en-GB', { timeZone: zone, hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(
+      TEST_EPOCH_MS + minutes * 60_000,
+    );
+  const allow: WeeklyTimes[] = [];
+  let minute = random.between(0, 2);
+  for (let count = 0; count < 4; count += 1) {
+    const end = minute + random.between(1, 3);
+    allow.push({ days: WEEKDAYS, from: clockAt(minute), to: clockAt(end) });
+    minute = end + random.between(1, 3);
+  }
+  // Nearly the whole day after them, so that nobody waits for tomorrow.
+  allow.push({ days: WEEKDAYS, from: clockAt(minute), to: clockAt(minute + 20 * 60) });
+  return makeWindowGate({ ...patch, zone, allow });
 }
 
 function drawCycles(random: SeededRandom): CyclePlan[] {

@@ -84,8 +84,11 @@ interface Answer {
 }
 
 function answer(world: GateWorld, process: SimulatedProcess, { request, fault, leftMs }: Answer): HttpResponse {
-  const status = fault === 'status_500' ? 500 : fault === 'redirect' ? 302 : 200;
-  const text = bodyOf(world, request, fault);
+  const needsTime = fault === null && request.headers?.['x-polls'] === 'yes' && world.scheduler.random.chance(40);
+  if (needsTime) world.journal.reach('gate.needs_time');
+  const status = fault === 'status_500' ? 500 : fault === 'redirect' ? 302 : needsTime ? 202 : 200;
+  // A service that needs time has decided nothing yet.
+  const text = needsTime ? '' : bodyOf(world, request, fault);
   const hangs = fault === 'hang_in_body';
   return {
     status,

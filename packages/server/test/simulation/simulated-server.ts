@@ -207,7 +207,7 @@ class Server implements SimulatedServer {
       metrics: NO_METRICS,
       registry: makeRegistryClient(world.registry, process),
       openTarget: (definition) => this.openTarget(definition),
-      askGate: makeAskGate({ http: makeGateClient(world.gates, process) }),
+      askGate: makeAskGate({ http: makeGateClient(world.gates, process), clock: process.clockOn('world') }),
       // Reports are no part of the engine's state: nothing that it decides rests on them.
       noteProbe: () => undefined,
     });

@@ -14,7 +14,7 @@ import type { MemorySession } from './memory-session.ts';
 import { debtKey, environmentKey } from './memory-state.ts';
 import { fenceMethods } from './memory-fences.ts';
 import type { View } from './memory-transaction.ts';
-import { writeDebt } from './memory-writes.ts';
+import { wakeWaiting, writeDebt } from './memory-writes.ts';
 
 /** Of an environment's live promotions, as many are named. */
 const LIVE_MAX = 10;
@@ -26,6 +26,7 @@ type EnvironmentMethods = Pick<
   | 'lockEnvironment'
   | 'drawFenceAbove'
   | 'writeRaisedFence'
+  | 'writeFreeze'
   | 'writeDefinition'
   | 'removeEnvironment'
   | 'livePromotionsOf'
@@ -47,6 +48,12 @@ export function environmentMethods(session: MemorySession, ids: IdSource, nowMs:
       return session.statement('listEnvironments', (tx) => namesIn(tx).flatMap((name) => recordOf(tx, name) ?? []));
     },
     ...fenceMethods(session, nowMs),
+    writeFreeze: (name, freeze) =>
+      session.statement('writeFreeze', (tx) => {
+        const status = tx.get(tx.state.environments, name);
+        if (status) tx.put(tx.state.environments, name, { ...status, freeze });
+        wakeWaiting(tx, name, nowMs);
+      }),
     ...definitionMethods(session, nowMs),
     livePromotionsOf: (environment) =>
       session.statement('livePromotions', (tx) =>
@@ -75,7 +82,9 @@ function definitionMethods(session: MemorySession, nowMs: number): Definitions {
         tx.put(definitionVersions, name, version);
         tx.put(definitions, name, { definition, version, hash, appliedAtMs: nowMs });
         const status = tx.get(environments, name) ?? emptyEnvironment(name);
-        tx.put(environments, name, { ...status, policyRevision: status.policyRevision + 1 });
+        const { freezes: plannedFreezes } = definition;
+        tx.put(environments, name, { ...status, policyRevision: status.policyRevision + 1, plannedFreezes });
+        wakeWaiting(tx, name, nowMs);
         return { definition, version, hash, appliedAtMs: nowMs };
       }),
     removeEnvironment: (name) =>

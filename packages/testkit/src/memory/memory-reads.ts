@@ -1,6 +1,9 @@
 /** Reads over several tables, as the statements of the PostgreSQL store make them. */
 import {
   isPlanted,
+  type DependencySnapshot,
+  NO_DEPENDENCIES,
+  requirementsOf,
   type Approval,
   type Attempt,
   type EnvironmentDefinition,
@@ -56,8 +59,37 @@ export function readSnapshotIn(view: View, started: Settings, id: PromotionId): 
     base: environment.releaseId === null ? null : releaseIn(view, environment.releaseId),
     formerBase: formerBaseIn(view, promotion.baseReleaseId, environment.releaseId),
     predecessors: readPredecessors(view, promotion.definition, promotion.releaseId),
+    dependencies: promotion.endedAtMs === null ? dependenciesIn(view, promotion) : NO_DEPENDENCIES,
     settings: settingsIn(view, started),
     replacement: replacementIn(view, promotion),
+  };
+}
+
+/** What gates of kind dependency ask about. */
+function dependenciesIn(view: View, { definition }: Promotion): DependencySnapshot {
+  const wanted = requirementsOf(definition);
+  if (wanted.length === 0) return NO_DEPENDENCIES;
+  const places = [...new Set(wanted.map((one) => one.environment))].sort(byText).flatMap((environment) => {
+    const status = view.get(view.state.environments, environment);
+    if (!status) return [];
+    const release = status.releaseId === null ? null : releaseIn(view, status.releaseId);
+    const busy = [...view.rows(view.state.promotions)].filter(
+      ({ promotion: other }) =>
+        other.environment === environment &&
+        other.endedAtMs === null &&
+        STEPS.indexOf(other.step) > STEPS.indexOf('evaluate_gates'),
+    );
+    const { releaseNumber, state } = status;
+    const components = (release?.components ?? []).map((one) => one.name).sort(byText);
+    return [
+      { environment, releaseName: release?.name ?? null, releaseNumber, state, components, busyCount: busy.length },
+    ];
+  });
+  const names = new Set(wanted.map((one) => one.release));
+  const releases = [...view.rows(view.state.releases)].filter((one) => names.has(one.name));
+  return {
+    places,
+    releases: releases.map(({ name, number }) => ({ name, number })).sort((a, b) => a.number - b.number),
   };
 }
 
@@ -158,7 +190,17 @@ function completedAtMs(view: View, environment: string, releaseId: ReleaseId): n
 
 /** A new environment; also one that was removed while an ended promotion still tells of it. */
 export function emptyEnvironment(name: string): EnvironmentStatus {
-  return { name, releaseId: null, releaseNumber: 0, releasedAtMs: null, state: 'empty', policyRevision: 0, stop: null };
+  return {
+    name,
+    releaseId: null,
+    releaseNumber: 0,
+    releasedAtMs: null,
+    state: 'empty',
+    policyRevision: 0,
+    stop: null,
+    freeze: null,
+    plannedFreezes: [],
+  };
 }
 
 export function releaseIn(view: View, id: ReleaseId): Release {

@@ -306,11 +306,29 @@ function checkExclusive(tx: MemoryTransaction, lock: Decision['takenLocks'][numb
   }
 }
 
-/** Whoever waits in the environment is due now; rows that another transaction holds are skipped. */
 function wakeEnvironment(tx: MemoryTransaction, { id, environment }: Promotion, atMs: number): void {
   if (isPlanted('wake.not_written')) return;
+  wakeWaiting(tx, environment, atMs, id);
+  wakeRows(tx, atMs, ({ promotion: other, gateRuns }) => {
+    const isAsleep = other.id !== id && other.workerId === null && other.endedAtMs === null;
+    const isAtGates = other.step === 'evaluate_gates';
+    return (
+      isAsleep &&
+      isAtGates &&
+      [...gateRuns.values()].some((run) => run.kind === 'dependency' && run.state === 'waiting')
+    );
+  });
+}
+
+/** Whoever waits in the environment is due now; rows that another transaction holds are woken after the commit. */
+export function wakeWaiting(
+  tx: MemoryTransaction,
+  environment: string,
+  atMs: number,
+  waker: PromotionId | null = null,
+): void {
   const isWaiting = ({ promotion: other }: StoredPromotion): boolean => {
-    const isThere = other.environment === environment && other.id !== id && other.workerId === null;
+    const isThere = other.environment === environment && other.id !== waker && other.workerId === null;
     return isThere && (other.step === 'evaluate_gates' || other.step === 'acquire_locks');
   };
   wakeRows(tx, atMs, isWaiting);

@@ -12,6 +12,7 @@ import {
   type GateDefinition,
   type GateRun,
   isTerminal,
+  lookAtWindow,
   priorityRank,
   type PromotionSnapshot,
   type RoleBinding,
@@ -211,6 +212,7 @@ function checkRight(before: PromotionSnapshot, decision: Decision, nowMs: number
     const hasCompleted = predecessors.some((one) => one.name === name && one.completedAtMs !== null);
     insist('S11', hasCompleted, () => `${id} deploys what never completed in ${name}`);
   }
+  checkFreeze(before, decision, nowMs);
   for (const gate of promotion.definition.gates) {
     const latest = runsAfter(before, decision)
       .filter((run) => run.gate === gate.name)
@@ -222,8 +224,26 @@ function checkRight(before: PromotionSnapshot, decision: Decision, nowMs: number
     insist('S8', latest?.verdict === 'passed', () => `${id} deploys though gate ${gate.name} is ${latest?.state}`);
     const isValid = latest.validUntilMs !== null && latest.validUntilMs > nowMs;
     insist('S8', isValid, () => `${id} deploys though the verdict of ${gate.name} has expired`);
+    if (gate.kind === 'window') {
+      const { isOpen, message } = lookAtWindow(gate, environment, nowMs);
+      insist('S8', isOpen, () => `${id} deploys though the window ${gate.name} is closed: ${message}`);
+    }
     if (gate.kind === 'approval') checkApprovals(before, gate, latest.id);
   }
+}
+
+/** Nothing begins while the environment is frozen, unless two persons have stepped around it since. */
+function checkFreeze(before: PromotionSnapshot, decision: Decision, nowMs: number): void {
+  const { freeze, name } = before.environment;
+  const isOver = freeze === null || freeze.endedAtMs !== null || (freeze.untilMs !== null && freeze.untilMs <= nowMs);
+  if (isOver) return;
+  const isPassed = runsAfter(before, decision).some(
+    (run) =>
+      run.kind === 'window' &&
+      run.state === 'skipped' &&
+      before.skips.some((skip) => skip.gateRunId === run.id && (skip.decidedAtMs ?? 0) >= freeze.atMs),
+  );
+  insist('S8', isPassed, () => `${decision.promotion.id} deploys though ${name} is frozen: ${freeze.reason}`);
 }
 
 interface SkippedGate {

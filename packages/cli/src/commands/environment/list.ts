@@ -20,7 +20,7 @@ export const environmentList: CommandSpec = {
           { title: 'NAME', value: (row) => row.name },
           { title: 'FROM', value: (row) => row.promotesFrom.join(',') || '-' },
           { title: 'RELEASE', value: (row) => row.release?.name ?? '-' },
-          { title: 'STATE', value: (row) => (row.stop === null ? row.state : `${row.state}, STOPPED`) },
+          { title: 'STATE', value: stateOf },
           { title: 'RELEASED', value: (row, nowMs) => relativeTo(nowMs, row.releasedAt) },
           { title: 'DEBTS', value: (row) => (row.debts.length === 0 ? '-' : `${row.debts.length} open`) },
           { title: 'GATES', value: (row) => row.gates.map((gate) => gate.name).join(',') || '-', isWide: true },
@@ -34,3 +34,7 @@ export const environmentList: CommandSpec = {
     return undefined;
   },
 };
+
+function stateOf({ state, stop, freeze }: Row): string {
+  return [state, ...(stop === null ? [] : ['STOPPED']), ...(freeze === null ? [] : ['frozen'])].join(', ');
+}

@@ -1,9 +1,12 @@
 /** `stella environment show <environment>` */
+import type { Answer } from '@stella/contract/client';
 import type { CommandSpec } from '../../command.ts';
 import { positional } from '../../input.ts';
 import { textView } from '../../view.ts';
 import { debtWords } from '../promotion/promotion-view.ts';
 import { relativeTo } from '../show-age.ts';
+
+type Freeze = NonNullable<Answer<'getEnvironment'>['freeze']>;
 
 export const environmentShow: CommandSpec = {
   path: ['environment', 'show'],
@@ -29,6 +32,7 @@ export const environmentShow: CommandSpec = {
                   `Stopped      ${relativeTo(nowMs, facts.stop.at)} (fence.behind): ${facts.stop.message}`,
                   `Cure         ${facts.stop.cure}`,
                 ]),
+            ...(facts.freeze === null ? [] : [`Frozen       ${freezeWords(facts.freeze, nowMs)}`]),
             ...facts.debts.map(
               (debt) => `Debt         gate '${debt.gate}' ${debtWords(debt, nowMs)}, of ${debt.promotionId}`,
             ),
@@ -40,3 +44,9 @@ export const environmentShow: CommandSpec = {
     return undefined;
   },
 };
+
+function freezeWords({ by, at, until, reason }: Freeze, nowMs: number): string {
+  const who = by === null ? 'as planned' : `by ${by}`;
+  const end = until === null ? 'until somebody unfreezes it' : `until ${until} (${relativeTo(nowMs, until)})`;
+  return `${relativeTo(nowMs, at)} ${who}, ${end}: ${reason}`;
+}

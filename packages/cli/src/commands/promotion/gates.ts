@@ -48,6 +48,7 @@ export const promotionGates: CommandSpec = {
 function untilOf(row: Row, nowMs: number): string {
   if (row.state === 'skipped') return skipUntil(row, nowMs);
   if (row.verdict !== null) return row.validUntil === null ? '-' : `valid ${relativeTo(nowMs, row.validUntil)}`;
+  if (row.kind === 'window' && row.dueAt !== null) return `opens ${relativeTo(nowMs, row.dueAt)}`;
   return relativeTo(nowMs, row.heldUntil ?? row.dueAt ?? row.nextAttemptAt ?? row.deadlineAt);
 }
 

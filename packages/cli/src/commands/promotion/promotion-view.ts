@@ -130,7 +130,15 @@ function waitOfGate(gate: GateRun, nowMs: number): string {
     return `held after ${tries} until ${gate.heldUntil}, then the promotion fails${message}`;
   }
   if (gate.kind === 'soak') return `soaks, due ${relativeTo(nowMs, gate.dueAt)}${message}`;
+  if (gate.kind === 'window') return windowWords(gate, nowMs);
+  if (gate.kind === 'dependency') return `waits for another environment, until ${gate.deadlineAt ?? ''}${message}`;
   if (gate.kind === 'approval') return `waits for a person, until ${gate.deadlineAt ?? ''}${message}`;
   if (gate.nextAttemptAt !== null) return `${tries}; next ${relativeTo(nowMs, gate.nextAttemptAt)}${message}`;
   return `${tries} runs${message}`;
+}
+
+/** `is closed, opens in 3h, until 2026-…, then the promotion fails: outside of its times (UTC); opens 2026-…` */
+function windowWords({ dueAt, deadlineAt, message }: GateRun, nowMs: number): string {
+  const opens = dueAt === null ? 'opens at no known time' : `opens ${relativeTo(nowMs, dueAt)}`;
+  return `is closed, ${opens}: ${message}; waits until ${deadlineAt ?? ''}`;
 }

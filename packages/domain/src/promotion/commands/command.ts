@@ -3,6 +3,7 @@
  * writes down what was asked and makes the promotion due; the worker that looks next carries it out by `decide`.
  */
 import { type GateDefinition, isSkippable } from '../../environment/environment-definition.ts';
+import { gateNamed } from '../../environment/freeze.ts';
 import { AppError } from '../../errors/app-error.ts';
 import type { Actor } from '../../identity/actor.ts';
 import { nearestOf } from '../../values/nearest.ts';
@@ -28,7 +29,7 @@ export function requirePerson(actor: Actor, action: string): Extract<Actor, { ki
 /** Throws `gate.not_found`, naming the nearest. */
 export function requireGate({ promotion }: Pick<PromotionSnapshot, 'promotion'>, name: string): GateDefinition {
   const { gates } = promotion.definition;
-  const gate = gates.find((one) => one.name === name);
+  const gate = gateNamed(promotion.definition, name);
   if (gate) return gate;
   const nearest = nearestOf(
     name,

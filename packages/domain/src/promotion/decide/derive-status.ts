@@ -21,6 +21,7 @@ function gateStatus(draft: Draft): LiveStatus {
   const open = currentGateRuns(draft).filter((run) => !isSettled(run));
   if (open.some((run) => run.kind === 'http' || isHeld(run))) return 'in_progress';
   if (open.some((run) => run.kind === 'approval')) return 'pending_approval';
-  if (open.some((run) => run.kind === 'soak')) return 'scheduled';
+  if (open.some((run) => run.kind === 'dependency')) return 'queued';
+  if (open.some((run) => run.kind === 'soak' || run.kind === 'window')) return 'scheduled';
   return 'in_progress';
 }

@@ -2,6 +2,7 @@
 import { isPlanted } from '../../planted-bugs.ts';
 import type {
   ApprovalGateDefinition,
+  DependencyGateDefinition,
   GateDefinition,
   HttpGateDefinition,
   SoakGateDefinition,
@@ -29,14 +30,22 @@ import {
   setVerdict,
   updateGateRun,
 } from './gate-runs.ts';
+import { lookAtDependencies } from './dependencies.ts';
 import { applySkips } from './skips.ts';
 import { endOvertaken, isOvertaken } from './overtaken.ts';
 import { lookAtSoak } from './soak.ts';
+import { passWindow, watchWindows } from './windows.ts';
 import { isTerminal } from '../status.ts';
 import { wordSetting } from '../../settings/settings.ts';
 
 /** A soak whose predecessor does not run the release looks again this often: nobody wakes it from another environment. */
 const SOAK_RECHECK_MS = 30_000;
+
+/**
+ * Completions elsewhere wake who waits for them, unless his row was held at that moment; what else changes there (a
+ * promotion that ends otherwise, an environment that becomes whole again) wakes nobody.
+ */
+const DEPENDENCY_RECHECK_MS = 30_000;
 
 /** Opens the first round: from here on the promotion is bound to what the environment runs now. */
 export function beginGates(draft: Draft): void {
@@ -50,6 +59,7 @@ export function decideEvaluateGates(draft: Draft): void {
     return;
   }
   voidApprovals(draft);
+  watchWindows(draft);
   applySkips(draft);
   for (const run of currentGateRuns(draft)) {
     const gate = definitionOf(draft, run);
@@ -85,6 +95,12 @@ function evaluate(draft: Draft, gate: GateDefinition, run: GateRun): void {
       break;
     case 'soak':
       evaluateSoak(draft, gate, run);
+      break;
+    case 'dependency':
+      evaluateDependency(draft, gate, run);
+      break;
+    case 'window':
+      if (!passWindow(draft, gate, run)) waitUntilDeadline(draft, run);
       break;
   }
 }
@@ -207,6 +223,17 @@ function evaluateSoak(draft: Draft, gate: SoakGateDefinition, run: GateRun): voi
   }
   if (run.dueAtMs !== dueAtMs || run.message !== message) updateGateRun(draft, run, { dueAtMs, message });
   wakeAt(draft, dueAtMs ?? draft.context.nowMs + SOAK_RECHECK_MS);
+  waitUntilDeadline(draft, run);
+}
+
+function evaluateDependency(draft: Draft, gate: DependencyGateDefinition, run: GateRun): void {
+  const { isMet, message } = lookAtDependencies(gate, draft.snapshot);
+  if (isMet || isPlanted('dependency.not_waited')) {
+    setVerdict(draft, run, 'passed', message);
+    return;
+  }
+  if (run.message !== message) updateGateRun(draft, run, { message });
+  wakeAt(draft, draft.context.nowMs + DEPENDENCY_RECHECK_MS);
   waitUntilDeadline(draft, run);
 }
 

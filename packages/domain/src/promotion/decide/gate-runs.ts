@@ -2,6 +2,7 @@
 import { isPlanted } from '../../planted-bugs.ts';
 import type { GateDefinition } from '../../environment/environment-definition.ts';
 import { ATTEMPT_GATE_KINDS, gateMeaningHash } from '../../environment/environment-definition.ts';
+import { FREEZE_GATE, gateNamed } from '../../environment/freeze.ts';
 import { withGateSettings } from '../../settings/gate-settings.ts';
 import type { GateRun } from '../promotion.ts';
 import type { PromotionSnapshot } from '../snapshot.ts';
@@ -10,10 +11,11 @@ import { addEvent, type Draft, noteProgress } from './draft.ts';
 /** Rounds opened because a verdict expired; a changed base or a lapsed skip is not counted. */
 export const GATE_ROUNDS_MAX = 3;
 
-/** The newest round of each gate, in the order of the definition. */
+/** The newest round of each gate, in the order of the definition; last the one that a freeze has added. */
 export function currentGateRuns({ promotion, gateRuns }: Pick<PromotionSnapshot, 'promotion' | 'gateRuns'>): GateRun[] {
-  return promotion.definition.gates.flatMap((gate) => {
-    const runs = gateRuns.filter((run) => run.gate === gate.name);
+  const names = [...promotion.definition.gates.map((gate) => gate.name), FREEZE_GATE.name];
+  return [...new Set(names)].flatMap((name) => {
+    const runs = gateRuns.filter((run) => run.gate === name);
     const newest = runs.sort((a, b) => a.round - b.round).at(-1);
     return newest ? [newest] : [];
   });
@@ -55,7 +57,7 @@ export function setVerdict(draft: Draft, run: GateRun, verdict: 'passed' | 'fail
 
 /** As it is timed now; null when the frozen definition has no such gate. */
 export function definitionOf(draft: Draft, run: GateRun): GateDefinition | null {
-  const declared = draft.promotion.definition.gates.find((gate) => gate.name === run.gate);
+  const declared = gateNamed(draft.promotion.definition, run.gate);
   return declared ? timedNow(draft, declared) : null;
 }
 

@@ -6,8 +6,10 @@ import { isPlanted } from '../../planted-bugs.ts';
 import { type Draft, endPromotion, moveToStep, releaseLocks, updatePromotion } from './draft.ts';
 import { countApprovals } from './approvals.ts';
 import { BASE_CHANGED, baseChangeWords, isBaseChanged, noteBase } from './rebase.ts';
-import { currentGateRuns, GATE_ROUNDS_MAX, openNextRound } from './gate-runs.ts';
+import { currentGateRuns, GATE_ROUNDS_MAX, openGateRun, openNextRound } from './gate-runs.ts';
 import { skipInEffect } from './skips.ts';
+import { lacksFreezeGate, WINDOW_CLOSED, windowOf } from './windows.ts';
+import { FREEZE_GATE, hasWindow } from '../../environment/freeze.ts';
 import type { GateRun } from '../promotion.ts';
 
 export type Obstacle =
@@ -16,20 +18,25 @@ export type Obstacle =
   | { readonly kind: 'skip_lapsed'; readonly run: GateRun }
   | { readonly kind: 'approval_insufficient'; readonly run: GateRun }
   | { readonly kind: 'base_changed'; readonly run: GateRun }
+  | { readonly kind: 'window_closed'; readonly run: GateRun }
+  | { readonly kind: 'frozen' }
   | { readonly kind: 'predecessor_missing'; readonly environment: string };
 
 /** Empty: the deploy may be written. */
 export function obstaclesOf(draft: Draft): Obstacle[] {
   const { promotion, context, snapshot } = draft;
   const runs = currentGateRuns(draft);
-  const obstacles: Obstacle[] = [];
-  for (const gate of promotion.definition.gates) {
+  const obstacles: Obstacle[] = lacksFreezeGate(draft) ? [{ kind: 'frozen' }] : [];
+  const added = runs.some((run) => run.gate === FREEZE_GATE.name) && !hasWindow(promotion.definition);
+  for (const gate of [...promotion.definition.gates, ...(added ? [FREEZE_GATE] : [])]) {
     const run = runs.find((candidate) => candidate.gate === gate.name);
     if (run?.state === 'skipped') {
       if (isBaseChanged(draft)) obstacles.push({ kind: 'base_changed', run });
       else if (!skipInEffect(draft, run)) obstacles.push({ kind: 'skip_lapsed', run });
     } else if (run?.verdict !== 'passed') {
       obstacles.push({ kind: 'gate_open', gate: gate.name });
+    } else if (windowOf(draft, run)?.isOpen === false && !isPlanted('window.closed_counts')) {
+      obstacles.push({ kind: WINDOW_CLOSED, run });
     } else if (run.validUntilMs !== null && context.nowMs >= run.validUntilMs && !isPlanted('gate.expired_counts')) {
       obstacles.push({ kind: 'gate_expired', run });
     } else if (gate.kind === 'approval') {
@@ -74,6 +81,7 @@ export function reopenGates(draft: Draft): boolean {
   const words = baseChangeWords(draft);
   noteBase(draft);
   for (const obstacle of obstacles) {
+    if (obstacle.kind === 'frozen') openGateRun(draft, FREEZE_GATE);
     if ('run' in obstacle) openNextRound(draft, obstacle.run, obstacle.kind === BASE_CHANGED ? words : obstacle.kind);
   }
   // Whoever comes after it in the queue is woken even when it held no lock yet: its turn may be now (safety L4).
@@ -86,7 +94,7 @@ export function reopenGates(draft: Draft): boolean {
   return true;
 }
 
-/** Rounds that ended because time ran out; those opened by a changed base or a lapsed skip are not counted. */
+/** Rounds whose verdict ran out; those opened by a changed base, a lapsed skip or a closed window are not counted. */
 function countedRounds(draft: Draft, gate: string): number {
   const expired = draft.gateRuns.filter(
     (run) => run.gate === gate && run.state === 'expired' && run.message === 'gate_expired',

@@ -132,8 +132,8 @@ describe('doesReplace', () => {
 });
 
 describe('the hash of a definition', () => {
-  it('is what it was before there was a queue mode, where that is the default', () => {
-    const { queue: _standard, ...before } = makeDefinition();
+  it('is what it was before there were queue modes and freezes, where those are the defaults', () => {
+    const { queue: _standard, freezes: _none, ...before } = makeDefinition();
     expect(definitionHash(makeDefinition())).toBe(digestOf(canonicalJson(before as unknown as Json)));
     expect(definitionHash(makeDefinition({ queue: 'latest' }))).not.toBe(definitionHash(makeDefinition()));
   });

@@ -5,6 +5,7 @@
  */
 import { isPlanted } from '../../planted-bugs.ts';
 import { isSkippable } from '../../environment/environment-definition.ts';
+import { lookAtWindow } from '../../environment/window.ts';
 import { personOf } from '../../identity/actor.ts';
 import { isAllowed } from '../../identity/authorize.ts';
 import type { GateRun } from '../promotion.ts';
@@ -32,6 +33,9 @@ function whyVoid(draft: Draft, skip: Skip): string | null {
   if (skip.baseReleaseId !== promotion.baseReleaseId) return 'the environment runs another release';
   if (skip.definitionHash !== promotion.definitionHash) return 'the definition is another one';
   if (skip.state !== 'approved') return null;
+  const frozenAtMs = gate.kind === 'window' ? lookAtWindow(gate, draft.environment, context.nowMs).frozenAtMs : null;
+  // Who approved had another reason in mind than the one that closes it now.
+  if (frozenAtMs !== null && frozenAtMs > (skip.decidedAtMs ?? frozenAtMs)) return 'it was approved before the freeze';
   const isOver = skip.expiresAtMs === null || context.nowMs >= skip.expiresAtMs;
   if (isOver && !isPlanted('skip.for_ever')) return 'it expired';
   const isSecond =

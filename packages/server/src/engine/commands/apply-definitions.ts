@@ -7,6 +7,7 @@ import {
   type EnvironmentDefinition,
   type Json,
   type Principal,
+  requirementsOf,
 } from '@stella/domain';
 import type { CommandTransaction, EnvironmentRecord } from '../../ports/command-store.ts';
 
@@ -91,11 +92,13 @@ async function refuseInUse(tx: CommandTransaction, name: string): Promise<void> 
 function refuseBrokenGraph(after: readonly EnvironmentDefinition[], findCycle: ApplyOrder['findCycle']): void {
   const names = new Set(after.map((one) => one.name));
   for (const definition of after) {
-    const missing = definition.promotesFrom.find((name) => !names.has(name));
+    const required = requirementsOf(definition).map((one) => one.environment);
+    const missing = [...definition.promotesFrom, ...required].find((name) => !names.has(name));
     if (missing === undefined) continue;
+    const how = definition.promotesFrom.includes(missing) ? 'promotes from it' : 'depends on it';
     throw new AppError('environment.not_found', {
       details: { name: missing, usedBy: definition.name },
-      hint: `${definition.name} promotes from it: apply "${missing}" in the same call, or correct promotesFrom`,
+      hint: `${definition.name} ${how}: apply "${missing}" in the same call, or correct ${required.includes(missing) && how !== 'promotes from it' ? 'requires' : 'promotesFrom'}`,
     });
   }
   const cycle = findCycle(after);

@@ -2,11 +2,12 @@
 import type { Answer } from '@stella/contract';
 import { formatFence, formatSource, type Release, toRfc3339 } from '@stella/domain';
 import type { EnvironmentRow, LockRow, RecordedEvent, TokenRow } from '../../ports/read-store.ts';
+import { presentFreeze } from './present-freeze.ts';
 import { presentStop } from './present-stop.ts';
 import { presentDebt } from './present-skip.ts';
 import { presentActor, presentInstant } from './values.ts';
 
-export function presentEnvironment(row: EnvironmentRow): Answer<'listEnvironments'>['items'][number] {
+export function presentEnvironment(row: EnvironmentRow, nowMs: number): Answer<'listEnvironments'>['items'][number] {
   const { definition, status } = row;
   return {
     name: definition.name,
@@ -20,6 +21,7 @@ export function presentEnvironment(row: EnvironmentRow): Answer<'listEnvironment
     release: status.releaseId === null ? null : { id: status.releaseId, name: row.releaseName ?? status.releaseId },
     releasedAt: presentInstant(status.releasedAtMs),
     stop: presentStop(status),
+    freeze: presentFreeze(status, nowMs),
     debts: row.debts.map(presentDebt),
   };
 }

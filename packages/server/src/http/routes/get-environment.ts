@@ -5,13 +5,15 @@ import { presentEnvironment } from '../present/present-rows.ts';
 import type { RouteHandler } from '../route-handler.ts';
 
 export const getEnvironment: RouteHandler<'getEnvironment'> = async (
-  { reads, configuration },
+  { reads, configuration, clock },
   { caller, parameters: { environment }, setEtag },
 ) => {
   authorize(caller, 'environment.read', { environment, name: `environment ${environment}` });
   const row = await reads.readEnvironment(environment);
-  setEtag(`"v${row.version}-${row.status.releaseId ?? 'empty'}-${row.status.state}-${debtsTag(row)}"`);
-  return { ...presentEnvironment(row), yaml: configuration.formatEnvironment(row.definition) };
+  const shown = presentEnvironment(row, clock.nowMs());
+  const frozen = `${row.status.freeze?.version ?? 0}${shown.freeze ? '-frozen' : ''}`;
+  setEtag(`"v${row.version}-${row.status.releaseId ?? 'empty'}-${row.status.state}-${debtsTag(row)}-${frozen}"`);
+  return { ...shown, yaml: configuration.formatEnvironment(row.definition) };
 };
 
 /** Changes with each answer of a gate that is owed. */

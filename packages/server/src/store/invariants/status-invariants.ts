@@ -24,11 +24,13 @@ const STATUSES: readonly Invariant[] = [
     rule: 'S5.word',
     text: `select s.id as subject, 'is ' || s.status || ' in ' || s.step || ' for no reason' as message from scope s
       where not (case s.status
-        when 'queued' then s.step = 'acquire_locks' and s.ticket is not null
+        when 'queued' then (s.step = 'acquire_locks' and s.ticket is not null) or (s.step = 'evaluate_gates'
+          and exists (select from gate_runs g where g.promotion_id = s.id and g.kind = 'dependency'
+            and g.state = 'waiting'))
         when 'pending_approval' then s.step = 'evaluate_gates' and exists (select from gate_runs g
           where g.promotion_id = s.id and g.kind = 'approval' and g.state = 'waiting')
         when 'scheduled' then s.step = 'evaluate_gates' and exists (select from gate_runs g
-          where g.promotion_id = s.id and g.kind = 'soak' and g.state = 'waiting')
+          where g.promotion_id = s.id and g.kind in ('soak', 'window') and g.state = 'waiting')
         when 'cancelling' then s.cancel_requested_at is not null and s.step in ('deploy', 'verify', 'rollback')
         when 'completed' then s.step = 'verify'
         when 'rolled_back' then s.step = 'rollback'

@@ -1,5 +1,9 @@
 /** S7, S8, S9 and S11: verdicts and the right to deploy, as `verdict-rules.ts` and `right-rules.ts` of the domain have them. */
+import { FREEZE_GATE } from '@stella/domain';
 import { type Invariant, ofPromotions } from './invariant.ts';
+
+/** Declared gates, and the one that a freeze adds. */
+const GATES = `jsonb_array_elements((d.definition -> 'gates') || '[${JSON.stringify(FREEZE_GATE)}]'::jsonb) with ordinality t (gate, n)`;
 
 const VERDICTS: readonly Invariant[] = [
   {
@@ -26,23 +30,24 @@ const VERDICTS: readonly Invariant[] = [
     rule: 'S7.bound',
     text: `select g.id as subject, 'is not bound to the gate ' || g.gate || ' of its definition' as message
       from scope s join gate_runs g on g.promotion_id = s.id join definitions d on d.hash = s.definition_hash
-      where not exists (select from jsonb_array_elements(d.definition -> 'gates') t
-        where t ->> 'name' = g.gate and t ->> 'kind' = g.kind and g.meaning_hash = json_digest(
-          t - array['validForMs', 'skip', 'timeoutMs', 'retryCount', 'backoffMs', 'deadlineMs']))`,
+      where not exists (select from ${GATES}
+        where t.gate ->> 'name' = g.gate and t.gate ->> 'kind' = g.kind and g.meaning_hash = json_digest(
+          t.gate - array['validForMs', 'skip', 'timeoutMs', 'retryCount', 'backoffMs', 'deadlineMs', 'pollIntervalMs']))`,
   },
   {
     rule: 'S7.validity',
     text: `select g.id as subject, 'counts for another time than was declared' as message
       from scope s join gate_runs g on g.promotion_id = s.id join definitions d on d.hash = s.definition_hash
       where g.valid_until_at is distinct from case when g.verdict = 'passed' then g.verdict_at
-        + coalesce((select (t ->> 'validForMs')::bigint from jsonb_array_elements(d.definition -> 'gates') t
-          where t ->> 'name' = g.gate limit 1), 0) * interval '1 millisecond' end`,
+        + coalesce((select (t.gate ->> 'validForMs')::bigint from ${GATES}
+          where t.gate ->> 'name' = g.gate order by t.n limit 1), 0) * interval '1 millisecond' end`,
   },
   {
     rule: 'S7.frozen',
     text: `select s.id as subject, 'its definition is not the one that its hash is of' as message
       from (select hash from definitions d where json_digest(d.definition
-        - case d.definition ->> 'queue' when 'fifo' then 'queue' else '' end) <> d.hash offset 0) d
+        - case d.definition ->> 'queue' when 'fifo' then 'queue' else '' end
+        - case d.definition -> 'freezes' when '[]' then 'freezes' else '' end) <> d.hash offset 0) d
       join scope s on s.definition_hash = d.hash`,
   },
 ];

@@ -6,6 +6,8 @@ import { environmentStops, environmentStopsGrants } from './0004-environment-sto
 import { audit, auditGrants } from './0005-audit.ts';
 import { probes, probesGrants } from './0006-probes.ts';
 import { priority } from './0007-priority.ts';
+import { freezes } from './0008-freezes.ts';
+import { dependencies } from './0009-dependencies.ts';
 
 export interface Migration {
   readonly name: string;
@@ -20,6 +22,8 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'audit', sql: `set local search_path = stella, pg_temp;\n${audit}` },
   { name: 'probes', sql: `set local search_path = stella, pg_temp;\n${probes}` },
   { name: 'priority', sql: `set local search_path = stella, pg_temp;\n${priority}` },
+  { name: 'freezes', sql: `set local search_path = stella, pg_temp;\n${freezes}` },
+  { name: 'dependencies', sql: `set local search_path = stella, pg_temp;\n${dependencies}` },
 ];
 
 /** Rights of the application role, whose name comes quoted. */

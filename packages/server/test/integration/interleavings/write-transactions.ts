@@ -2,6 +2,7 @@
 import { decide, type LockId, type PromotionId } from '@stella/domain';
 import { makeApprovalGate, makeDefinition, makeHttpGate } from '@stella/testkit';
 import { applyDefinitions } from '../../../src/engine/commands/apply-definitions.ts';
+import { changeFreeze } from '../../../src/engine/commands/freeze-environment.ts';
 import { takeLock } from '../../../src/engine/commands/release-lock.ts';
 import { raiseEnvironmentFence } from '../../../src/engine/commands/raise-fence.ts';
 import type { Claim, OutcomeRecord } from '../../../src/ports/engine-store.ts';
@@ -185,6 +186,19 @@ export const WRITE_TRANSACTIONS: readonly WriteTransaction[] = [
     name: 'append to chain',
     isSkipping: true,
     run: (world) => world.sequencer.appendToChain(1_000).then(() => 'appended'),
+  },
+  {
+    name: 'freeze',
+    isSkipping: true,
+    run: (world, stage) =>
+      inTransaction(world, (tx) =>
+        changeFreeze(tx, principalOf(stage.place, 'olga'), {
+          environment: 'prod',
+          wish: { kind: 'freeze', untilMs: null },
+          reason: 'on air',
+          seenVersion: null,
+        }),
+      ).then(() => 'frozen'),
   },
   {
     name: 'raise fence',

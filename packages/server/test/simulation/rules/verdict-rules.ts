@@ -1,8 +1,17 @@
 /**
- * What a single write must keep beside the rules of the testkit: only a soak that is over passes (S7), a hold that is over
- * ends (L3), and an operation of a lost claim is settled only after its target was asked under the new fence (S4).
+ * What a single write must keep beside the rules of the testkit: only a soak that is over, an open window or a met
+ * dependency passes (S7), a hold that is over ends (L3), and an operation of a lost claim is settled only after its target
+ * was asked under the new fence (S4).
  */
-import { type Attempt, compareFences, type GateRun, isTerminal, type PromotionSnapshot } from '@stella/domain';
+import {
+  type Attempt,
+  compareFences,
+  gateNamed,
+  type GateRun,
+  isTerminal,
+  lookAtWindow,
+  type PromotionSnapshot,
+} from '@stella/domain';
 import { insist, type WriteRecord } from '@stella/testkit';
 
 export function checkVerdicts({ kind, before, decision, context: { nowMs } }: WriteRecord): void {
@@ -11,6 +20,8 @@ export function checkVerdicts({ kind, before, decision, context: { nowMs } }: Wr
   for (const run of gateRuns) {
     const isNew = run.verdict === 'passed' && before.gateRuns.find((one) => one.id === run.id)?.verdict !== 'passed';
     if (run.kind === 'soak' && isNew) checkSoak(before, run, nowMs);
+    if (run.kind === 'window' && isNew) checkWindow(before, run, nowMs);
+    if (run.kind === 'dependency' && isNew) checkDependency(before, run);
   }
   if (!isTerminal(promotion.status) && promotion.step === 'evaluate_gates') {
     const kept = before.gateRuns.filter((run) => gateRuns.every((one) => one.id !== run.id));
@@ -27,6 +38,23 @@ function checkSoak({ promotion, predecessors }: PromotionSnapshot, run: GateRun,
     const isThere = place?.releaseId === promotion.releaseId && place.state === 'whole';
     const soakedMs = isThere ? nowMs - (place.releasedAtMs ?? nowMs) : 0;
     insist('S7', soakedMs >= gate.durationMs, () => `${promotion.id} soaked in ${name} for ${soakedMs} ms only`);
+  }
+}
+
+function checkWindow({ promotion, environment }: PromotionSnapshot, run: GateRun, nowMs: number): void {
+  const gate = gateNamed(promotion.definition, run.gate);
+  if (gate?.kind !== 'window') return;
+  const { isOpen, message } = lookAtWindow(gate, environment, nowMs);
+  insist('S7', isOpen, () => `${promotion.id} passed the window ${run.gate}: ${message}`);
+}
+
+function checkDependency({ promotion, release, dependencies }: PromotionSnapshot, run: GateRun): void {
+  const gate = promotion.definition.gates.find((one) => one.name === run.gate);
+  if (gate?.kind !== 'dependency') return;
+  for (const { environment, state } of gate.requires) {
+    const place = dependencies.places.find((one) => one.environment === environment);
+    const isMet = state === 'idle' ? place?.busyCount === 0 : (place?.releaseNumber ?? 0) >= release.number;
+    insist('S7', isMet, () => `${promotion.id} passed ${run.gate} though ${environment} is not as it shall be`);
   }
 }
 

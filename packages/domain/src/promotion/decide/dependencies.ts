@@ -1,0 +1,52 @@
+/** How a dependency stands: what other environments run, or that nothing is on its way into them. */
+import type { DependencyGateDefinition, DependencyRequirement } from '../../environment/environment-definition.ts';
+import type { DependencyStatus, PromotionSnapshot } from '../snapshot.ts';
+
+export interface DependencyStanding {
+  readonly isMet: boolean;
+  /** What is missing, or that all is there. */
+  readonly message: string;
+}
+
+export function lookAtDependencies(
+  { requires }: DependencyGateDefinition,
+  { release, dependencies }: Pick<PromotionSnapshot, 'release' | 'dependencies'>,
+): DependencyStanding {
+  const missing = requires.flatMap((one) => {
+    const place = dependencies.places.find((candidate) => candidate.environment === one.environment);
+    const known = one.release === null ? release : dependencies.releases.find(({ name }) => name === one.release);
+    const why = whyUnmet(one, place, known);
+    return why === null ? [] : [why];
+  });
+  if (missing.length > 0) return { isMet: false, message: missing.join('; ') };
+  return { isMet: true, message: requires.map(wordsOf).join('; ') };
+}
+
+function wordsOf({ environment, state, component }: DependencyRequirement): string {
+  if (state === 'idle') return `nothing is on its way into ${environment}`;
+  return component === null ? `${environment} runs it` : `${environment} runs component ${component}`;
+}
+
+interface Wanted {
+  readonly name: string;
+  readonly number: number;
+}
+
+function whyUnmet(
+  { environment, state, component, release }: DependencyRequirement,
+  place: DependencyStatus | undefined,
+  wanted: Wanted | undefined,
+): string | null {
+  if (!place) return `there is no environment ${environment}`;
+  if (state === 'idle') {
+    return place.busyCount === 0 ? null : `${place.busyCount} on the way into ${environment}`;
+  }
+  if (!wanted) return `there is no release ${release ?? ''} yet`;
+  if (place.releaseName === null) return `${environment} runs nothing yet, wanted is ${wanted.name}`;
+  if (place.state !== 'whole') return `${environment} is ${place.state}`;
+  if (place.releaseNumber < wanted.number) {
+    return `${environment} runs ${place.releaseName}, wanted is ${wanted.name} or newer`;
+  }
+  if (component === null || place.components.includes(component)) return null;
+  return `${place.releaseName} in ${environment} has no component ${component}`;
+}
