@@ -121,7 +121,11 @@ function envOf(who: string, { dataDir, url, directory }: People): NodeJS.Process
   return who === 'admin' ? { ...env, STELLA_DATA_DIR: dataDir } : { ...env, STELLA_SERVER: url };
 }
 
-function runShell(line: string, { directory, env }: { directory: string; env: NodeJS.ProcessEnv }): Promise<Ran> {
+/** A line of `sh`, in which `stella` is the built program. */
+export function runShell(
+  line: string,
+  { directory, env }: { directory: string; env: NodeJS.ProcessEnv },
+): Promise<Ran> {
   const prelude = `stella() { '${process.execPath}' '${PROGRAM}' "$@"; }\n${UNTIL_STATUS}\n`;
   return new Promise((resolve, reject) => {
     const child = spawn('sh', ['-c', prelude + line], { cwd: directory, env, timeout: COMMAND_TIMEOUT_MS });

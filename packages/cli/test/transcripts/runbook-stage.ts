@@ -1,0 +1,148 @@
+/** A machine on which an orchestrator runs as a service, with one gate and one health check that never answer. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { makeServerPlace, type ServerPlace, waitFor, writeOciLayout } from '@stella/testkit';
+import { type Ran, runShell } from './stage.ts';
+
+const WAIT_TIMEOUT_MS = 90_000;
+
+export interface RunbookStage {
+  readonly dataDir: string;
+  /** As `admin`, who is on the machine, or `bo`, who may approve. */
+  run(line: string, who: 'admin' | 'bo'): Promise<Ran>;
+  /** A promotion whose gate has timed out, and which counts as stalled. */
+  promoteIntoHungGate(release: string): Promise<string>;
+  /** Another promotion, elsewhere, that holds a lock for as long as its target's health check hangs. */
+  holdLock(release: string): Promise<string>;
+  digestOf(release: string): Promise<string>;
+  approveSkip(promotion: string): Promise<void>;
+  untilStatus(promotion: string, status: string): Promise<void>;
+  remove(): Promise<void>;
+}
+
+export async function openRunbookStage(): Promise<RunbookStage> {
+  const place = await makeServerPlace();
+  const directory = join(place.directory, 'work');
+  mkdirSync(directory);
+  for (const name of ['prod', 'busy']) mkdirSync(join(place.targets, name), { recursive: true });
+  const tags = ['1', '2'];
+  await writeOciLayout(
+    place.layouts,
+    tags.map((tag) => ({ tag, files: { 'index.html': `shop ${tag}` } })),
+  );
+  const silent = await openSilentServer();
+  writeFileSync(join(directory, 'environments.yaml'), environments(place.targets, silent.url));
+
+  const run: RunbookStage['run'] = (line, who) => {
+    const env = { PATH: process.env['PATH'] ?? '', HOME: directory, COLUMNS: '80' };
+    const config = { ...env, STELLA_CONFIG: join(directory, `${who}.json`) };
+    const mine = who === 'admin' ? { STELLA_DATA_DIR: place.dataDir } : { STELLA_SERVER: serverUrl(place.dataDir) };
+    return runShell(line, { directory, env: { ...config, ...mine } });
+  };
+  const must: Must = async (line, who = 'admin') => {
+    const { code, stdout, stderr } = await run(line, who);
+    if (code !== 0) throw new Error(`${line} ended with ${code}: ${stderr}`);
+    return stdout.trim();
+  };
+  const until = (line: string, isRight: (text: string) => boolean): Promise<void> =>
+    waitFor(async () => isRight((await run(line, 'admin')).stdout), { timeoutMs: WAIT_TIMEOUT_MS, why: line });
+  const remove = async (): Promise<void> => {
+    silent.close();
+    await run('stella service stop orchestrator', 'admin');
+    await place.remove();
+  };
+
+  try {
+    await prepare(must, place, tags);
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+  return {
+    dataDir: place.dataDir,
+    run,
+    async promoteIntoHungGate(release) {
+      for (const [key, value] of [
+        ['timeout', '1s'],
+        ['retries', '0'],
+      ]) {
+        await must(`stella orch config set gates.change-ticket.${key} ${value}`);
+      }
+      const id = await must(`stella promotion create --release ${release} --to prod -o name -q`);
+      await until(`stella promotion gates ${id} -o json`, (text) => text.includes('"timeout"'));
+      await until('stella promotion list --status in_progress --older-than 1s -o name', (text) => text.includes(id));
+      return id;
+    },
+    async holdLock(release) {
+      await must(`stella promotion create --release ${release} --to busy -o name -q`);
+      await until('stella orch locks list --env busy -o name', (text) => text.includes('lck_'));
+      return (await must('stella orch locks list --env busy -o name')).split('\n')[0] ?? '';
+    },
+    async digestOf(release) {
+      return /sha256:[0-9a-f]{64}/.exec(await must(`stella release show ${release} -o json`))?.[0] ?? '';
+    },
+    async approveSkip(promotion) {
+      await must(`stella promotion approve ${promotion} --skip change-ticket`, 'bo');
+    },
+    async untilStatus(promotion, status) {
+      await until(`stella promotion status ${promotion} -o json`, (text) => text.includes(`"status": "${status}"`));
+    },
+    remove,
+  };
+}
+
+type Must = (line: string, who?: 'admin' | 'bo') => Promise<string>;
+
+/** The service, environments, releases, and a second person. */
+async function prepare(must: Must, { targets, layouts }: ServerPlace, tags: readonly string[]): Promise<void> {
+  const directories = `STELLA_TARGET_DIRECTORIES='${targets}' STELLA_LAYOUT_DIRECTORIES='${layouts}'`;
+  await must(`STELLA_LISTEN=127.0.0.1:0 ${directories} stella service install orchestrator --manager supervisor`);
+  await must('stella service start orchestrator');
+  await must('stella apply -f environments.yaml --yes');
+  for (const tag of tags)
+    await must(`stella release create --name shop-${tag} --component web=oci-layout:${layouts}:${tag}`);
+  await must('stella auth person create bo --role approver@* --code-file bo.code');
+  await must('stella auth login --code-file bo.code', 'bo');
+  await must('stella orch config set stuck.after 1s');
+}
+
+/** Listens, and answers nothing, ever. */
+async function openSilentServer(): Promise<{ readonly url: string; readonly close: () => void }> {
+  const server = createServer(() => undefined);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  // It listens on a port.
+  const { port } = server.address() as AddressInfo;
+  const close = (): void => {
+    server.closeAllConnections();
+    server.close();
+  };
+  return { url: `http://127.0.0.1:${port}/`, close };
+}
+
+/** Where it is after a restart is for the file to say. */
+function serverUrl(dataDir: string): string {
+  // Written by the server.
+  const { url } = JSON.parse(readFileSync(join(dataDir, 'server.json'), 'utf8')) as { readonly url: string };
+  return url;
+}
+
+function environments(targets: string, silentUrl: string): string {
+  const target = (name: string): string =>
+    `  - { name: ${name}-web, kind: files, component: web, directory: ${join(targets, name)}`;
+  return [
+    'kind: Environment',
+    'name: prod',
+    'gates:',
+    `  - { name: change-ticket, kind: http, url: "${silentUrl}" }`,
+    'targets:',
+    `${target('prod')} }`,
+    '---',
+    'kind: Environment',
+    'name: busy',
+    'targets:',
+    `${target('busy')}, health: { url: "${silentUrl}", timeout: 1m, deadline: 1h } }`,
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,48 @@
+/**
+ * The pages of `docs/operating`, word for word: every command of them is run in its order, by a
+ * person on the machine of a real orchestrator that is managed as a service.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fillIn, readRunbook } from './read-runbook.ts';
+import { openRunbookStage, type RunbookStage } from './runbook-stage.ts';
+
+const DOCS = join(import.meta.dirname, '../../../../docs');
+const TEST_TIMEOUT_MS = 300_000;
+
+/** What a command ends with while something is wrong; every other one ends with 0. */
+const EXIT_CODES: readonly (readonly [start: string, code: number])[] = [
+  ['stella doctor --check', 9],
+  ['stella orch connectivity --gate', 1],
+];
+
+let stage: RunbookStage;
+beforeAll(async () => {
+  stage = await openRunbookStage();
+}, TEST_TIMEOUT_MS);
+afterAll(() => stage.remove());
+
+/** Runs all of a page; answers those that ended otherwise than they should. */
+async function follow(page: string, values: Readonly<Record<string, string>>): Promise<readonly string[]> {
+  const commands = readRunbook(readFileSync(join(DOCS, page), 'utf8'));
+  expect(commands.length).toBeGreaterThan(2);
+  const faults: string[] = [];
+  for (const { line, text } of commands) {
+    const command = fillIn(text, values);
+    const { code, stdout, stderr } = await stage.run(command, 'admin');
+    const wanted = EXIT_CODES.find(([start]) => command.startsWith(start))?.[1] ?? 0;
+    if (code !== wanted) faults.push(`${page}:${line}: ${command} ended with ${code}: ${stderr}${stdout}`);
+  }
+  return faults;
+}
+
+describe('a person who follows a runbook', () => {
+  it('upgrades, backs up and restores', { timeout: TEST_TIMEOUT_MS }, async () => {
+    expect(await follow('operating/upgrade.md', {})).toEqual([]);
+    const values = { 'data-dir': stage.dataDir, backup: `${stage.dataDir}.tar.gz`, env: 'prod' };
+    expect(await follow('operating/backup-and-restore.md', values)).toEqual([]);
+    const { stdout } = await stage.run('stella release list -o name', 'admin');
+    expect(stdout).toContain('shop-2');
+  });
+});
