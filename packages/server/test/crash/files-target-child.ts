@@ -1,4 +1,4 @@
-/** One verb of a `files` target in its own process, which dies by SIGKILL at the nth hit of a fault point. */
+/** One verb of a `files` target in its own process, which dies by SIGKILL, or is paused, at the nth hit of a fault point. */
 import type { Fence, ReleaseComponent } from '@stella/domain';
 import { call, openTarget } from '../contract/files-target-fixture.ts';
 
@@ -13,6 +13,8 @@ export interface ChildOrder {
   readonly keepCount: number;
   readonly point: string;
   readonly hit: number;
+  /** Standard: SIGKILL. */
+  readonly signal?: 'SIGKILL' | 'SIGSTOP';
 }
 
 // Written by the test, which has the same type.
@@ -24,7 +26,7 @@ const target = openTarget(order, {
     hit: (point) => {
       if (point !== order.point) return;
       hitCount += 1;
-      if (hitCount === order.hit) process.kill(process.pid, 'SIGKILL');
+      if (hitCount === order.hit) process.kill(process.pid, order.signal ?? 'SIGKILL');
     },
   },
 });

@@ -76,9 +76,13 @@ export async function openCorruptibleStore(): Promise<CorruptibleStore> {
   };
 }
 
+/** The rules ask the database's clock, too, which is that of the world. */
+const OF_WORLDS_CLOCK = { name: '', text: 'set local search_path = clock, stella, pg_catalog, pg_temp' };
+
 async function judge(database: Database, corruption: string | null, nowMs: number): Promise<Judgement | null> {
   try {
     await transact(database, async (session) => {
+      await session.rows(OF_WORLDS_CLOCK);
       if (corruption !== null) await session.rows({ name: '', text: corruption });
       throw new Undo(await compare(session, nowMs));
     });

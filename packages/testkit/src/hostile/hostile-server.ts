@@ -74,6 +74,8 @@ export async function startHostileServer({
     connectionCount += 1;
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
+    // Each place that is asked over it waits for its end.
+    socket.setMaxListeners(0);
     // The other side may go whenever it likes.
     socket.on('error', () => undefined);
     if (greeting !== '') socket.write(greeting);

@@ -5,6 +5,9 @@ import { type Invariant, ofPromotions, TERMINAL } from './invariant.ts';
 const WORKER_LIVES = `exists (select from workers v cross join moment t where v.state = 'live'
   and v.lease_until_at > t.now and v.heartbeat_at > t.now - interval '10 seconds')`;
 
+/** The moment was read before these rows: what was written since may sleep from its own moment on. */
+const LATEST = 'greatest(t.now, clock_timestamp())';
+
 const OF_PROMOTIONS: readonly Invariant[] = [
   {
     rule: 'L1.next',
@@ -15,7 +18,7 @@ const OF_PROMOTIONS: readonly Invariant[] = [
     rule: 'L1.soon',
     text: `select s.id as subject, 'is ' || s.status || ' and sleeps for too long' as message from scope s, moment t
       where s.status not in ${TERMINAL} and s.status not in ('pending_approval', 'scheduled') and s.set_aside_at is null
-        and s.next_action_at > t.now + interval '60 seconds'`,
+        and s.next_action_at > ${LATEST} + interval '60 seconds'`,
   },
   {
     rule: 'L2.takeover',
@@ -46,7 +49,7 @@ const OF_PROMOTIONS: readonly Invariant[] = [
     text: `select s.id as subject, 'was cancelled and sleeps on' as message from scope s, moment t
       where s.cancel_requested_at is not null and s.ended_at is null and s.worker_id is null and s.set_aside_at is null
         and s.step not in ('deploy', 'verify', 'rollback')
-        and s.next_action_at > greatest(t.now, s.cancel_requested_at + interval '5 seconds')`,
+        and s.next_action_at > greatest(${LATEST}, s.cancel_requested_at + interval '5 seconds')`,
   },
   {
     rule: 'L8.aside',
