@@ -71,7 +71,6 @@ const RARE: ReadonlySet<PlantedBug> = new Set([
   'gate.held_for_ever',
   'outcome.dropped',
   'preflight.change_ignored',
-  'skip.for_ever',
   'skip.of_one_person',
   'skip.only_requested',
   'release.not_in_predecessor',
