@@ -73,6 +73,7 @@ export const ZONES: readonly Zone[] = [
   serverZone('auth'),
   serverZone('sequencer'),
   serverZone('auditor'),
+  serverZone('diagnosis'),
   serverZone('doctor'),
   serverZone('metrics', { packages: ['prom-client'] }),
   // SQL of its own, once: it makes the roles and the database of a new cluster, before there is a store.

@@ -308,6 +308,23 @@ const CASES: readonly RuleCase[] = [
     },
   },
   {
+    rule: 'causes',
+    breach: 'a cause that the page for people on call does not describe',
+    files: {
+      'packages/domain/src/diagnosis/causes.ts': "const CAUSE_TABLE = { 'lock.lost': 1 };\n",
+      'packages/domain/src/diagnosis/planted.ts': "makeCause('lock.lost');\n",
+      [T]: "check('lock.lost');\n",
+      'docs/other.md': 'the cause `lock.lost`\n',
+    },
+    at: ['packages/domain/src/diagnosis/causes.ts:1'],
+    mended: {
+      'packages/domain/src/diagnosis/causes.ts': "const CAUSE_TABLE = { 'lock.lost': 1 };\n",
+      'packages/domain/src/diagnosis/planted.ts': "makeCause('lock.lost');\n",
+      [T]: "check('lock.lost');\n",
+      'docs/diagnosis.md': 'the cause `lock.lost`\n',
+    },
+  },
+  {
     rule: 'safety-page',
     breach: 'a property without a check, and a rule that is in no page and has no twin',
     files: {

@@ -1,6 +1,7 @@
 /** All rules of tidy, in the order in which they are documented in CONTRIBUTING.md. */
 import type { Rule } from './rule.ts';
 import { casts } from './rules/casts.ts';
+import { causes } from './rules/causes.ts';
 import { dependencies } from './rules/dependencies.ts';
 import { droppedErrors } from './rules/dropped-errors.ts';
 import { endlessLoops } from './rules/endless-loops.ts';
@@ -37,6 +38,7 @@ export const RULES: readonly Rule[] = [
   faultPoints,
   generatedFaultPoints,
   kinds,
+  causes,
   safetyPage,
   generated,
   dependencies,

@@ -1,6 +1,7 @@
 /** The shapes of every route: query, body, answer. Parsed and serialised by the server, typed for the client. */
 import { z } from 'zod';
 import type { RouteName } from './routes.ts';
+import { diagnosisSchema } from './schemas/diagnosis.ts';
 import { doctorAnswerSchema, doctorQuerySchema } from './schemas/doctor.ts';
 import {
   applyAnswerSchema,
@@ -82,6 +83,7 @@ export const ROUTE_SCHEMAS = {
   listPromotions: { query: promotionListQuerySchema, body: null, answer: promotionPageSchema },
   countPromotions: { query: promotionFilterSchema, body: null, answer: promotionCountSchema },
   getPromotion: { query: none, body: null, answer: promotionDetailSchema },
+  diagnosePromotion: { query: none, body: null, answer: diagnosisSchema },
   listGateRuns: { query: gateRunQuerySchema, body: null, answer: gateRunListSchema },
   tracePromotion: { query: traceQuerySchema, body: null, answer: eventListSchema },
   approvePromotion: { query: none, body: decideApprovalSchema, answer: promotionDetailSchema },

@@ -141,6 +141,13 @@ export const ROUTES = {
     summary: 'One promotion: status, steps, gates, locks',
     tag: 'promotion',
   }),
+  diagnosePromotion: route({
+    method: 'GET',
+    path: '/api/v1/promotions/{promotion}/diagnosis',
+    policy: 'promotion.read',
+    summary: 'Why a promotion does not go on, on which facts that rests, and what cures it',
+    tag: 'promotion',
+  }),
   listGateRuns: route({
     method: 'GET',
     path: '/api/v1/promotions/{promotion}/gates',

@@ -5,6 +5,7 @@ export * from './memory/memory-stores.ts';
 export * from './oci-layout.ts';
 export * from './seeded-ids.ts';
 export * from './server/server-process.ts';
+export * from './simulation/case-of.ts';
 export * from './simulation/safety-violation.ts';
 export * from './simulation/seeded-random.ts';
 export * from './simulation/stage.ts';

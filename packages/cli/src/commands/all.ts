@@ -29,6 +29,7 @@ import { orchStatus } from './orch/status.ts';
 import { promotionApprove } from './promotion/approve.ts';
 import { promotionCancel } from './promotion/cancel.ts';
 import { promotionCreate } from './promotion/create.ts';
+import { promotionDiagnose } from './promotion/diagnose.ts';
 import { promotionGateSkip } from './promotion/gate-skip.ts';
 import { promotionGates } from './promotion/gates.ts';
 import { promotionList } from './promotion/list.ts';
@@ -52,6 +53,7 @@ import { serviceStop } from './service/stop.ts';
 export const COMMANDS: readonly CommandSpec[] = [
   promotionCreate,
   promotionStatus,
+  promotionDiagnose,
   promotionTrace,
   promotionGates,
   promotionList,

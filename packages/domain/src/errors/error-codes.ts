@@ -288,6 +288,21 @@ export const ERROR_CODES = {
     'gate "{gate}" could not be asked: {message}',
     'see that the gate service runs, then: stella promotion retry {promotionId}',
   ),
+  'gate.dns': entry(
+    'Unavailable',
+    'the name in the URL of gate "{gate}" was not found: {message}',
+    'correct the name or the name service; see: stella promotion diagnose {promotionId}',
+  ),
+  'gate.unreachable': entry(
+    'Unavailable',
+    'gate "{gate}" could not be connected to: {message}',
+    'see that the gate service runs; see: stella promotion diagnose {promotionId}',
+  ),
+  'gate.tls': entry(
+    'Unavailable',
+    'gate "{gate}" is not trusted: {message}',
+    'renew or correct its certificate; see: stella promotion diagnose {promotionId}',
+  ),
   'gate.deadline': entry(
     'Unprocessable',
     'gate "{gate}" was not settled before {deadlineAt}',
@@ -409,6 +424,16 @@ export const ERROR_CODES = {
     'Unavailable',
     'the work at target {target} was ended before it changed anything: {message}',
     'try again; if it repeats, look at the disk and the network of the target',
+  ),
+  'target.disk_full': entry(
+    'Unavailable',
+    'the disk of target {target} is full: {message}',
+    'free space, then retry the promotion',
+  ),
+  'target.denied': entry(
+    'Unavailable',
+    'target {target} refuses access: {message}',
+    'give the user of the server the rights, then retry the promotion',
   ),
   'target.disk': entry(
     'Unavailable',

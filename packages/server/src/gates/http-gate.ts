@@ -4,10 +4,16 @@
  * Everything else is an error, and errors close: also an answer that readers could understand in two ways, or that
  * repeats a part of the question with another value.
  */
-import { type HttpGateDefinition, canonicalJson, type Json, parseStrictJson } from '@stella/domain';
+import { type ErrorCode, type HttpGateDefinition, canonicalJson, type Json, parseStrictJson } from '@stella/domain';
 import { type Clock, pause } from '../ports/clock.ts';
 import type { GateAnswer, GateCall, GateEvaluator, GateQuestion } from '../ports/gate.ts';
-import { type HttpClient, HttpFailure, type HttpResponse, readBody } from '../ports/http-client.ts';
+import {
+  type HttpClient,
+  HttpFailure,
+  type HttpFailureKind,
+  type HttpResponse,
+  readBody,
+} from '../ports/http-client.ts';
 
 /** A verdict is small; a service that answers more is broken or hostile. */
 const RESPONSE_BYTES_MAX = 65_536;
@@ -96,7 +102,9 @@ function retryAfterOf({ headers }: HttpResponse): number {
 
 function refuseHead({ status, headers }: HttpResponse): GateAnswer | null {
   if (status >= 300 && status < 400) return error('gate.bad_response', `status ${status}: redirects are not followed`);
-  if (status !== 200) return error('gate.bad_response', `status ${status} instead of 200`);
+  // The service says of itself that it cannot answer.
+  const code = status >= 400 && status < 600 ? 'gate.error' : 'gate.bad_response';
+  if (status !== 200) return error(code, `status ${status} instead of 200`);
   const encoding = headers['content-encoding'] ?? 'identity';
   if (encoding === 'identity') return null;
   return error('gate.bad_response', `the answer is encoded as "${encoding.slice(0, 40)}", which was not asked for`);
@@ -160,8 +168,16 @@ function fromFailure(cause: unknown, timeoutMs: number): GateAnswer {
     return { outcome: 'timeout', code: 'gate.timeout', message: `no answer within ${timeoutMs} ms` };
   if (cause.failure === 'address_forbidden') return error('gate.address_forbidden', cause.message);
   if (cause.failure === 'too_large') return error('gate.bad_response', cause.message);
-  return error('gate.error', `${cause.failure}: ${cause.message}`);
+  return error(CODE_BY_FAILURE[cause.failure] ?? 'gate.error', `${cause.failure}: ${cause.message}`);
 }
+
+/** No answer at all, and why: what a diagnosis tells apart. */
+const CODE_BY_FAILURE: Readonly<Partial<Record<HttpFailureKind, ErrorCode>>> = {
+  dns: 'gate.dns',
+  tls: 'gate.tls',
+  refused: 'gate.unreachable',
+  connect: 'gate.unreachable',
+};
 
 function error(code: string, message: string): GateAnswer {
   return { outcome: 'error', code, message };

@@ -10,6 +10,7 @@ import { countPromotions } from './routes/count-promotions.ts';
 import { createPerson } from './routes/create-person.ts';
 import { createPromotion } from './routes/create-promotion.ts';
 import { createRelease } from './routes/create-release.ts';
+import { diagnosePromotion } from './routes/diagnose-promotion.ts';
 import { getApiDescription } from './routes/get-api-description.ts';
 import { getEnvironment } from './routes/get-environment.ts';
 import { getOrchestrator } from './routes/get-orchestrator.ts';
@@ -54,6 +55,7 @@ export const HANDLERS: { readonly [Name in AnsweringRoute]: RouteHandler<Name> }
   createPerson,
   createPromotion,
   createRelease,
+  diagnosePromotion,
   getApiDescription,
   getEnvironment,
   getOrchestrator,

@@ -6,6 +6,7 @@ import type { Caller } from '../auth/authenticate.ts';
 import type { DoctorDeps } from '../doctor/check.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { CommandStore, CommandTransaction } from '../ports/command-store.ts';
+import type { Diagnoser } from '../ports/diagnoser.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Random } from '../ports/random.ts';
 import type { ReadStore } from '../ports/read-store.ts';
@@ -16,6 +17,7 @@ export interface HttpDeps {
   readonly commands: CommandStore;
   readonly reads: ReadStore;
   readonly doctor: DoctorDeps;
+  readonly diagnoser: Diagnoser;
   readonly registry: Registry;
   readonly openTarget: (definition: TargetDefinition) => Target;
   readonly ids: IdSource;

@@ -12,6 +12,7 @@ import { parseEnvironmentDocuments } from '../config/parse-environments.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { type DataDirOwner, ownDataDir } from '../data-dir/data-dir-owner.ts';
 import { prepareDataDir } from '../data-dir/prepare-data-dir.ts';
+import { makeDiagnoser } from '../diagnosis/diagnoser.ts';
 import { startDebtCollector } from '../engine/debt-collector.ts';
 import { withFaults } from '../faults/port-faults.ts';
 import { armStatements } from '../faults/statement-faults.ts';
@@ -55,6 +56,7 @@ import {
 } from './first-admin.ts';
 import { DATABASE_PATIENCE_MS, type Insist, makePatience } from './database-patience.ts';
 import { readMonitoredFacts, readProgress } from './read-health.ts';
+import { makeReadDisk } from './read-disk.ts';
 import { type OpenStore, openStore } from './open-store.ts';
 import { readTlsFiles, watchTlsFiles } from './tls-files.ts';
 import { superviseWorker, type WorkerSupervisor } from './worker-supervisor.ts';
@@ -288,6 +290,13 @@ async function startListening(options: StartOptions, parts: Parts, { worker, sto
       formatEnvironment: formatEnvironmentYaml,
       findCycle,
     },
+    diagnoser: makeDiagnoser({
+      reads: parts.reads,
+      clock: nodeClock,
+      settings: config.settings,
+      about: { version, hostname: hostname() },
+      readDisk: makeReadDisk(parts.store.isEmbedded ? config.dataDir : null),
+    }),
     readRecoveryKey: () => readRecoveryKey(nodeFileSystem, config.dataDir),
     wake: () => worker?.wake(),
     about: { version, isEmbedded: parts.store.isEmbedded },

@@ -2,6 +2,8 @@
 import type {
   Actor,
   ChainedEvent,
+  DatabaseFacts,
+  DiagnosisSnapshot,
   Digest,
   EnvironmentStatus,
   GateDebt,
@@ -198,6 +200,11 @@ export interface MonitoringFacts {
   };
 }
 
+/** All that a diagnosis looks at in the database. */
+export interface DiagnosisReading extends Omit<DiagnosisSnapshot, 'database' | 'server'> {
+  readonly database: Omit<DatabaseFacts, 'readMs' | 'disk'>;
+}
+
 export interface ReadStore {
   /** Whole id or unique start of one. Errors: `promotion.not_found`, `input.id_ambiguous`; likewise below. */
   findPromotionId(text: string): Promise<PromotionId>;
@@ -207,6 +214,10 @@ export interface ReadStore {
   /** `personId`: whom it counts as. */
   findTokenId(text: string): Promise<{ readonly id: TokenId; readonly personId: PersonId }>;
   readPromotion(id: PromotionId): Promise<{ readonly snapshot: PromotionSnapshot; readonly nowMs: number }>;
+  /** Three statements, and up to two more for each of at most 5 promotions in its way. */
+  readDiagnosis(id: PromotionId): Promise<DiagnosisReading>;
+  /** Those that count as stalled, longest first. */
+  listStalledIds(stuckAfterMs: number, limit: number): Promise<readonly PromotionId[]>;
   listPromotions(filter: PromotionFilter, page: PageRequest): Promise<Page<PromotionRow>>;
   countPromotions(filter: PromotionFilter): Promise<number>;
   listReleases(page: PageRequest): Promise<Page<Release>>;

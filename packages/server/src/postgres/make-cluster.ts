@@ -25,6 +25,8 @@ const MESSAGE_LENGTH_MAX = 2_000;
 const FIRST_STATEMENTS = [
   `create role ${OWNER_ROLE} login createdb`,
   `create role ${APP_ROLE} login`,
+  // So that a diagnosis sees since when, and with what, another session holds a row.
+  `grant pg_read_all_stats to ${APP_ROLE}`,
   `create database ${DATABASE_NAME} owner ${OWNER_ROLE}`,
 ];
 

@@ -17,15 +17,26 @@ export function hasErrno(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && 'code' in error && codes.some((code) => error.code === code);
 }
 
-/** Whatever was thrown → an `AppError`: an error of the file system is `target.disk`, one without a code `internal`. */
+/**
+ * Whatever was thrown → an `AppError`: an error of the file system is `target.disk_full`, `target.denied` or `target.disk`,
+ * one without a code `internal`.
+ */
 export function toTargetError(error: unknown, target: string): AppError {
   if (isAppError(error)) return error;
   if (error instanceof Error && 'syscall' in error) {
-    return new AppError('target.disk', { details: { target, message: error.message }, cause: error });
+    return new AppError(diskCode(error), { details: { target, message: error.message }, cause: error });
   }
   const message = error instanceof Error ? error.message : String(error);
   return new AppError('internal', { details: { message }, cause: error });
 }
+
+function diskCode(error: Error): DiskCode {
+  if (hasErrno(error, 'ENOSPC', 'EDQUOT')) return 'target.disk_full';
+  return hasErrno(error, 'EACCES', 'EPERM', 'EROFS') ? 'target.denied' : 'target.disk';
+}
+
+const DISK_CODES = ['target.disk', 'target.disk_full', 'target.denied'] as const;
+type DiskCode = (typeof DISK_CODES)[number];
 
 /** These say no: trying again changes nothing until a person mends what they name. */
 const NO_KINDS: ReadonlySet<ErrorKind> = new Set([
@@ -38,7 +49,7 @@ const NO_KINDS: ReadonlySet<ErrorKind> = new Set([
 
 /** Is it a clear no, rather than that we could not tell? A disk that cannot take the files is a no. */
 export function isClearNo(error: AppError): boolean {
-  return NO_KINDS.has(error.kind) || error.code === 'target.disk';
+  return NO_KINDS.has(error.kind) || DISK_CODES.some((code) => error.code === code);
 }
 
 /** The answer of an operation that changed nothing. */

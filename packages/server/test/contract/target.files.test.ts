@@ -110,9 +110,9 @@ describe('a files target on its disk', () => {
     expect(namesIn(place)).toEqual([]);
   });
 
-  it.skipIf(isRoot)('fails as target.disk where it may not write', async () => {
+  it.skipIf(isRoot)('fails as target.denied where it may not write', async () => {
     await mkdir(place.directory, { mode: 0o555 });
-    expect(await openTarget(place).probe(call())).toMatchObject({ outcome: 'failed', code: 'target.disk' });
+    expect(await openTarget(place).probe(call())).toMatchObject({ outcome: 'failed', code: 'target.denied' });
     await chmod(place.directory, 0o755);
   });
 

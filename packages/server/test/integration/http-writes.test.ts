@@ -128,10 +128,10 @@ describe('a promotion', () => {
   });
 
   it.each([
-    { release: 'shop-8', environment: 'gated', status: 500, text: '', code: 'gate.bad_response' },
+    { release: 'shop-8', environment: 'gated', status: 500, text: '', code: 'gate.error' },
     { release: 'shop-9', environment: 'gated', status: 200, text: 'yes', code: 'gate.bad_response' },
     { release: 'shop-8', environment: 'far', status: 200, text: '', code: 'gate.address_forbidden' },
-    { release: 'shop-8', environment: 'gone', status: 200, text: '', code: 'gate.error' },
+    { release: 'shop-8', environment: 'gone', status: 200, text: '', code: 'gate.unreachable' },
   ])('is held when its gate gives no verdict: $code in $environment', async (one) => {
     gate.answerWith(one.status, one.text);
     const parameters = { promotion: await promote(one.release, one.environment) };

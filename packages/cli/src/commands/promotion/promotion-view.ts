@@ -1,6 +1,7 @@
 /** One promotion as `status` prints it: what it is, where it stands, what it waits for, what may be done. */
 import type { Answer } from '@stella/contract/client';
 import { textView, type View } from '../../view.ts';
+import { type Diagnosis, statusLines } from './diagnosis-view.ts';
 import { ageOf, relativeTo, shortDuration } from '../show-age.ts';
 
 type Promotion = Answer<'getPromotion'>;
@@ -12,8 +13,15 @@ export function promotionView(promotion: Promotion): View {
   return textView({ name: promotion.id, data: promotion, text: () => describePromotion(promotion) });
 }
 
+/** With its first causes; a text instead of a diagnosis says why there is none. */
+export function statusView(promotion: Promotion, diagnosis: Diagnosis | string): View {
+  const data = typeof diagnosis === 'string' ? promotion : { ...promotion, diagnosis };
+  const causes = typeof diagnosis === 'string' ? [line('Cause', `not known: ${diagnosis}`)] : statusLines(diagnosis);
+  return textView({ name: promotion.id, data, text: () => describePromotion(promotion, causes) });
+}
+
 /** Ages are told by the server's clock, which is the one that counts. */
-export function describePromotion(promotion: Promotion): string {
+export function describePromotion(promotion: Promotion, causes: readonly string[] = []): string {
   const nowMs = Date.parse(promotion.now);
   const { release, environment, ending } = promotion;
   const lines = [
@@ -24,6 +32,7 @@ export function describePromotion(promotion: Promotion): string {
     ...setAsideOf(promotion, nowMs),
     ...waitsOf(promotion, nowMs),
     ...stopOf(promotion, nowMs),
+    ...causes,
     ...skipsOf(promotion, nowMs),
     ...debtsOf(promotion, nowMs),
     ...(ending ? [line('Ended', `${ending.code}: ${ending.message}`)] : []),

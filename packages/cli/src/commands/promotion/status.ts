@@ -2,7 +2,11 @@
 import type { CommandSpec } from '../../command.ts';
 import { isSet, positional, waitOption } from '../../input.ts';
 import { followToEnd, watchStatus } from './follow.ts';
-import { promotionView } from './promotion-view.ts';
+import { statusView } from './promotion-view.ts';
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
 
 export const promotionStatus: CommandSpec = {
   path: ['promotion', 'status'],
@@ -20,8 +24,11 @@ export const promotionStatus: CommandSpec = {
     if (wait !== undefined) return followToEnd(context, id, wait);
     if (isSet(options, 'watch')) return watchStatus(context, id);
     const { client } = await context.connect();
-    const promotion = await client.call('getPromotion', { parameters: { promotion: id } });
-    context.show(promotionView(promotion));
+    const parameters = { promotion: id };
+    // Side by side; a failed diagnosis must not hide where the promotion stands.
+    const asked = client.call('diagnosePromotion', { parameters }).catch(messageOf);
+    const promotion = await client.call('getPromotion', { parameters });
+    context.show(statusView(promotion, await asked));
     return undefined;
   },
 };

@@ -4,9 +4,11 @@ import {
   type Attempt,
   formatFence,
   type GateRun,
+  isStalledAt,
   isTerminal,
   possibleLines,
   type PromotionSnapshot,
+  stallsAtMs,
   STEPS,
   toRfc3339,
 } from '@stella/domain';
@@ -34,7 +36,7 @@ export function presentPromotionRow(row: PromotionRow): Answer<'listPromotions'>
 
 export function presentPromotion(snapshot: PromotionSnapshot, nowMs: number): Detail {
   const { promotion, release, base, locks } = snapshot;
-  const stallsAtMs = stallsAt(snapshot);
+  const stallsMs = stallsAtMs(snapshot);
   return {
     id: promotion.id,
     release: { id: release.id, name: release.name },
@@ -55,8 +57,8 @@ export function presentPromotion(snapshot: PromotionSnapshot, nowMs: number): De
     nextActionAt: presentInstant(promotion.nextActionAtMs),
     workerId: promotion.workerId,
     claimEpoch: promotion.claimEpoch,
-    isStalled: stallsAtMs !== null && stallsAtMs <= nowMs,
-    stallsAt: presentInstant(stallsAtMs),
+    isStalled: isStalledAt(snapshot, nowMs),
+    stallsAt: presentInstant(stallsMs),
     cancelRequestedAt: presentInstant(promotion.cancelRequestedAtMs),
     setAside: promotion.setAside && {
       at: toRfc3339(promotion.setAside.atMs),
@@ -81,9 +83,7 @@ export function presentPromotion(snapshot: PromotionSnapshot, nowMs: number): De
 
 /** Changes when anything of the promotion does, and when it turns stalled. */
 export function promotionEtag(snapshot: PromotionSnapshot, nowMs: number): string {
-  const stallsAtMs = stallsAt(snapshot);
-  const isStalled = stallsAtMs !== null && stallsAtMs <= nowMs;
-  return `"v${snapshot.promotion.version}${isStalled ? '-stalled' : ''}"`;
+  return `"v${snapshot.promotion.version}${isStalledAt(snapshot, nowMs) ? '-stalled' : ''}"`;
 }
 
 /** All gate runs in the order of the definition, older rounds first. */
@@ -154,10 +154,4 @@ function presentSteps({ steps }: PromotionSnapshot): Detail['steps'] {
       },
     ];
   });
-}
-
-/** The stall clock starts at the later of the last progress and the last entry into `in_progress` (domain, "Stalled"). */
-function stallsAt({ promotion, settings }: PromotionSnapshot): number | null {
-  if (isTerminal(promotion.status) || promotion.status !== 'in_progress') return null;
-  return Math.max(promotion.lastProgressAtMs, promotion.inProgressSinceMs) + settings['stuck.after'];
 }

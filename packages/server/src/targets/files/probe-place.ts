@@ -72,7 +72,7 @@ async function look(deps: TargetDeps, definition: FilesTargetDefinition, timer: 
   });
   await timer.run('disk', diskCode, async () => {
     const { bavail, bsize } = await fileSystem.statfs(await nearestExisting(deps, placeOf().root));
-    if (bavail === 0) throw disk(definition, 'the disk is full');
+    if (bavail === 0) throw diskFull(definition);
     const free = `${Math.floor((bavail * bsize) / BYTES_PER_MIB)} MiB`;
     found.message = `${placeOf().root} can be written, ${free} are free`;
     return `${free} free`;
@@ -125,6 +125,10 @@ function rightsCode(error: unknown): ProbeCode {
 
 function diskCode(error: unknown): ProbeCode {
   return isAppError(error) ? 'disk.full' : 'disk.error';
+}
+
+function diskFull({ name }: FilesTargetDefinition): AppError {
+  return new AppError('target.disk_full', { details: { target: name, message: 'no block is free' } });
 }
 
 function disk({ name }: FilesTargetDefinition, message: string): AppError {

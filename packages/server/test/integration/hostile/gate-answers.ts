@@ -28,7 +28,16 @@ export interface GateRow {
   readonly what: string;
   readonly behaves: Behaviour;
   /** Code of the attempt; empty when it passed. */
-  readonly code: '' | 'gate.failed' | 'gate.timeout' | 'gate.error' | 'gate.bad_response' | 'gate.address_forbidden';
+  readonly code:
+    | ''
+    | 'gate.failed'
+    | 'gate.timeout'
+    | 'gate.error'
+    | 'gate.dns'
+    | 'gate.unreachable'
+    | 'gate.tls'
+    | 'gate.bad_response'
+    | 'gate.address_forbidden';
   /** Of the message that people see. */
   readonly says: RegExp;
 }
@@ -157,6 +166,8 @@ const NO_HTTP: readonly GateRow[] = [
     behaves: raw('HTTP/1.1 101 Switching Protocols\r\nupgrade: ws\r\nconnection: upgrade\r\n\r\n'),
     says: /^(reset|protocol): /,
   },
+  { what: 'status 500', behaves: json(PASSED, { status: 500 }), says: /^status 500 instead of 200$/ },
+  { what: 'status 429', behaves: json(PASSED, { status: 429 }), says: /^status 429 instead of 200$/ },
 ].map((row) => ({ ...row, code: 'gate.error' }) as const);
 
 const TOO_MUCH: readonly GateRow[] = [
@@ -226,7 +237,6 @@ const NO_VERDICT: readonly GateRow[] = [
   },
   { what: 'status 201', behaves: json(PASSED, { status: 201 }), says: /^status 201 instead of 200$/ },
   { what: 'status 206', behaves: json(PASSED, { status: 206 }), says: /^status 206 instead of 200$/ },
-  { what: 'status 500', behaves: json(PASSED, { status: 500 }), says: /^status 500 instead of 200$/ },
   { what: 'status 999', behaves: json(PASSED, { status: 999 }), says: /^status 999 instead of 200$/ },
 ].map((row) => ({ ...row, code: 'gate.bad_response' }) as const);
 

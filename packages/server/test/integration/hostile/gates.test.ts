@@ -66,17 +66,17 @@ const VERDICTS: readonly GateRow[] = [
 ];
 const TLS: Readonly<Record<string, Omit<Expected, 'what'>>> = {
   good: { code: '', says: /^all well$/ },
-  expired: { code: 'gate.error', says: /^tls: certificate has expired$/ },
-  future: { code: 'gate.error', says: /^tls: certificate is not yet valid$/ },
-  foreign: { code: 'gate.error', says: /^tls: .*does not match certificate/ },
-  selfSigned: { code: 'gate.error', says: /^tls: self.signed certificate$/ },
+  expired: { code: 'gate.tls', says: /^tls: certificate has expired$/ },
+  future: { code: 'gate.tls', says: /^tls: certificate is not yet valid$/ },
+  foreign: { code: 'gate.tls', says: /^tls: .*does not match certificate/ },
+  selfSigned: { code: 'gate.tls', says: /^tls: self.signed certificate$/ },
 };
 const NO_PEER: Readonly<Record<string, Omit<Expected, 'what'>>> = {
-  'TLS with one who speaks without': { code: 'gate.error', says: /^tls: / },
+  'TLS with one who speaks without': { code: 'gate.tls', says: /^tls: / },
   'a handshake that hangs': { code: 'gate.timeout', says: /^no answer within 5000 ms$/ },
-  'nobody who listens': { code: 'gate.error', says: /^refused: / },
+  'nobody who listens': { code: 'gate.unreachable', says: /^refused: / },
   'a full backlog': { code: 'gate.timeout', says: /^no answer within 5000 ms$/ },
-  'a name that nobody has': { code: 'gate.error', says: /^dns: / },
+  'a name that nobody has': { code: 'gate.dns', says: /^dns: / },
 };
 /** Gates that lead to what may not be asked; `PORT` is one that would answer. */
 const FORBIDDEN: Readonly<Record<string, RegExp>> = {

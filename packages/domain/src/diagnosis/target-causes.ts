@@ -1,0 +1,229 @@
+/** Targets and the registry: what their last answers in the step that it stands in, or ended in, say. */
+import type { Attempt, AttemptPurpose, AttemptResult } from '../promotion/promotion.ts';
+import type { Step } from '../promotion/status.ts';
+import { formatDuration } from '../values/duration.ts';
+import {
+  type CaseView,
+  externalRemedy,
+  type FindCauses,
+  makeCause,
+  makeFact,
+  resumption,
+  waitRemedy,
+  wholeSeconds,
+} from './case-view.ts';
+import type { CauseCode } from './causes.ts';
+import { commandLine } from './command-line.ts';
+import type { Cause, Fact, Remedy } from './diagnosis.ts';
+import { failedStage, type ProbeReport } from './probe-report.ts';
+
+/** What a step asks of targets and artifacts, the last asked first. */
+const PURPOSES_BY_STEP: Readonly<Partial<Record<Step, readonly AttemptPurpose[]>>> = {
+  precheck: ['precheck_target', 'precheck_artifact'],
+  preflight: ['preflight_target'],
+  deploy: ['deploy', 'seal'],
+  verify: ['verify'],
+  rollback: ['rollback_verify', 'rollback', 'verify', 'deploy'],
+};
+
+const CAUSE_BY_CODE: Readonly<Record<string, CauseCode>> = {
+  'target.directory_forbidden': 'target.misconfigured',
+  'target.denied': 'target.credentials',
+  'target.disk_full': 'target.disk_full',
+  'target.busy': 'target.busy',
+  'target.fence_stale': 'target.fence_stale',
+  'target.unhealthy': 'target.unhealthy',
+  'target.wrong_digest': 'target.wrong_digest',
+  'target.unpack_refused': 'artifact.refused',
+  'registry.unreachable': 'registry.unreachable',
+  'registry.denied': 'registry.credentials',
+  'registry.directory_forbidden': 'registry.misconfigured',
+  'registry.artifact_missing': 'registry.artifact_missing',
+  'registry.digest_mismatch': 'registry.digest_mismatch',
+  'registry.bad_manifest': 'artifact.refused',
+  'registry.limit': 'artifact.refused',
+};
+
+/** Says nothing about the target: the worker lost its claim, and the operation is looked up. */
+const SILENT_CODES: ReadonlySet<string> = new Set(['worker.claim_lost']);
+
+interface TargetTrouble {
+  readonly attempt: Attempt;
+  readonly result: AttemptResult;
+  readonly code: CauseCode;
+  readonly probe: ProbeReport | null;
+}
+
+export const findTargetCauses: FindCauses = (view) => {
+  const troubles = lastAnswers(view).flatMap((attempt) => troubleOf(view, attempt));
+  const byCode = new Map<CauseCode, TargetTrouble[]>();
+  for (const trouble of troubles) byCode.set(trouble.code, [...(byCode.get(trouble.code) ?? []), trouble]);
+  const known = [...byCode].map(([code, same]) => troubleCause(view, code, same));
+  return known.length > 0 ? known : slowOperations(view);
+};
+
+/** Of each target and component the newest answer in this step. */
+function lastAnswers(view: CaseView): Attempt[] {
+  const { snapshot } = view;
+  const purposes = PURPOSES_BY_STEP[snapshot.promotion.step] ?? [];
+  const last = new Map<string, Attempt>();
+  for (const purpose of purposes) {
+    for (const attempt of snapshot.attempts.filter((one) => one.purpose === purpose && one.result !== null)) {
+      const key = purpose === 'precheck_artifact' ? `artifact ${attempt.subject}` : `target ${attempt.subject}`;
+      const known = last.get(key);
+      if (!known || known.startedAtMs <= attempt.startedAtMs) last.set(key, attempt);
+    }
+  }
+  return [...last.values()].filter((attempt) => !isFirstSlip(attempt, view));
+}
+
+/** Operations are tried again by themselves; a precheck that failed is shown at once, whatever is tried. */
+function isFirstSlip({ purpose, subject, number }: Attempt, { snapshot, isStalled }: CaseView): boolean {
+  if (purpose === 'precheck_target' || purpose === 'precheck_artifact' || isStalled || number > 1) return false;
+  return snapshot.attempts.some((one) => one.purpose === purpose && one.subject === subject && one.result === null);
+}
+
+function troubleOf(view: CaseView, attempt: Attempt): TargetTrouble[] {
+  const { result } = attempt;
+  if (result === null || SILENT_CODES.has(result.code)) return [];
+  if (result.outcome === 'succeeded') {
+    const code: CauseCode = 'target.wrong_digest';
+    return isOtherDigest(view, attempt) ? [{ attempt, result, code, probe: null }] : [];
+  }
+  // The environment is stopped for it, which is told by its own name.
+  if (result.outcome === 'refused' && view.snapshot.environment.stop !== null) return [];
+  const probe = probeOf(view, attempt);
+  return [{ attempt, result, code: CAUSE_BY_CODE[result.code] ?? causeByProbe(probe), probe }];
+}
+
+function isOtherDigest({ snapshot }: CaseView, { purpose, subject, result }: Attempt): boolean {
+  if (purpose !== 'verify' && purpose !== 'rollback_verify') return false;
+  const release = purpose === 'verify' ? snapshot.release : snapshot.base;
+  const target = snapshot.promotion.definition.targets.find((one) => one.name === subject);
+  const promised = release?.components.find((one) => one.name === target?.component)?.digest;
+  return promised !== undefined && result?.digest !== promised;
+}
+
+/** The newest probe of the same target, when it failed and is not older than the answer. */
+function probeOf({ whole, snapshot }: CaseView, { subject, purpose, startedAtMs }: Attempt): ProbeReport | null {
+  if (purpose === 'precheck_artifact') return null;
+  const { environment } = snapshot.promotion;
+  const found = whole.probes.find(
+    (probe) =>
+      probe.subject.kind === 'target' && probe.subject.environment === environment && probe.subject.name === subject,
+  );
+  return found && !found.isOk && found.atMs >= startedAtMs ? found : null;
+}
+
+function causeByProbe(probe: ProbeReport | null): CauseCode {
+  const code = probe ? (failedStage(probe)?.code ?? '') : '';
+  if (code === 'path.forbidden') return 'target.misconfigured';
+  if (code.startsWith('rights.') || code.startsWith('auth.')) return 'target.credentials';
+  return code === 'disk.full' ? 'target.disk_full' : 'target.unreachable';
+}
+
+function troubleCause(view: CaseView, code: CauseCode, troubles: readonly TargetTrouble[]): Cause {
+  return makeCause(view, code, {
+    confidence: 'certain',
+    facts: troubles.flatMap((trouble) => troubleFacts(view, trouble)),
+    remedies: troubleRemedies(view, code, troubles),
+  });
+}
+
+function troubleFacts(view: CaseView, { attempt, result, probe, code }: TargetTrouble): Fact[] {
+  const what = attempt.purpose === 'precheck_artifact' ? `artifact ${attempt.subject}` : `target ${attempt.subject}`;
+  const words =
+    result.message || (code === 'target.wrong_digest' ? `reports ${result.digest ?? 'nothing'}` : result.outcome);
+  const value = `${attempt.purpose} ${attempt.number}: ${words}${result.code === '' ? '' : ` (${result.code})`}`;
+  const facts = [makeFact('attempts', what, value, result.endedAtMs)];
+  const failed = probe ? failedStage(probe) : null;
+  if (probe && failed)
+    facts.push(makeFact('probe', what, `${failed.stage}: ${failed.detail} (${failed.code ?? ''})`, probe.atMs));
+  const holdEndsAtMs = precheckHoldEndsAtMs(view);
+  if (holdEndsAtMs !== null)
+    facts.push(
+      makeFact('promotion', 'precheck', 'is repeated until this moment, then the promotion fails', holdEndsAtMs),
+    );
+  return facts;
+}
+
+function precheckHoldEndsAtMs({ snapshot, isEnded }: CaseView): number | null {
+  const run = snapshot.steps.find((step) => step.step === 'precheck');
+  if (isEnded || snapshot.promotion.step !== 'precheck' || !run || run.startedAtMs === null) return null;
+  return run.startedAtMs + snapshot.settings['precheck.holdFor'];
+}
+
+const MENDING: Readonly<Partial<Record<CauseCode, string>>> = {
+  'target.misconfigured': 'correct the directory, or allow it in STELLA_TARGET_DIRECTORIES and start the server again',
+  'target.credentials': 'give the user of the server the rights to write there',
+  'target.disk_full': 'free space on the disk',
+  'target.unreachable': 'mend what it names',
+  'target.unhealthy': 'look into the log of what runs there, and at its health check',
+  'target.wrong_digest': 'find out who changes what runs there beside Stella',
+  'target.fence_stale': 'look at what runs there: a newer operation owns the target',
+  'registry.unreachable': 'start the registry, or open the way to it',
+  'registry.credentials': 'allow reading there',
+  'registry.misconfigured': 'allow the directory in STELLA_LAYOUT_DIRECTORIES and start the server again',
+  'registry.artifact_missing': 'push the artifact again',
+  'registry.digest_mismatch': 'repair the registry: what it sends is not what was released; do not use the artifact',
+  'artifact.refused': 'build the artifact anew without what it names, and release it',
+};
+
+function troubleRemedies(view: CaseView, code: CauseCode, troubles: readonly TargetTrouble[]): Remedy[] {
+  const { environment } = view.snapshot.promotion;
+  const names = [...new Set(troubles.map(({ attempt }) => attempt.subject))].join(', ');
+  if (code === 'target.busy' && !view.isEnded) {
+    const untilMs = view.snapshot.promotion.deployDeadlineAtMs ?? precheckHoldEndsAtMs(view);
+    return [
+      waitRemedy({
+        text: `another operation at ${names} ends by its own deadline`,
+        effect: 'it is tried again by itself',
+        untilMs,
+      }),
+    ];
+  }
+  const verb = code === 'target.credentials' ? ['credentials', 'verify'] : ['connectivity'];
+  const check = commandLine('orch', ...verb, '--target', environment) ?? '';
+  const text = `${MENDING[code] ?? 'mend what it names'} (${names}); check it with: ${check}`;
+  return [externalRemedy({ text, ...resumption(view) })];
+}
+
+/** Nothing has failed, but an operation runs for longer than a stall. */
+function slowOperations(view: CaseView): Cause[] {
+  const purposes = PURPOSES_BY_STEP[view.snapshot.promotion.step] ?? [];
+  const open = view.snapshot.attempts.filter((one) => one.result === null && purposes.includes(one.purpose));
+  const [oldest] = open;
+  if (!view.isStalled || view.isEnded || !oldest) return [];
+  const { promotion } = view.snapshot;
+  const facts = open.slice(0, 5).map((one) => {
+    const age = formatDuration(wholeSeconds(Math.max(0, view.nowMs - one.startedAtMs)));
+    return makeFact(
+      'attempts',
+      `target ${one.subject}`,
+      `${one.purpose} ${one.number} runs for ${age}`,
+      one.startedAtMs,
+    );
+  });
+  const untilMs = promotion.deployDeadlineAtMs ?? oldest.deadlineAtMs;
+  const cause = makeCause(view, 'target.slow', {
+    confidence: 'certain',
+    facts,
+    remedies: [
+      externalRemedy({
+        text: `look at disk and network of ${[...new Set(open.map((one) => one.subject))].join(', ')}; check with: ${commandLine('orch', 'connectivity', '--target', promotion.environment) ?? ''}`,
+        command: commandLine('promotion', 'status', promotion.id),
+        effect: 'the operation goes on by itself, and ends by its deadline',
+        needs: 'viewer',
+      }),
+      waitRemedy({
+        text: `its deadline ends it; then onFailure (${promotion.definition.onFailure}) applies. Sooner: cancel it`,
+        command: promotion.cancelRequestedAtMs === null ? commandLine('promotion', 'cancel', promotion.id) : null,
+        effect: `onFailure (${promotion.definition.onFailure}) applies to what was changed`,
+        harm: 'low',
+        needs: 'releaser',
+        untilMs,
+      }),
+    ],
+  });
+  return [cause];
+}
