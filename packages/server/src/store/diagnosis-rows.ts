@@ -101,6 +101,7 @@ const STALLED: Statement = {
 };
 
 export async function listStalledIds(session: Session, stuckAfterMs: number, limit: number): Promise<PromotionId[]> {
+  // A key of our own table.
   return (await session.rows(STALLED, [stuckAfterMs, limit])).map((row) => row['id'] as PromotionId);
 }
 
