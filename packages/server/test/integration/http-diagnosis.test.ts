@@ -44,8 +44,8 @@ beforeAll(async () => {
       gates: [`- { name: tests, kind: http, url: "${gate.url}", timeout: 300ms, retries: 1, backoff: 0s }`],
     },
     { name: 'signed', gates: ['- { name: sign, kind: approval }'] },
-    { name: 'hung', more: [`    health: { url: "http://127.0.0.1:${port}/", deadline: 10m }`] },
   ]);
+  await test.admin.call('applyDefinitions', { body: { documents: [{ file: 'hung.yaml', text: hungYaml(port) }] } });
   sql = await connect(test.place.dataDir);
 }, TIMEOUT_MS);
 
@@ -56,6 +56,21 @@ afterAll(async () => {
   await sql.end();
   await test.remove();
 }, TIMEOUT_MS);
+
+/** Its target is healthy when nobody knows. */
+function hungYaml(port: number): string {
+  return [
+    'kind: Environment',
+    'name: hung',
+    'targets:',
+    '  - name: web',
+    '    kind: files',
+    '    component: web',
+    `    directory: ${join(test.place.targets, 'hung')}`,
+    `    health: { url: "http://127.0.0.1:${port}/", timeout: 1m, deadline: 10m }`,
+    '',
+  ].join('\n');
+}
 
 /** As the role that owns the schema, as an administrator would. */
 async function connect(dataDir: string): Promise<pg.Client> {
