@@ -148,17 +148,17 @@ function waitsUntil(causes: readonly Cause[]): number | null {
   return ends.length === 0 ? null : Math.max(...ends);
 }
 
+/** Beside the verdict, in few words. */
 function summaryOf(view: CaseView, verdict: Verdict, causes: readonly Cause[]): string {
   const { promotion } = view.snapshot;
   const since = formatDuration(wholeSeconds(timeBudgetOf(view.snapshot, view.nowMs).sinceProgressMs));
   const [first] = causes;
-  const why = first ? `: ${first.title} (${first.code})` : '';
-  if (verdict === 'ended') return `ended ${promotion.status}${first ? why : ''}`;
-  if (verdict === 'healthy') return `goes on: ${promotion.status} in ${promotion.step}, last progress ${since} ago`;
+  const why = first ? `${first.title} (${first.code})` : '';
+  if (verdict === 'ended') return `${promotion.status}${first ? `: ${why}` : ''}`;
+  if (verdict === 'healthy') return `${promotion.status} in ${promotion.step}, last progress ${since} ago`;
   const untilMs = waitsUntil(causes);
   const until = untilMs === null ? '' : `, until ${toRfc3339(untilMs)} at the latest`;
-  if (verdict === 'waiting') return `waits${why}${until}`;
-  return `does not go on by itself${why}; last progress ${since} ago`;
+  return verdict === 'waiting' ? `${why}${until}` : why;
 }
 
 /** Nothing explains it: what is known to be well, and where to look. */

@@ -380,6 +380,6 @@ describe('an ended promotion', () => {
     const stage = makeStage();
     const id = stage.create();
     stage.play(id);
-    expect(diagnose(caseOf(stage, id))).toMatchObject({ verdict: 'ended', summary: 'ended completed', causes: [] });
+    expect(diagnose(caseOf(stage, id))).toMatchObject({ verdict: 'ended', summary: 'completed', causes: [] });
   });
 });

@@ -123,6 +123,15 @@ describe('a gate that does not answer in time', () => {
     expect(cause.facts.map((fact) => fact.value).join()).toContain('the slowest answer took 58s');
   });
 
+  it('is not given less time because it was quick on better days', () => {
+    const { stage, id } = stageAt();
+    slip(stage, id, TIMEOUT);
+    const gateCalls = [...calls(stage, 'timeout', MINUTE, 3), ...calls(stage, 'passed', 20, 3)];
+    expect(commands(causeOf(diagnose(caseOf(stage, id, { gateCalls })), 'gate.slow'))[0]).toBe(
+      'stella orch config set gates.change-ticket.timeout 2m',
+    );
+  });
+
   it('offers no longer time-out than may be set', () => {
     const { stage, id } = stageAt();
     slip(stage, id, TIMEOUT);
@@ -199,7 +208,7 @@ describe('a gate that cannot be asked', () => {
     const diagnosis = diagnose(caseOf(stage, id));
     expect(diagnosis).toMatchObject({
       verdict: 'ended',
-      summary: 'ended failed: the name of a gate is not found (gate.dns)',
+      summary: 'failed: the name of a gate is not found (gate.dns)',
     });
     expect(causeOf(diagnosis, 'gate.dns').remedies).toEqual([
       expect.objectContaining({

@@ -41,7 +41,7 @@ function causeOf(view: CaseView, look: GateLook): Cause {
     ...(isOfTime ? callFacts(look) : []),
     ...standFacts(view, look),
   ];
-  const remedies = isOfTime ? timingRemedies(view, look, measuredMs(look)) : mendRemedies(view, look, code);
+  const remedies = isOfTime ? timingRemedies(view, look, lateAnswerMs(look)) : mendRemedies(view, look, code);
   return makeCause(view, code, { confidence, facts, remedies });
 }
 
@@ -80,6 +80,12 @@ function measuredMs({ probe, calls }: GateLook): number | null {
   const answer = probe?.stages.find((stage) => stage.stage === 'answer' && stage.outcome === 'ok');
   const seen = [...answeredMs(calls), ...(answer ? [answer.durationMs] : [])];
   return seen.length === 0 ? null : Math.max(...seen);
+}
+
+/** Only what is late counts for a new time-out: quick answers of better days say nothing about how long it takes now. */
+function lateAnswerMs(look: GateLook): number | null {
+  const answer = measuredMs(look);
+  return answer !== null && answer >= look.gate.timeoutMs * CLOSE_SHARE ? answer : null;
 }
 
 function attemptFacts(view: CaseView, { run, slips, open, gate }: GateLook): Fact[] {

@@ -11,7 +11,7 @@ import type { Remedy } from './diagnosis.ts';
 import type { GateLook } from './gate-look.ts';
 import { describeWorstCase, PROMOTION_SLO_MS, retriesThatFit, timeoutFor, worstCaseMs } from './time-budget.ts';
 
-/** Of a gate that answers, or would, with more time. `measuredMs` null: nobody has seen it answer. */
+/** Of a gate that answers, or would, with more time. `measuredMs` null: nobody knows how long it takes now. */
 export function timingRemedies(view: CaseView, look: GateLook, measuredMs: number | null): Remedy[] {
   return [
     ...raiseRemedies(view, look, measuredMs),
@@ -54,7 +54,10 @@ function raiseRemedies(view: CaseView, look: GateLook, measuredMs: number | null
   const raised = { timeoutMs: wantedMs, retryCount: gate.retryCount, backoffMs: gate.backoffMs };
   const retryCount = retriesThatFit(raised, stuckAfterMs);
   const doesFit = worstCaseMs(raised) <= stuckAfterMs;
-  const measured = measuredMs === null ? 'nobody has seen it answer' : `it answers after ${formatDuration(measuredMs)}`;
+  const measured =
+    measuredMs === null
+      ? `${formatDuration(gate.timeoutMs)} did not suffice`
+      : `it answers after ${formatDuration(measuredMs)}`;
   const raise = commandRemedy({
     text: `give gate ${run.gate} more time: ${measured}`,
     command: settingCommand(view, run.gate, 'timeout', formatDuration(wantedMs)),

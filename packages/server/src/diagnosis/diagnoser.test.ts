@@ -3,6 +3,8 @@ import { caseOf, makeStage } from '@stella/testkit';
 import { expect, it } from 'vitest';
 import { makeDiagnoser } from './diagnoser.ts';
 
+const CALM = { nowMs: 0, isWritable: true, connectionCount: 1, connectionCountMax: 100, sizeBytes: 1 };
+
 it('adds its own clock and disk to what was read, and takes stalled ones one after the other', async () => {
   const stage = makeStage();
   const ids = [stage.create({ release: 5 }), stage.create({ release: 6 })];
@@ -18,9 +20,12 @@ it('adds its own clock and disk to what was read, and takes stalled ones one aft
         const whole: DiagnosisSnapshot = caseOf(stage, id);
         return whole;
       },
-      listStalledIds: (stuckAfterMs, limit) => {
+      readMonitoring: (stuckAfterMs, { stalledCount }) => {
         expect(stuckAfterMs).toBe(STANDARD_SETTINGS['stuck.after']);
-        return Promise.resolve(ids.slice(0, limit));
+        const stalled = ids
+          .slice(0, stalledCount)
+          .map((promotionId) => ({ promotionId, environment: 'prod', stalledMs: 1 }));
+        return Promise.resolve({ stalled, liveWorkerCount: 0, liveWorkers: [], database: CALM });
       },
     },
     clock: { nowMs: () => stage.nowMs() + 60_000, monotonicMs: () => 0 },

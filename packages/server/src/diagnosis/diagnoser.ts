@@ -8,7 +8,7 @@ import type { ReadStore } from '../ports/read-store.ts';
 export type ReadDisk = () => Promise<{ readonly path: string; readonly freeBytes: number } | null>;
 
 export interface DiagnoserDeps {
-  readonly reads: Pick<ReadStore, 'readDiagnosis' | 'listStalledIds'>;
+  readonly reads: Pick<ReadStore, 'readDiagnosis' | 'readMonitoring'>;
   readonly clock: Pick<Clock, 'nowMs' | 'monotonicMs'>;
   readonly settings: Settings;
   readonly about: { readonly version: string; readonly hostname: string };
@@ -19,11 +19,12 @@ export function makeDiagnoser(deps: DiagnoserDeps): Diagnoser {
   return {
     diagnose: (id) => diagnoseOne(deps, id),
     async diagnoseStalled(limit) {
-      const ids = await deps.reads.listStalledIds(deps.settings['stuck.after'], limit);
-      const stalled: StalledPromotion[] = [];
+      const limits = { stalledCount: limit, workerCount: 1 };
+      const { stalled } = await deps.reads.readMonitoring(deps.settings['stuck.after'], limits);
+      const diagnosed: StalledPromotion[] = [];
       // One after the other: whoever asks for all of them shall not take all connections.
-      for (const id of ids) stalled.push(toStalled(await diagnoseOne(deps, id)));
-      return stalled;
+      for (const { promotionId } of stalled) diagnosed.push(toStalled(await diagnoseOne(deps, promotionId)));
+      return diagnosed;
     },
   };
 }

@@ -216,8 +216,6 @@ export interface ReadStore {
   readPromotion(id: PromotionId): Promise<{ readonly snapshot: PromotionSnapshot; readonly nowMs: number }>;
   /** Three statements, and up to two more for each of at most 5 promotions in its way. */
   readDiagnosis(id: PromotionId): Promise<DiagnosisReading>;
-  /** Those that count as stalled, longest first. */
-  listStalledIds(stuckAfterMs: number, limit: number): Promise<readonly PromotionId[]>;
   listPromotions(filter: PromotionFilter, page: PageRequest): Promise<Page<PromotionRow>>;
   countPromotions(filter: PromotionFilter): Promise<number>;
   listReleases(page: PageRequest): Promise<Page<Release>>;

@@ -91,20 +91,6 @@ const AROUND: Statement = {
     from promotions s where s.id = $1`,
 };
 
-/** Longest first, by the stall clock. */
-const STALLED: Statement = {
-  name: 'diagnosis_stalled',
-  text: `select id from promotions where ended_at is null and status = 'in_progress'
-      and greatest(last_progress_at, in_progress_since_at) < now() - coalesce(
-        (select value from settings where key = 'stuck.after'), $1) * interval '1 millisecond'
-    order by greatest(last_progress_at, in_progress_since_at), id limit $2`,
-};
-
-export async function listStalledIds(session: Session, stuckAfterMs: number, limit: number): Promise<PromotionId[]> {
-  // A key of our own table.
-  return (await session.rows(STALLED, [stuckAfterMs, limit])).map((row) => row['id'] as PromotionId);
-}
-
 /** Throws `promotion.not_found`. */
 export async function readDiagnosisRows(
   session: Session,

@@ -3,7 +3,7 @@ import { AppError, type IdPrefix, isIdStart, nearestOf, type Settings } from '@s
 import type { Cursor, OrchestratorFacts, Page, ReadStore } from '../ports/read-store.ts';
 import { readChain, readChainHead, readPromotionChain } from './chain-rows.ts';
 import { autocommit, type Database, type Session, type Statement } from './connection.ts';
-import { listStalledIds, readDiagnosisRows } from './diagnosis-rows.ts';
+import { readDiagnosisRows } from './diagnosis-rows.ts';
 import { listEnvironmentNames, listEnvironmentRows, readEnvironmentRow } from './environment-rows.ts';
 import { readAnswer } from './idempotency.ts';
 import { readMonitoringFacts } from './monitoring.ts';
@@ -33,7 +33,6 @@ export function makeReadStore(database: Database, options: ReadStoreOptions): Re
     findTokenId: (text) => read((session) => findToken(session, text)),
     readPromotion: (id) => read((session) => readPromotion(session, options, id)),
     readDiagnosis: (id) => read((session) => readDiagnosisRows(session, options.cache, options.settings, id)),
-    listStalledIds: (stuckAfterMs, limit) => read((session) => listStalledIds(session, stuckAfterMs, limit)),
     listPromotions: (filter, { cursor, limit }) =>
       read(async (session) => {
         const beforeId = cursor === null ? null : decodeCursor(cursor, /^prm_[0-9a-f]{32}$/);
