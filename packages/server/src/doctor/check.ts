@@ -5,6 +5,7 @@
 import type { Settings } from '@stella/domain';
 import type { AuditStore } from '../ports/audit-store.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Diagnoser } from '../ports/diagnoser.ts';
 import type { FileSystem } from '../ports/file-system.ts';
 import type { ReadStore } from '../ports/read-store.ts';
 
@@ -34,6 +35,7 @@ export interface CheckFinding {
 export interface DoctorDeps {
   readonly audit: AuditStore;
   readonly reads: Pick<ReadStore, 'listLocks' | 'listWorkers' | 'readFacts' | 'readMonitoring'>;
+  readonly diagnoser: Pick<Diagnoser, 'diagnoseStalled'>;
   readonly clock: Clock;
   /** With which this server was started; what `orch config` says goes above them. */
   readonly settings: Settings;

@@ -78,10 +78,12 @@ function lock(change: Partial<LockRow> = {}): LockRow {
 describe('check.orchestrator.job-health', () => {
   it('fails for a stalled promotion, and names the command that explains it', async () => {
     const promotionId = ids.next('prm');
-    const stalled = [{ promotionId, environment: 'prod', stalledMs: 840_600 }];
-    const finding = await look(jobHealth, { facts: { stalledCount: 1 }, monitoring: { stalled } });
+    const summary = 'a gate does not answer in time (gate.slow)';
+    const stalled = [{ promotionId, environment: 'prod', sinceProgressMs: 840_600, summary, firstCause: null }];
+    const diagnoser = { diagnoseStalled: () => Promise.resolve(stalled) };
+    const finding = await look(jobHealth, { facts: { stalledCount: 1 }, deps: { diagnoser } });
     expect(finding).toMatchObject({ status: 'fail', message: '1 stalled' });
-    expect(finding.facts[0]).toEqual({ what: promotionId, value: 'into prod, no progress for 14m' });
+    expect(finding.facts[0]).toEqual({ what: promotionId, value: `into prod, no progress for 14m: ${summary}` });
     expect(finding.remedy?.command).toBe(`stella promotion diagnose ${promotionId}`);
   });
 

@@ -43,6 +43,7 @@ export function healthyDeps(): Omit<DoctorDeps, 'audit'> {
       listLocks: () => Promise.resolve([]),
       listWorkers: () => Promise.resolve([]),
     },
+    diagnoser: { diagnoseStalled: () => Promise.resolve([]) },
     clock: {
       nowMs: () => HEALTHY_NOW_MS,
       monotonicMs: () => 0,

@@ -269,6 +269,11 @@ async function startListening(options: StartOptions, parts: Parts, { worker, sto
   const { config, version, logger } = options;
   const tls = config.tls === null ? null : await readTlsFiles(nodeFileSystem, config.tls);
   const health = { reads: parts.reads, settings: config.settings, clock: nodeClock };
+  const diagnoser = makeDiagnoser({
+    ...health,
+    about: { version, hostname: hostname() },
+    readDisk: makeReadDisk(parts.store.isEmbedded ? config.dataDir : null),
+  });
   const deps: HttpDeps = {
     ...parts,
     random: nodeRandom,
@@ -278,6 +283,7 @@ async function startListening(options: StartOptions, parts: Parts, { worker, sto
     doctor: {
       audit: parts.audit,
       reads: parts.reads,
+      diagnoser,
       clock: nodeClock,
       settings: config.settings,
       fileSystem: nodeFileSystem,
@@ -290,13 +296,7 @@ async function startListening(options: StartOptions, parts: Parts, { worker, sto
       formatEnvironment: formatEnvironmentYaml,
       findCycle,
     },
-    diagnoser: makeDiagnoser({
-      reads: parts.reads,
-      clock: nodeClock,
-      settings: config.settings,
-      about: { version, hostname: hostname() },
-      readDisk: makeReadDisk(parts.store.isEmbedded ? config.dataDir : null),
-    }),
+    diagnoser,
     readRecoveryKey: () => readRecoveryKey(nodeFileSystem, config.dataDir),
     wake: () => worker?.wake(),
     about: { version, isEmbedded: parts.store.isEmbedded },

@@ -1,6 +1,7 @@
 /** Whether every promotion that works makes progress: the runbook's first question. */
 import { formatDuration } from '@stella/domain';
-import type { MonitoringFacts, OrchestratorFacts } from '../../ports/read-store.ts';
+import type { StalledPromotion } from '../../ports/diagnoser.ts';
+import type { OrchestratorFacts } from '../../ports/read-store.ts';
 import { type Check, type CheckFact, type CheckFinding, passed } from '../check.ts';
 
 /** Stalled promotions that are named one by one. */
@@ -13,17 +14,16 @@ export const jobHealth: Check = {
   id: 'check.orchestrator.job-health',
   title: 'Promotions make progress',
   why: 'a promotion in progress without progress holds back an environment, and breaks the objective at 30 minutes',
-  async look({ reads, settings }) {
-    const stuckAfterMs = settings['stuck.after'];
-    const [facts, monitoring] = await Promise.all([
-      reads.readFacts(stuckAfterMs),
-      reads.readMonitoring(stuckAfterMs, { stalledCount: NAMED_MAX, workerCount: 1 }),
+  async look({ reads, diagnoser, settings }) {
+    const [facts, stalled] = await Promise.all([
+      reads.readFacts(settings['stuck.after']),
+      diagnoser.diagnoseStalled(NAMED_MAX),
     ]);
-    return judge(facts, monitoring);
+    return judge(facts, stalled);
   },
 };
 
-function judge(facts: OrchestratorFacts, { stalled }: MonitoringFacts): CheckFinding {
+function judge(facts: OrchestratorFacts, stalled: readonly StalledPromotion[]): CheckFinding {
   const inProgressCount = facts.promotionsByStatus.in_progress ?? 0;
   const counts: CheckFact[] = [
     { what: 'in progress', value: String(inProgressCount) },
@@ -31,9 +31,9 @@ function judge(facts: OrchestratorFacts, { stalled }: MonitoringFacts): CheckFin
   ];
   const [first] = stalled;
   if (first) {
-    const named = stalled.map(({ promotionId, environment, stalledMs }) => ({
+    const named = stalled.map(({ promotionId, environment, sinceProgressMs, summary }) => ({
       what: promotionId,
-      value: `into ${environment}, no progress for ${formatDuration(wholeSeconds(stalledMs))}`,
+      value: `into ${environment}, no progress for ${formatDuration(wholeSeconds(sinceProgressMs))}: ${summary}`,
     }));
     const remedy = { text: 'see its cause and its cure', command: `stella promotion diagnose ${first.promotionId}` };
     return { status: 'fail', message: `${facts.stalledCount} stalled`, facts: [...named, ...counts], remedy };
