@@ -148,7 +148,7 @@ describe('a promotion that waits', () => {
       const viewer = await enrol(test, 'vera', 'viewer@prod');
       const path = `/api/v1/promotions/${id}/diagnosis`;
       expect(await ask(test.server, path, { token: viewer.token })).toMatchObject({ status: 403 });
-      expect(await ask(test.server, '/api/v1/promotions/prm_0/diagnosis')).toMatchObject({ status: 404 });
+      expect(await ask(test.server, '/api/v1/promotions/prm_ffff/diagnosis')).toMatchObject({ status: 404 });
       await test.admin.call('cancelPromotion', { parameters: { promotion: id }, body: {} });
     },
     TIMEOUT_MS,
@@ -189,12 +189,12 @@ describe('a row that somebody holds in the database', () => {
       const id = await promote('shop-2', 'signed');
       await untilCause(test, id, 'approval.pending');
       await sql.query('begin');
-      await sql.query(`select 'a secret', id from promotions where id = '${id}' for update`);
+      await sql.query(`select 'a secret', id from stella.promotions where id = '${id}' for update`);
       const diagnosis = await untilCause(test, id, 'database.contention');
       expect(diagnosis).toMatchObject({ verdict: 'stalled', causes: [{ confidence: 'certain' }, {}] });
       const words = JSON.stringify(diagnosis.causes[0]?.facts);
       expect(words).toContain('holds the row of the promotion for');
-      expect(words).toContain('idle in transaction: select ?, id from promotions where id = ? for update');
+      expect(words).toContain('idle in transaction: select ?, id from stella.promotions where id = ? for update');
       expect(words).not.toContain('secret');
       await sql.query('rollback');
       expect((await untilCause(test, id, 'approval.pending')).verdict).toBe('waiting');
@@ -231,13 +231,17 @@ describe('a worker that was killed', () => {
         );
         process.kill(server.pid, 'SIGKILL');
         await server.ended;
-        const api = { admin: adminClient(await startServerProcess(place, { role: 'api' })) };
+        const alone = await startServerProcess(place, { role: 'api' });
+        const api = { admin: adminClient(alone) };
         const diagnosis = await untilCause(api, id, 'worker.dead');
         expect(diagnosis.verdict).toBe('stalled');
         expect(JSON.stringify(diagnosis.causes[0]?.facts)).toContain('no other worker lives');
         expect(diagnosis.causes[0]?.remedies[0]?.command).toBe('stella service restart orchestrator');
-        await startServerProcess(place, { role: 'worker' });
-        await waitFor(async () => (await diagnose(api, id)).verdict === 'healthy', {
+        // What the remedy does: this server ends, and one with a worker comes.
+        process.kill(alone.pid, 'SIGTERM');
+        await alone.ended;
+        const again = { admin: adminClient(await startServerProcess(place)) };
+        await waitFor(async () => (await diagnose(again, id)).verdict === 'healthy', {
           timeoutMs: TIMEOUT_MS,
           why: 'it goes on',
         });
