@@ -81,6 +81,8 @@ const CAUSE_TABLE = {
   'skip.pending': wait('a skip waits for a second person', 'promotion'),
   'base.changed': wait('the environment changed; people are asked again', 'promotion'),
   'approval.pending': wait('a person has to decide', 'promotion', 'approvers'),
+  'dependency.pending': wait('another environment has to come so far', 'promotion'),
+  'window.closed': wait('its window is closed', 'promotion'),
   'soak.running': wait('the release soaks', 'promotion'),
 } as const satisfies Record<string, CauseEntry>;
 

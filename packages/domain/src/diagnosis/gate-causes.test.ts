@@ -3,9 +3,11 @@ import {
   caseOf,
   makeApprovalGate,
   makeDefinition,
+  makeDependencyGate,
   makeHttpGate,
   makeSoakGate,
   makeStage,
+  makeWindowGate,
   makeRelease,
   makeWholeEnvironment,
   OLGA,
@@ -294,6 +296,31 @@ describe('a gate that waits for people or time', () => {
     const diagnosis = diagnose(caseOf(stage, id));
     expect(diagnosis).toMatchObject({ verdict: 'waiting', waitsUntilMs: stage.of(id).gateRuns[0]?.dueAtMs });
     expect(causeOf(diagnosis, 'soak.running').remedies[0]).toMatchObject({ kind: 'wait', command: null });
+  });
+
+  it.each([
+    ['window.closed', makeWindowGate({ allow: [] })],
+    ['dependency.pending', makeDependencyGate()],
+  ] as const)('is %s until what the gate says holds', (code, gate) => {
+    const { stage, id } = waiting({ gates: [makeApprovalGate()] });
+    const whole = caseOf(stage, id);
+    const { snapshot } = whole.subject;
+    const definition = { ...snapshot.promotion.definition, gates: [gate] };
+    const untilMs = stage.nowMs() + 5 * MINUTE;
+    const gateRuns = snapshot.gateRuns.map((run) => ({
+      ...run,
+      gate: gate.name,
+      kind: gate.kind,
+      dueAtMs: untilMs,
+      message: 'not yet',
+    }));
+    const promotion = { ...snapshot.promotion, definition, status: 'scheduled' as const };
+    const diagnosis = diagnose({
+      ...whole,
+      subject: { blockedBy: [], snapshot: { ...snapshot, promotion, gateRuns } },
+    });
+    expect(diagnosis).toMatchObject({ verdict: 'waiting', waitsUntilMs: untilMs, causes: [{ code }] });
+    expect(diagnosis.causes[0]?.facts[0]?.value).toBe('not yet');
   });
 
   it('is soak.broken when the release runs there no more', () => {

@@ -35,6 +35,8 @@ export const findWaitCauses: FindCauses = (view) => {
     if (!gate || isSettled(run)) continue;
     if (gate.kind === 'approval') causes.push(approvalCause(view, gate, run));
     if (gate.kind === 'soak') causes.push(soakCause(view, gate, run));
+    if (gate.kind === 'window') causes.push(elsewhereCause(view, 'window.closed', run));
+    if (gate.kind === 'dependency') causes.push(elsewhereCause(view, 'dependency.pending', run));
   }
   return causes;
 };
@@ -171,6 +173,23 @@ function noApprover(view: CaseView, gate: ApprovalGateDefinition, entitled: read
         needs: 'releaser',
       }),
     ],
+  });
+}
+
+/** It passes by itself as soon as what it says holds; what it waits for stands in its message. */
+function elsewhereCause(view: CaseView, code: 'window.closed' | 'dependency.pending', run: GateRun): Cause {
+  const deadline = run.deadlineAtMs === null ? 'its deadline' : toRfc3339(run.deadlineAtMs);
+  const wait = waitRemedy({
+    text: 'it passes by itself as soon as that holds',
+    effect: `without it the promotion fails at ${deadline}`,
+    untilMs: run.dueAtMs ?? run.deadlineAtMs,
+  });
+  return makeCause(view, code, {
+    confidence: 'certain',
+    facts: [
+      makeFact('promotion', `gate ${run.gate}`, run.message || 'does not hold yet', run.startedAtMs ?? view.nowMs),
+    ],
+    remedies: [wait, ...skipRemedies(view, { run })],
   });
 }
 
