@@ -2,6 +2,7 @@
  * `npm run bench -- <name>`: prints a table for people and, as its last lines on stdout, one JSON object per row. Figures
  * of different runs are not compared: what counts is a ratio within one run. See docs/performance.md.
  */
+import { runCliBench } from './cli.ts';
 import { runIsolation } from './isolation.ts';
 import { runLifecycle } from './lifecycle.ts';
 import { printRows, type Row } from './report.ts';
@@ -9,6 +10,7 @@ import { runTakeover } from './takeover.ts';
 import { runWaiting } from './waiting.ts';
 
 const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
+  cli: runCliBench,
   isolation: runIsolation,
   lifecycle: runLifecycle,
   takeover: runTakeover,

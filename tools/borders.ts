@@ -180,6 +180,7 @@ export const WORLD_GLOBALS: Readonly<Record<string, { members: '*' | readonly st
 /** Workspaces are imported by name; each name leads to a public face, as `exports` of its package.json says. */
 export const WORKSPACES: Readonly<Record<string, string>> = {
   '@stella/domain': `${DOMAIN}/index.ts`,
+  '@stella/domain/client': `${DOMAIN}/client-entry.ts`,
   '@stella/contract': `${CONTRACT}/index.ts`,
   '@stella/contract/client': `${CONTRACT}/client-entry.ts`,
   '@stella/server': `${SERVER}/index.ts`,

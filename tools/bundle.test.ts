@@ -15,3 +15,17 @@ it('leaves out every bug that tests plant, with its name', async () => {
   }
   expect(code.filter((text) => /isPlanted|plantBug/.test(text))).toEqual([]);
 }, 60_000);
+
+it('starts a command without the rules of the engine and without the server', async () => {
+  const root = join(import.meta.dirname, '..');
+  const { metafile } = await bundle({ root, outdir: join(root, 'not-written'), write: false });
+  const outputs = new Map(Object.entries(metafile.outputs));
+  const loaded = new Set([...outputs.keys()].filter((path) => path.endsWith('/main.mjs')));
+  // What is imported while it starts; what is imported later is another kind. The set grows while it is gone through.
+  for (const path of loaded) {
+    for (const one of outputs.get(path)?.imports ?? []) if (one.kind === 'import-statement') loaded.add(one.path);
+  }
+  const sources = [...loaded].flatMap((path) => Object.keys(outputs.get(path)?.inputs ?? {}));
+  expect(sources).toContain('packages/cli/src/main.ts');
+  expect(sources.filter((path) => /^packages\/server\/|\/decide\/|temporal|zod|\/pg\//.test(path))).toEqual([]);
+}, 60_000);

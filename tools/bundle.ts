@@ -54,6 +54,7 @@ export async function bundle({ root, outdir, write }: BundleOptions): Promise<Bu
     plugins: [withoutPlantedBugs],
     // Also drops what only planted bugs would do.
     minifySyntax: true,
+    minifyWhitespace: true,
     sourcemap: 'linked',
     sourcesContent: false,
     metafile: true,

@@ -1,5 +1,5 @@
 /** Options as commander gives them → the values that commands work with. */
-import { AppError, parseDuration } from '@stella/domain';
+import { AppError, parseDuration } from '@stella/domain/client';
 
 type Options = Readonly<Record<string, unknown>>;
 

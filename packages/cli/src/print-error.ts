@@ -1,5 +1,5 @@
 /** An error for people: what, why, what to try, and the request to name when asking for help. */
-import { AppError, EXIT_CODE_BY_KIND } from '@stella/domain';
+import { AppError, EXIT_CODE_BY_KIND } from '@stella/domain/client';
 import { EXIT_CODES, type Terminal } from './command.ts';
 import { makeHarmless } from './harmless.ts';
 

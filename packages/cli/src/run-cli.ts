@@ -2,7 +2,7 @@
 import { CommanderError } from 'commander';
 import { randomUUID } from 'node:crypto';
 import { makeClient } from '@stella/contract/client';
-import { AppError, parseDuration } from '@stella/domain';
+import { AppError, parseDuration } from '@stella/domain/client';
 import {
   type CommandContext,
   type CommandInput,

@@ -2,7 +2,7 @@
  * The typed client. Knows the route table but not the schemas: it trusts its server, and starts fast. Every call has a
  * deadline; errors of the server come back as the same `AppError` that it threw.
  */
-import { AppError, ERROR_CODES, type ErrorCode } from '@stella/domain';
+import { AppError, ERROR_CODES, type ErrorCode } from '@stella/domain/client';
 import type { Answer, BodyInput, QueryInput } from './route-schemas.ts';
 import {
   API_HEADER,

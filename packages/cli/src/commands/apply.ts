@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Answer } from '@stella/contract/client';
-import { AppError } from '@stella/domain';
+import { AppError } from '@stella/domain/client';
 import type { CommandSpec } from '../command.ts';
 import { isSet, textsOption } from '../input.ts';
 import { tableView } from '../view.ts';

@@ -1,5 +1,5 @@
 /** `stella completion`: a script for the shell, which asks this program for words at each press of the key. */
-import { AppError } from '@stella/domain';
+import { AppError } from '@stella/domain/client';
 import type { CommandSpec } from '../command.ts';
 
 /** Without mapfile, which the bash of macOS lacks. */

@@ -1,6 +1,6 @@
 /** `stella doctor` */
 import type { Answer } from '@stella/contract/client';
-import { AppError } from '@stella/domain';
+import { AppError } from '@stella/domain/client';
 import { type CommandSpec, EXIT_CODES } from '../command.ts';
 import { textOption } from '../input.ts';
 import { tableView, textView } from '../view.ts';

@@ -1,5 +1,5 @@
 /** Times for people: how long ago, how long until. JSON never gets these. */
-import { formatDuration } from '@stella/domain';
+import { formatDuration } from '@stella/domain/client';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;

@@ -3,7 +3,7 @@
  * read an error in the middle of a line: the deadline is short, and no answer means no words.
  */
 import type { Client } from '@stella/contract/client';
-import { PROMOTION_STATUSES } from '@stella/domain';
+import { PROMOTION_STATUSES } from '@stella/domain/client';
 import { OUTPUT_FORMATS } from '../command.ts';
 import type { Word } from './command-words.ts';
 

@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { AppError } from '@stella/domain';
+import { AppError } from '@stella/domain/client';
 
 type Env = Readonly<Record<string, string | undefined>>;
 

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { AppError } from '@stella/domain';
+import { AppError } from '@stella/domain/client';
 import type { GlobalOptions } from '../command.ts';
 import { readClientConfig, readPrivately } from './client-config.ts';
 

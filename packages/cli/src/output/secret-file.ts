@@ -1,6 +1,6 @@
 /** Files that hold a secret: new ones only, readable by their owner alone. */
 import { rmSync, writeFileSync } from 'node:fs';
-import { AppError } from '@stella/domain';
+import { AppError } from '@stella/domain/client';
 
 /**
  * Makes the file, then asks for the secret and puts it in: a secret that cannot be kept is never made. When `ask` throws,

@@ -1,6 +1,6 @@
 /** `stella auth login`: trades a one-time code for a token, and keeps it in the configuration file. */
 import { readFileSync } from 'node:fs';
-import { AppError } from '@stella/domain';
+import { AppError } from '@stella/domain/client';
 import type { CommandSpec } from '../../command.ts';
 import { writeContext } from '../../connect/client-config.ts';
 import { textOption } from '../../input.ts';

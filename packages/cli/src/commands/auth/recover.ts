@@ -1,7 +1,7 @@
 /** `stella auth recover`: on the server's machine, by whoever may read its recovery file. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { AppError } from '@stella/domain';
+import { AppError } from '@stella/domain/client';
 import type { CommandSpec } from '../../command.ts';
 import { writeContext } from '../../connect/client-config.ts';
 import { findLocalServer, type LocalServer } from '../../connect/find-server.ts';

@@ -1,6 +1,6 @@
 /** `stella environment freeze <environment>` */
 import type { Answer } from '@stella/contract/client';
-import { AppError } from '@stella/domain';
+import { AppError } from '@stella/domain/client';
 import type { CommandSpec } from '../../command.ts';
 import { positional, requiredText, textOption } from '../../input.ts';
 import { textView } from '../../view.ts';

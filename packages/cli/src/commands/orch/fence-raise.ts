@@ -1,6 +1,6 @@
 /** `stella orch fence raise`: the cure for an environment that is stopped because a target is ahead of the database. */
 import type { Answer } from '@stella/contract/client';
-import { AppError } from '@stella/domain';
+import { AppError } from '@stella/domain/client';
 import type { CommandSpec } from '../../command.ts';
 import { textOption } from '../../input.ts';
 import { textView } from '../../view.ts';

@@ -1,6 +1,6 @@
 /** `stella orch locks release`: `--force` is the confirmation; without it only stale locks go. */
 import type { Answer } from '@stella/contract/client';
-import { AppError } from '@stella/domain';
+import { AppError } from '@stella/domain/client';
 import type { CommandSpec, Connection } from '../../command.ts';
 import { isSet, textOption } from '../../input.ts';
 import { textView } from '../../view.ts';

@@ -3,7 +3,7 @@
  * again. A line on stderr for each change.
  */
 import type { Answer } from '@stella/contract/client';
-import { AppError, isAppError, isTerminal } from '@stella/domain';
+import { AppError, isAppError, isTerminal } from '@stella/domain/client';
 import { type CommandContext, type Connection, EXIT_CODES } from '../../command.ts';
 import { makeHarmless } from '../../harmless.ts';
 import { describePromotion, isOpenGate, latestRounds, promotionView } from './promotion-view.ts';

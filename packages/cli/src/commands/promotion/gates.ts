@@ -1,6 +1,6 @@
 /** `stella promotion gates <promotion>` */
 import type { Answer } from '@stella/contract/client';
-import { AppError, GATE_RUN_STATES, nearestOf } from '@stella/domain';
+import { AppError, GATE_RUN_STATES, nearestOf } from '@stella/domain/client';
 import type { CommandSpec } from '../../command.ts';
 import { positional, textOption } from '../../input.ts';
 import { tableView } from '../../view.ts';

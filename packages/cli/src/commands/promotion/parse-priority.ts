@@ -1,5 +1,5 @@
 /** A priority as a person types it. */
-import { AppError, PRIORITIES, type Priority } from '@stella/domain';
+import { AppError, PRIORITIES, type Priority } from '@stella/domain/client';
 
 /** Errors: `cli.usage`. */
 export function parsePriority(text: string): Priority {

@@ -1,5 +1,5 @@
 /** `stella release create`: tags are resolved to digests once, now. */
-import { AppError } from '@stella/domain';
+import { AppError } from '@stella/domain/client';
 import type { CommandSpec } from '../../command.ts';
 import { requiredText, textsOption } from '../../input.ts';
 import { releaseView } from './release-view.ts';

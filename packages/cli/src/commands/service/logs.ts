@@ -1,6 +1,6 @@
 /** `stella service logs`: what server and supervisor said, from the log file or from the journal of systemd. */
 import { spawn } from 'node:child_process';
-import { AppError } from '@stella/domain';
+import { AppError } from '@stella/domain/client';
 import { type CommandSpec, EXIT_CODES, type Terminal } from '../../command.ts';
 import { isSet, textOption } from '../../input.ts';
 import { formatLogLine } from './format-log-line.ts';

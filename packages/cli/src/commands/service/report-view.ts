@@ -1,5 +1,5 @@
 /** How the state of the service is shown: lines for people, one object for programs. */
-import { formatDuration } from '@stella/domain';
+import { formatDuration } from '@stella/domain/client';
 import type { Done, ServiceReport } from '@stella/server/service';
 import { textView, type View } from '../../view.ts';
 

@@ -2,7 +2,7 @@
  * `stella service run`: the supervisor itself. SIGHUP restarts the server, SIGTERM and SIGINT stop both; `service start`
  * runs it in the background, a container in the foreground.
  */
-import { AppError, isAppError } from '@stella/domain';
+import { AppError, isAppError } from '@stella/domain/client';
 import type { CommandSpec } from '../../command.ts';
 import { localDataDir } from '../../connect/find-server.ts';
 import { textOption } from '../../input.ts';

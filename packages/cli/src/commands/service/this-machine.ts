@@ -3,7 +3,7 @@
  * found as `orch serve` finds it; a server that is configured elsewhere is refused by its name (exit code 6).
  */
 import { hostname, networkInterfaces } from 'node:os';
-import { AppError, parseDuration } from '@stella/domain';
+import { AppError, parseDuration } from '@stella/domain/client';
 import type { ControlDeps } from '@stella/server/service';
 import type { CommandContext, CommandInput, OptionSpec, PositionalSpec } from '../../command.ts';
 import { configuredServer, findLocalServer, localDataDir } from '../../connect/find-server.ts';
