@@ -46,6 +46,9 @@ export interface StageOfPairs {
   /** In `gated`: one whose next tick needs no guard; another of a worker that is dead. */
   readonly gated: Course;
   readonly orphan: PromotionId;
+  /** In `gated`, at their gate: one that nobody wants to skip yet, one whose skip was asked for. */
+  readonly skippable: PromotionId;
+  readonly asked: Course;
   /** In `signed`: one that waits for a person. */
   readonly signed: PromotionId;
   readonly worker: Awaited<ReturnType<typeof hire>>['id'];
@@ -62,6 +65,9 @@ export async function setStage(world: StoreWorld): Promise<StageOfPairs> {
   const completing = await courseOf(world, await claimed(place, worker.id, 'prod', 1), 'verify');
   const taking = await courseOf(world, await claimed(place, worker.id, 'prod', 2), 'precheck');
   const gated = await courseOf(world, await claimed(place, worker.id, 'gated', 3), 'precheck');
+  const skippable = await courseOf(world, await claimed(place, worker.id, 'gated', 6), 'evaluate_gates');
+  const asked = await courseOf(world, await claimed(place, worker.id, 'gated', 8), 'evaluate_gates');
+  await command(place, asked.claim.promotionId, 'olga', { kind: 'skip_gate', gate: 'tests', reason: 'down' });
   const signedClaim = await claimed(place, worker.id, 'signed', 4);
   await play(world, signedClaim);
   const fresh = await create(place, 'prod', 5);
@@ -77,6 +83,8 @@ export async function setStage(world: StoreWorld): Promise<StageOfPairs> {
     fresh,
     gated,
     orphan,
+    skippable: skippable.claim.promotionId,
+    asked,
     signed: signedClaim.promotionId,
     worker: worker.id,
     other: other.id,
@@ -89,7 +97,11 @@ async function claimed(place: Place, worker: StageOfPairs['worker'], environment
 }
 
 /** Played until the step's effects are under way. */
-async function courseOf(world: StoreWorld, claim: Claim, step: 'verify' | 'precheck'): Promise<Course> {
+async function courseOf(
+  world: StoreWorld,
+  claim: Claim,
+  step: 'verify' | 'precheck' | 'evaluate_gates',
+): Promise<Course> {
   await play(world, claim, ({ promotion }) => promotion.step === step);
   const snapshot = await snapshotOf(world, claim.promotionId);
   const open = snapshot.attempts.filter((attempt) => attempt.result === null);
@@ -148,6 +160,33 @@ export const WRITE_TRANSACTIONS: readonly WriteTransaction[] = [
     run: (world, stage) =>
       command(on(world, stage), stage.signed, 'olga', { kind: 'reject', gate: null, reason: 'no' }),
   },
+  { name: 'tick at a gate', run: tickOf((stage) => stage.asked) },
+  {
+    name: 'skip gate',
+    run: (world, stage) =>
+      command(on(world, stage), stage.skippable, 'peter', { kind: 'skip_gate', gate: 'tests', reason: 'down' }),
+  },
+  {
+    name: 'approve skip',
+    run: (world, stage) =>
+      command(on(world, stage), stage.asked.claim.promotionId, 'bob', {
+        kind: 'approve',
+        gate: null,
+        skip: 'tests',
+        reason: '',
+      }),
+  },
+  {
+    name: 'reject skip',
+    run: (world, stage) =>
+      command(on(world, stage), stage.asked.claim.promotionId, 'peter', {
+        kind: 'reject',
+        gate: null,
+        skip: 'tests',
+        reason: 'no',
+      }),
+  },
+  { name: 'cancel asked', run: cancelOf((stage) => stage.asked.claim.promotionId) },
   { name: 'cancel signed', run: cancelOf((stage) => stage.signed) },
   { name: 'cancel gated', run: cancelOf((stage) => stage.gated.claim.promotionId) },
   { name: 'cancel taking', run: cancelOf((stage) => stage.taking.claim.promotionId) },
