@@ -61,7 +61,7 @@ export const completion: CommandSpec = {
   summary: 'Words for the tab key of bash, zsh and fish, with ids and names from the server',
   kind: 'local',
   positionals: [{ name: 'shell', summary: 'bash, zsh or fish' }],
-  examples: ['source <(stella completion bash)', 'stella completion fish | source'],
+  examples: ['source <(stella completion bash)', 'stella completion fish'],
   run({ terminal }, { positionals: [shell = ''] }) {
     const script = SCRIPTS[shell];
     if (script === undefined) {

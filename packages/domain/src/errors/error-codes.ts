@@ -512,7 +512,7 @@ export const ERROR_CODES = {
   'service.other_host': entry(
     'Conflict',
     '{server} is the server that is configured, and it is not on this machine',
-    'run it on {host}: stella service {verb} orchestrator',
+    'run the same command on {host}',
   ),
   'service.unmanaged': entry(
     'Conflict',

@@ -166,7 +166,7 @@ describe('what the service refuses', { timeout: TEST_TIMEOUT_MS }, () => {
   it('another machine, naming it: service.other_host', async () => {
     const refused = await stage.service(['restart'], { STELLA_SERVER: 'https://stella.example:8484' });
     expect(refused).toMatchObject({ code: 6, stdout: '' });
-    expect(refused.stderr).toContain('run it on stella.example: stella service restart orchestrator');
+    expect(refused.stderr).toContain('run the same command on stella.example');
     expect(refused.stderr).toContain('code: service.other_host');
     const here = await stage.service(['status'], { STELLA_SERVER: `http://${hostname()}:8484` });
     expect(here.code).toBe(0);

@@ -21,7 +21,7 @@ export const serviceInstall: CommandSpec = {
   ],
   async run(context, input) {
     const { chooseManager, installLocally } = await import('@stella/server/service');
-    const { deps, dataDir, wantedManager } = await openThisMachine(context, input, 'install');
+    const { deps, dataDir, wantedManager } = await openThisMachine(context, input);
     const { manager } = await chooseManager(deps, dataDir, wantedManager);
     const installed = await installLocally(deps, {
       dataDir,

@@ -24,7 +24,7 @@ export const serviceLogs: CommandSpec = {
     const { terminal, globals } = context;
     const { chooseManager, readReport, UNIT_NAME } = await import('@stella/server/service');
     const lineCount = parseLines(textOption(input.options, 'lines') ?? LINES_STANDARD);
-    const { deps, dataDir } = await openThisMachine(context, input, 'logs');
+    const { deps, dataDir } = await openThisMachine(context, input);
     const isFollowed = isSet(input.options, 'follow');
     const isForPeople = globals.output === 'table' || globals.output === 'wide';
     const print = (line: string): void => terminal.out(`${isForPeople ? formatLogLine(line) : line}\n`);

@@ -11,7 +11,7 @@ export const serviceRestart: CommandSpec = {
   options: [DATA_DIR_OPTION, WAIT_OPTION],
   async run(context, input) {
     const service = await import('@stella/server/service');
-    const { deps, dataDir, readyWithinMs } = await openThisMachine(context, input, 'restart');
+    const { deps, dataDir, readyWithinMs } = await openThisMachine(context, input);
     const { manager } = await service.chooseManager(deps, dataDir, null);
     if (context.globals.isDryRun) {
       context.show(reportView(await service.refuseForeign(deps, dataDir)));

@@ -11,7 +11,7 @@ export const serviceStart: CommandSpec = {
   options: [DATA_DIR_OPTION, MANAGER_OPTION, WAIT_OPTION],
   async run(context, input) {
     const service = await import('@stella/server/service');
-    const { deps, dataDir, wantedManager, readyWithinMs } = await openThisMachine(context, input, 'start');
+    const { deps, dataDir, wantedManager, readyWithinMs } = await openThisMachine(context, input);
     const { manager, isInstalled } = await service.chooseManager(deps, dataDir, wantedManager);
     if (context.globals.isDryRun) {
       context.show(reportView(await service.readReport(deps, dataDir)));

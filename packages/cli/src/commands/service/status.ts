@@ -11,7 +11,7 @@ export const serviceStatus: CommandSpec = {
   options: [DATA_DIR_OPTION],
   async run(context, input) {
     const { readReport } = await import('@stella/server/service');
-    const { deps, dataDir } = await openThisMachine(context, input, 'status');
+    const { deps, dataDir } = await openThisMachine(context, input);
     context.show(reportView(await readReport(deps, dataDir)));
     return undefined;
   },

@@ -11,7 +11,7 @@ export const serviceStop: CommandSpec = {
   options: [DATA_DIR_OPTION],
   async run(context, input) {
     const service = await import('@stella/server/service');
-    const { deps, dataDir, readyWithinMs } = await openThisMachine(context, input, 'stop');
+    const { deps, dataDir, readyWithinMs } = await openThisMachine(context, input);
     const { manager } = await service.chooseManager(deps, dataDir, null);
     if (context.globals.isDryRun) {
       context.show(reportView(await service.refuseForeign(deps, dataDir)));

@@ -38,14 +38,13 @@ export interface ThisMachine {
 export async function openThisMachine(
   { globals, env, terminal }: CommandContext,
   { positionals, options }: CommandInput,
-  verb: string,
 ): Promise<ThisMachine> {
   const [name] = positionals;
   if (name !== SERVICE_NAME) {
     throw new AppError('cli.usage', { details: { message: `"${name}" is no service; known: ${SERVICE_NAME}` } });
   }
   const dataDir = localDataDir(env, textOption(options, 'dataDir'));
-  refuseOtherHost(configuredServer(globals, env), { verb, localUrl: findLocalServer(env, dataDir)?.url ?? null });
+  refuseOtherHost(configuredServer(globals, env), findLocalServer(env, dataDir)?.url ?? null);
   const { localControl, makePinoLogger } = await import('@stella/server/service');
   const tell = (text: string): void => {
     if (!globals.isQuiet) terminal.err(`${text}\n`);
@@ -68,14 +67,11 @@ function parseManager(text: string | undefined): ThisMachine['wantedManager'] {
 }
 
 /** A server that nobody has configured is the one of this machine. */
-export function refuseOtherHost(
-  server: string | null,
-  { verb, localUrl }: { readonly verb: string; readonly localUrl: string | null },
-): void {
+export function refuseOtherHost(server: string | null, localUrl: string | null): void {
   if (server === null || server === localUrl) return;
   const { hostname: host } = new URL(server);
   if (isThisMachine(host)) return;
-  throw new AppError('service.other_host', { details: { server, host, verb } });
+  throw new AppError('service.other_host', { details: { server, host } });
 }
 
 function isThisMachine(host: string): boolean {
