@@ -95,7 +95,9 @@ if (missing.length > 0) {
       const hung = await promote('hung');
 
       await untilNotified('firing');
-      expect(stuck()[0]?.annotations['description']).toBe(expectedDescription(stuck()[0], hung));
+      const { causes } = await test.admin.call('diagnosePromotion', { parameters: { promotion: hung } });
+      const cause = causes[0]?.code ?? 'none';
+      expect(stuck()[0]?.annotations['description']).toBe(expectedDescription(stuck()[0], hung, cause));
       expect(monitoring.notified.map(({ annotations }) => annotations['description']).join()).not.toContain(waiting);
       expect(await emptyQueries(monitoring)).toEqual([]);
 
@@ -109,10 +111,11 @@ if (missing.length > 0) {
   });
 }
 
-/** The time is the one that it has: what counts is whom it names, and the command. */
-function expectedDescription(alert: Notified | undefined, promotion: string): string {
-  const [, time = ''] = /progress for (.+?)\. Run/.exec(alert?.annotations['description'] ?? '') ?? [];
-  return `${promotion} into hung has made no progress for ${time}. Run: stella promotion diagnose ${promotion}`;
+/** The time is the one that it has: what counts is whom it names, why, and the command. */
+function expectedDescription(alert: Notified | undefined, promotion: string, cause: string): string {
+  const [, time = ''] = /progress for (.+?), because/.exec(alert?.annotations['description'] ?? '') ?? [];
+  const command = `stella promotion diagnose ${promotion}`;
+  return `${promotion} into hung has made no progress for ${time}, because of ${cause}. Run: ${command}`;
 }
 
 /** Queries of the dashboard that answer nothing. */

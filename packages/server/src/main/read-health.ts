@@ -1,9 +1,10 @@
 /** What `/readyz` and `/metrics` look at. Nothing here waits long for a database, nor fails because of it. */
-import type { Settings } from '@stella/domain';
+import type { PromotionId, Settings } from '@stella/domain';
 import type { ProgressReport } from '../http/route-handler.ts';
 import type { MonitoredFacts } from '../metrics/fact-gauges.ts';
 import { STALLED_SERIES_MAX, WORKER_SERIES_MAX } from '../metrics/metric-definitions.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Diagnoser } from '../ports/diagnoser.ts';
 import type { OrchestratorFacts, ReadStore } from '../ports/read-store.ts';
 import type { WorkerSupervisor } from './worker-supervisor.ts';
 
@@ -17,6 +18,7 @@ export interface HealthDeps {
   readonly reads: ReadStore;
   readonly settings: Settings;
   readonly clock: Clock;
+  readonly diagnoser: Pick<Diagnoser, 'diagnoseStalled'>;
 }
 
 export async function readProgress(
@@ -45,7 +47,16 @@ export async function readMonitoredFacts(deps: HealthDeps): Promise<MonitoredFac
   const read = await answerSoon(deps.clock, Promise.all([readFacts(deps), monitoring]));
   if (read === null) return null;
   const [orchestrator, { facts, serverNowMs }] = read;
-  return { orchestrator, monitoring: facts, serverNowMs };
+  return { orchestrator, monitoring: facts, causes: await readCauses(deps, facts.stalled.length), serverNowMs };
+}
+
+/** Asked for only when something is stalled. */
+async function readCauses(
+  { clock, diagnoser }: HealthDeps,
+  stalledCount: number,
+): Promise<ReadonlyMap<PromotionId, string>> {
+  const found = stalledCount === 0 ? [] : await answerSoon(clock, diagnoser.diagnoseStalled(STALLED_SERIES_MAX));
+  return new Map((found ?? []).map(({ promotionId, firstCause }) => [promotionId, firstCause?.code ?? 'unknown']));
 }
 
 function readFacts({ reads, settings }: HealthDeps): Promise<OrchestratorFacts> {

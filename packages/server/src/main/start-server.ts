@@ -268,12 +268,13 @@ interface Listening {
 async function startListening(options: StartOptions, parts: Parts, { worker, stops }: Listening): Promise<string> {
   const { config, version, logger } = options;
   const tls = config.tls === null ? null : await readTlsFiles(nodeFileSystem, config.tls);
-  const health = { reads: parts.reads, settings: config.settings, clock: nodeClock };
+  const looking = { reads: parts.reads, settings: config.settings, clock: nodeClock };
   const diagnoser = makeDiagnoser({
-    ...health,
+    ...looking,
     about: { version, hostname: hostname() },
     readDisk: makeReadDisk(parts.store.isEmbedded ? config.dataDir : null),
   });
+  const health = { ...looking, diagnoser };
   const deps: HttpDeps = {
     ...parts,
     random: nodeRandom,

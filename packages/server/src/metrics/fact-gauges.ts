@@ -1,5 +1,5 @@
 /** Gauges of what the database knows; set anew at each scrape. */
-import { PROPERTIES } from '@stella/domain';
+import { PROPERTIES, type PromotionId } from '@stella/domain';
 import type { Registry } from 'prom-client';
 import type { MonitoringFacts, OrchestratorFacts } from '../ports/read-store.ts';
 import { makeGauge } from './make-metric.ts';
@@ -8,6 +8,8 @@ import { METRICS } from './metric-definitions.ts';
 export interface MonitoredFacts {
   readonly orchestrator: OrchestratorFacts;
   readonly monitoring: MonitoringFacts;
+  /** First causes, `gate.slow`; who has none is not known, or was not looked at in time. */
+  readonly causes: ReadonlyMap<PromotionId, string>;
   /** The wall clock of this server at the moment of the database's answer. */
   readonly serverNowMs: number;
 }
@@ -39,10 +41,11 @@ function promotionGauges(registry: Registry): Setter {
     stalledFor.reset();
     for (const one of [inProgress, stalled, setAside, dueAge, locks, debts]) one.remove();
     if (!facts) return;
-    const { orchestrator, monitoring } = facts;
+    const { orchestrator, monitoring, causes } = facts;
     for (const [status, count] of Object.entries(orchestrator.promotionsByStatus)) promotions.set({ status }, count);
     for (const { promotionId, environment, stalledMs } of monitoring.stalled) {
-      stalledFor.set({ promotion: promotionId, environment }, Math.floor(stalledMs / 1_000));
+      const cause = causes.get(promotionId) ?? 'unknown';
+      stalledFor.set({ promotion: promotionId, environment, cause }, Math.floor(stalledMs / 1_000));
     }
     inProgress.set(orchestrator.promotionsByStatus.in_progress ?? 0);
     stalled.set(orchestrator.stalledCount);

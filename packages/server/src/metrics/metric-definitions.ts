@@ -60,8 +60,8 @@ export const METRICS = {
   stalledFor: {
     name: 'stella_promotion_stalled_seconds',
     kind: 'gauge',
-    help: 'How long a stalled promotion has been without progress, those that stall for longest.',
-    labels: ['promotion', 'environment'],
+    help: 'How long a stalled promotion has been without progress, with the first cause of its diagnosis; those that stall for longest.',
+    labels: ['promotion', 'environment', 'cause'],
     bound: `at most ${STALLED_SERIES_MAX}, and only while they are stalled`,
   },
   duration: {

@@ -36,6 +36,7 @@ const FACTS: MonitoredFacts = {
     liveWorkers: [{ id: WORKER, hostname: 'a', heartbeatAgeMs: 1_500 }],
     database: { nowMs: 100_000, isWritable: true, connectionCount: 7, connectionCountMax: 100, sizeBytes: 1 },
   },
+  causes: new Map([[PROMOTION, 'gate.slow']]),
   serverNowMs: 93_000,
 };
 
@@ -48,7 +49,9 @@ describe('/metrics', () => {
     const { text } = await makeMetrics('1.2.3').render(FACTS);
     expect(text).toContain('stella_build_info{version="1.2.3"} 1');
     expect(text).toMatch(/^stella_promotions_in_progress 3$/m);
-    expect(text).toContain(`stella_promotion_stalled_seconds{promotion="${PROMOTION}",environment="prod"} 660\n`);
+    expect(text).toContain(
+      `stella_promotion_stalled_seconds{promotion="${PROMOTION}",environment="prod",cause="gate.slow"} 660\n`,
+    );
     expect(text).toContain(`stella_worker_heartbeat_age_seconds{worker="${WORKER}",hostname="a"} 1.5\n`);
     expect(text).toMatch(/^stella_clock_skew_seconds -7$/m);
     expect(text).toMatch(/^stella_due_age_seconds 2$/m);
