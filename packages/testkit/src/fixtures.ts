@@ -19,6 +19,7 @@ import {
   type RoleBinding,
   type SoakGateDefinition,
   type WindowGateDefinition,
+  withRelease,
 } from '@stella/domain';
 import { makeSeededIds, TEST_EPOCH_MS } from './seeded-ids.ts';
 
@@ -152,6 +153,7 @@ export function makeDefinition(patch: Partial<EnvironmentDefinition> = {}): Envi
     precheck: 'required',
     queue: 'fifo',
     freezes: [],
+    concurrency: 'exclusive',
     deployDeadlineMs: 15 * MINUTE_MS,
     ...patch,
   };
@@ -165,6 +167,8 @@ export function makeEmptyEnvironment(name: string): EnvironmentStatus {
     releasedAtMs: null,
     state: 'empty',
     policyRevision: 1,
+    concurrency: 'exclusive',
+    components: [],
     stop: null,
     freeze: null,
     plannedFreezes: [],
@@ -173,18 +177,7 @@ export function makeEmptyEnvironment(name: string): EnvironmentStatus {
 
 /** An environment that runs the release, verified at that moment. */
 export function makeWholeEnvironment(name: string, release: Release, releasedAtMs = TEST_EPOCH_MS): EnvironmentStatus {
-  const { id: releaseId, number: releaseNumber } = release;
-  return {
-    name,
-    releaseId,
-    releaseNumber,
-    releasedAtMs,
-    state: 'whole',
-    policyRevision: 1,
-    stop: null,
-    freeze: null,
-    plannedFreezes: [],
-  };
+  return withRelease(makeEmptyEnvironment(name), release, releasedAtMs);
 }
 
 /** FNV-1a over the text: a seed for its ids. */

@@ -1,5 +1,5 @@
 /** Environments on the wire, and what `apply` sends and answers. */
-import { GATE_KINDS, MISSING_KINDS, TARGET_KINDS } from '@stella/domain';
+import { CONCURRENCY_MODES, GATE_KINDS, MISSING_KINDS, TARGET_KINDS } from '@stella/domain';
 import { z } from 'zod';
 import { debtSchema } from './skips.ts';
 import { digestSchema, environmentStateSchema, instantSchema, reasonSchema } from './values.ts';
@@ -67,7 +67,7 @@ export const environmentSchema = z
     gates: z.array(z.object({ name: z.string(), kind: z.enum(GATE_KINDS) })),
     targets: z.array(z.object({ name: z.string(), kind: z.enum(TARGET_KINDS), component: z.string() })),
     state: environmentStateSchema,
-    /** What runs there, as last verified; null before the first. */
+    /** What runs there, as last verified; null before the first, and while components are of several releases. */
     release: z.object({ id: z.string(), name: z.string() }).nullable(),
     releasedAt: instantSchema.nullable(),
     /** Why nothing is deployed there (`fence.behind`), with the cure; null when all is well. */
@@ -76,6 +76,15 @@ export const environmentSchema = z
     freeze: freezeNowSchema.nullable(),
     /** Gates that were skipped and are still to pass for what runs there. */
     debts: z.array(debtSchema),
+    concurrency: z.enum(CONCURRENCY_MODES),
+    components: z.array(
+      z.object({
+        component: z.string(),
+        release: z.object({ id: z.string(), name: z.string() }).nullable(),
+        releasedAt: instantSchema.nullable(),
+        state: environmentStateSchema,
+      }),
+    ),
   })
   .meta({ id: 'Environment' });
 

@@ -156,6 +156,10 @@ export type PrecheckMode = (typeof PRECHECK_MODES)[number];
 export const QUEUE_MODES = ['fifo', 'latest'] as const;
 export type QueueMode = (typeof QUEUE_MODES)[number];
 
+/** Whether one promotion at a time changes the environment, or one for each of its components. */
+export const CONCURRENCY_MODES = ['exclusive', 'per_component'] as const;
+export type ConcurrencyMode = (typeof CONCURRENCY_MODES)[number];
+
 export interface EnvironmentDefinition {
   readonly name: string;
   /** A release must have completed in each of these before it may enter. Empty: any release may enter. */
@@ -167,6 +171,8 @@ export interface EnvironmentDefinition {
   readonly queue: QueueMode;
   /** Count live: those of the newest version hold promotions of every version. */
   readonly freezes: readonly PlannedFreeze[];
+  /** Of the environment as it is now, not frozen with promotions: changed only while no lock is live. */
+  readonly concurrency: ConcurrencyMode;
   /** Bounds preflight, deploy and verify together, and once more the rollback: the time under lock. Default 15 m. */
   readonly deployDeadlineMs: number;
 }
@@ -201,11 +207,12 @@ export function gateMeaningHash(gate: GateDefinition): Digest {
  * default, so that the hash of a definition that was stored before stays what it was.
  */
 export function definitionHash(definition: EnvironmentDefinition): Digest {
-  const { queue, freezes, ...rest } = definition;
+  const { queue, freezes, concurrency, ...rest } = definition;
   const hashed = {
     ...rest,
     ...(queue === 'fifo' ? {} : { queue }),
     ...(freezes.length === 0 ? {} : { freezes }),
+    ...(concurrency === 'exclusive' ? {} : { concurrency }),
   };
   return digestOf(canonicalJson(hashed as unknown as Json));
 }

@@ -26,7 +26,9 @@ describe('raising a fence', () => {
     };
     const order = { fence: { epoch: 2, n: 7 }, held: holds.fence, reason: 'restored last night' };
     const { environment, event } = raiseFence(before, order, { actor: { kind: 'system', name: 'test' }, nowMs: 5 });
-    expect(environment).toEqual({ ...before, state: 'unknown', stop: null });
+    const components = before.components.map((one) => ({ ...one, state: 'unknown' }));
+    const doubted = { state: 'unknown', components };
+    expect(environment).toEqual({ ...before, ...doubted, stop: null });
     expect(event).toMatchObject({
       type: 'fence.raised',
       subject: 'prod',

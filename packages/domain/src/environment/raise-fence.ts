@@ -46,7 +46,12 @@ export function raiseFence(
   { actor, nowMs }: { readonly actor: Actor; readonly nowMs: InstantMs },
 ): FenceRaise {
   return {
-    environment: { ...before, state: 'unknown', stop: null },
+    environment: {
+      ...before,
+      state: 'unknown',
+      components: before.components.map((one) => ({ ...one, state: 'unknown' })),
+      stop: null,
+    },
     event: {
       type: 'fence.raised',
       actor,

@@ -217,6 +217,11 @@ export const ERROR_CODES = {
     '{actor} has decided on gate "{gate}" already',
     'see: stella promotion gates {promotionId}',
   ),
+  'apply.locks_live': entry(
+    'Conflict',
+    'concurrency of environment {environment} cannot change now: {promotionId} holds a lock there',
+    'wait until it has ended, then apply again: stella orch locks list --env {environment}',
+  ),
   'apply.in_use': entry(
     'Conflict',
     '{what} is used by the live promotion {promotionId}',
@@ -353,6 +358,11 @@ export const ERROR_CODES = {
     'Conflict',
     'a newer release {base} reached {environment} first',
     'nothing to do; the newer release is there',
+  ),
+  'promotion.components_missing': entry(
+    'Conflict',
+    'the environment {environment} wants all components at once now, and the release carries only some',
+    'promote a release with all of them, or set concurrency: per_component again: stella apply',
   ),
   'promotion.replaced': entry(
     'Conflict',

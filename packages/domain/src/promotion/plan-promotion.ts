@@ -13,6 +13,7 @@ import type { Decision } from './decide/decision.ts';
 import { addEvent, makeDraft, updateStep } from './decide/draft.ts';
 import { decidePrecheck } from './decide/precheck.ts';
 import type { EnvironmentStatus, Promotion } from './promotion.ts';
+import { isOlderThanBase, runsWholeSinceMs, targetsOf } from './scope.ts';
 import { NO_DEPENDENCIES, type PredecessorStatus, type PromotionSnapshot } from './snapshot.ts';
 import type { Priority } from './status.ts';
 
@@ -112,12 +113,14 @@ function refuseWhatMayNotEnter({ release, definition, environment, base, predece
       throw new AppError('promotion.not_in_predecessor', { details: { ...names, predecessor: name } });
     }
   }
-  if (environment.releaseNumber > release.number) {
+  if (isOlderThanBase(environment, release)) {
     throw new AppError('promotion.older_than_base', { details: { ...names, base: base?.name ?? 'a newer release' } });
   }
-  if (environment.releaseId === release.id && environment.state === 'whole') {
+  if (runsWholeSinceMs(environment, release) !== null) {
     throw new AppError('promotion.same_as_base', { details: names });
   }
+  const hasNone = targetsOf({ definition }, release).length === 0;
+  if (environment.concurrency === 'per_component' && !hasNone) return;
   for (const target of definition.targets) {
     if (release.components.some((component) => component.name === target.component)) continue;
     const message = `release ${release.name} has no component "${target.component}", which target ${target.name} of ${definition.name} runs`;

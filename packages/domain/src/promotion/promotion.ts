@@ -2,7 +2,7 @@
  * The promotion and everything that belongs to it, as plain immutable data. The store keeps these as rows; `decide`
  * reads them and answers what they become.
  */
-import type { EnvironmentDefinition, GateKind } from '../environment/environment-definition.ts';
+import type { ConcurrencyMode, EnvironmentDefinition, GateKind } from '../environment/environment-definition.ts';
 import type { EnvironmentStop } from '../environment/environment-stop.ts';
 import type { EnvironmentFreeze, PlannedFreeze } from '../environment/freeze.ts';
 import type { ErrorCode } from '../errors/error-codes.ts';
@@ -27,7 +27,7 @@ export interface Promotion {
   readonly definitionHash: Digest;
   readonly status: PromotionStatus;
   readonly step: Step;
-  /** What the environment ran when the gates of the current round were opened. */
+  /** What the environment ran when the gates of the current round were opened (`baseIdOf`). */
   readonly baseReleaseId: ReleaseId | null;
   /** Place in the queue; drawn on entering `acquire_locks`, given back when gates open again. */
   readonly ticket: number | null;
@@ -176,7 +176,7 @@ export type LockMode = (typeof LOCK_MODES)[number];
 
 export interface Lock {
   readonly id: LockId;
-  /** `environment:<name>` or `artifact:<digest>`. */
+  /** `environment:<name>`, `environment:<name>/<component>` or `artifact:<digest>`. */
   readonly resource: string;
   readonly mode: LockMode;
   readonly promotionId: PromotionId;
@@ -188,12 +188,22 @@ export interface Lock {
 export const ENVIRONMENT_STATES = ['empty', 'whole', 'mixed', 'unknown'] as const;
 export type EnvironmentState = (typeof ENVIRONMENT_STATES)[number];
 
-/** What an environment runs, as the last verified promotion left it. */
+/** What runs of one component, as the last verified promotion of it left it. */
+export interface ComponentStatus {
+  readonly component: string;
+  /** Null: it was touched but never verified. */
+  readonly releaseId: ReleaseId | null;
+  readonly releaseNumber: number;
+  readonly releasedAtMs: InstantMs | null;
+  readonly state: EnvironmentState;
+}
+
+/** What an environment runs, as the last verified promotions left it. */
 export interface EnvironmentStatus {
   readonly name: string;
-  /** The base of the next promotion; null before the first. */
+  /** The release of all components; null before the first, and while they are of several releases. */
   readonly releaseId: ReleaseId | null;
-  /** Number of that release; 0 before the first. */
+  /** The highest number that runs there; 0 before the first. */
   readonly releaseNumber: number;
   /** When it was verified there. */
   readonly releasedAtMs: InstantMs | null;
@@ -206,6 +216,9 @@ export interface EnvironmentStatus {
   readonly freeze: EnvironmentFreeze | null;
   /** Of the newest version of its definition. */
   readonly plannedFreezes: readonly PlannedFreeze[];
+  readonly concurrency: ConcurrencyMode;
+  /** In order of name; the components of the one release, with `concurrency: exclusive`. */
+  readonly components: readonly ComponentStatus[];
 }
 
 /** `operationIdOf('prm_…', 'deploy', 'web-1', 2)`: the same intent has the same id everywhere. */

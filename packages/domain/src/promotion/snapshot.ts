@@ -34,7 +34,7 @@ export interface PromotionSnapshot {
   /** Own live locks. */
   readonly locks: readonly Lock[];
   readonly environment: EnvironmentStatus;
-  /** The release that the environment ran when it was last verified; null before the first. */
+  /** What the environment ran when it was last verified, as far as this promotion is about it (`composeBase`). */
   readonly base: Release | null;
   /** What the promotion is bound to, when the environment runs another release by now; null otherwise. */
   readonly formerBase: Release | null;
@@ -84,7 +84,7 @@ export interface PredecessorStatus extends EnvironmentStatus {
  * that decides about the queue, locks, fences and the right to deploy (safety S1, S2, S8).
  */
 export interface EnvironmentGuard {
-  /** The live lock of another promotion on the environment; null when it is free. */
+  /** A live lock of another promotion on the environment, or on a component that this one carries; null: free. */
   readonly holder: LockHolder | null;
   /** Other live promotions that wait for this environment's lock. */
   readonly waiters: readonly Waiter[];
@@ -104,6 +104,8 @@ export interface Waiter {
   readonly promotionId: PromotionId;
   readonly ticket: number;
   readonly priority: Priority;
+  /** That its release carries. */
+  readonly components: readonly string[];
 }
 
 export interface DecideContext {

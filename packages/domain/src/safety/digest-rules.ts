@@ -1,11 +1,15 @@
 /** S10: what was resolved is what was locked, sent and observed, and what the environment is said to run. */
-import type { AttemptPurpose } from '../promotion/promotion.ts';
+import type { AttemptPurpose, EnvironmentStatus } from '../promotion/promotion.ts';
+import { worstOf } from '../promotion/scope.ts';
 import type { Release } from '../release/release.ts';
 import type { Digest } from '../values/digest.ts';
 import type { PromotionRecord, StoredAttempt, StoredOutcome } from './store-state.ts';
 import {
+  baseOf,
+  carries,
   countedOutcome,
   type Found,
+  isByComponent,
   type PromotionRule,
   type StoreRule,
   type StoreView,
@@ -17,10 +21,10 @@ const GIVES_BASE: ReadonlySet<AttemptPurpose> = new Set(['rollback', 'rollback_v
 /** What a target is to run by an attempt of that purpose; null when the release has nothing for it. */
 function promised(record: PromotionRecord, view: StoreView, purpose: AttemptPurpose, target: string): Digest | null {
   const { definition, releaseId, baseReleaseId } = record.promotion;
-  const wanted = GIVES_BASE.has(purpose) ? baseReleaseId : releaseId;
-  const release = wanted === null ? undefined : view.releases.get(wanted);
   const component = definition.targets.find((one) => one.name === target)?.component;
-  return digestIn(release, component);
+  if (component === undefined) return null;
+  const wanted = GIVES_BASE.has(purpose) ? baseOf(view, baseReleaseId, component) : releaseId;
+  return wanted === null ? null : digestIn(view.releases.get(wanted), component);
 }
 
 function digestIn(release: Release | undefined, component: string | undefined): Digest | null {
@@ -44,7 +48,10 @@ const verified: PromotionRule = {
   find: (record, view) => {
     const { status, definition } = record.promotion;
     if (status !== 'completed') return [];
-    const isRight = definition.targets.every(({ name }) => isAsPromised(record, view, 'verify', name));
+    const own = isByComponent(view, record)
+      ? definition.targets.filter(({ name }) => promised(record, view, 'verify', name) !== null)
+      : definition.targets;
+    const isRight = own.every(({ name }) => isAsPromised(record, view, 'verify', name));
     return unless(isRight, record, 'is completed though not every target reported its digest');
   },
 };
@@ -96,20 +103,49 @@ const locked: PromotionRule = {
   },
 };
 
-/** The environment runs what completed there last. */
+/** The environment runs what completed there last, each component what completed last with it. */
 const environment: StoreRule = {
   name: 'S10.environment',
   find: (view) =>
-    view.state.environments.flatMap(({ name, releaseId, releaseNumber, releasedAtMs }): Found[] => {
-      const number = releaseId === null ? 0 : (view.releases.get(releaseId)?.number ?? 0);
-      const [latest] = view.completionsIn(name);
-      const endedAtMs = latest?.promotion.endedAtMs ?? null;
-      const isOlder = endedAtMs === null || releasedAtMs === null || endedAtMs < releasedAtMs;
-      const isLatest = latest?.promotion.releaseId === releaseId && endedAtMs === releasedAtMs;
-      if (number === releaseNumber && (isOlder || isLatest)) return [];
-      return [{ subject: name, message: 'does not run what completed there last' }];
+    view.state.environments.flatMap((status): Found[] => {
+      const isRight = runsLatest(view, status) && componentsAreLatest(view, status) && isSummary(status);
+      return isRight ? [] : [{ subject: status.name, message: 'does not run what completed there last' }];
     }),
 };
+
+/** As a whole; with components of several releases only each of them tells. */
+function runsLatest(view: StoreView, status: EnvironmentStatus): boolean {
+  const { name, releaseId, releaseNumber, releasedAtMs, components } = status;
+  if (releaseId === null && components.some((one) => one.releaseId !== null)) return true;
+  const number = releaseId === null ? 0 : (view.releases.get(releaseId)?.number ?? 0);
+  const [latest] = view.completionsIn(name);
+  const endedAtMs = latest?.promotion.endedAtMs ?? null;
+  const isOlder = endedAtMs === null || releasedAtMs === null || endedAtMs < releasedAtMs;
+  const isLatest = latest?.promotion.releaseId === releaseId && endedAtMs === releasedAtMs;
+  return number === releaseNumber && (isOlder || isLatest);
+}
+
+function componentsAreLatest(view: StoreView, { name, components }: EnvironmentStatus): boolean {
+  return components.every((one) => {
+    if (one.releaseId === null) return true;
+    const latest = view
+      .completionsIn(name)
+      .find(({ promotion }) => carries(view, promotion.releaseId, one.component))?.promotion;
+    const endedAtMs = latest?.endedAtMs ?? null;
+    const isOlder = endedAtMs === null || one.releasedAtMs === null || endedAtMs < one.releasedAtMs;
+    const isLatest = latest?.releaseId === one.releaseId && endedAtMs === one.releasedAtMs;
+    return view.releases.get(one.releaseId)?.number === one.releaseNumber && (isOlder || isLatest);
+  });
+}
+
+/** What is said of the whole follows from its components, as soon as one of them was touched. */
+function isSummary({ releaseId, releaseNumber, state, components }: EnvironmentStatus): boolean {
+  const [first] = components;
+  if (!first) return true;
+  const isOne = components.every((one) => one.releaseId === first.releaseId);
+  const highest = Math.max(...components.map((one) => one.releaseNumber));
+  return releaseId === (isOne ? first.releaseId : null) && releaseNumber === highest && state === worstOf(components);
+}
 
 export const DIGEST_PROMOTION_RULES: readonly PromotionRule[] = [verified, rolledBack, sent, locked];
 export const DIGEST_STORE_RULES: readonly StoreRule[] = [environment];

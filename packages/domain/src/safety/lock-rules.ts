@@ -1,9 +1,11 @@
 /**
  * Who holds what: an exclusive lock alone (S1), from the deploy on and under one fence; and no longer than it is needed (L4).
  */
+import type { EnvironmentStatus } from '../promotion/promotion.ts';
+import { placesOf } from '../promotion/scope.ts';
 import { isTerminal, priorityRank, type Step } from '../promotion/status.ts';
 import type { PromotionRecord } from './store-state.ts';
-import { liveLocksOf, type PromotionRule, type StoreRule, type StoreView, unless } from './store-view.ts';
+import { type Found, liveLocksOf, type PromotionRule, type StoreRule, type StoreView, unless } from './store-view.ts';
 
 /** A waiter whose turn it is looks again within this (safety L4). */
 export const WAKE_MS_MAX = 2_000;
@@ -30,7 +32,7 @@ const exclusive: StoreRule = {
     }),
 };
 
-/** Nothing is changed without the environment's lock and the artifacts' locks. */
+/** Nothing is changed without the lock of the environment, or of each component, and the artifacts' locks. */
 const held: PromotionRule = {
   name: 'S1.held',
   find: (record, view) => {
@@ -38,12 +40,14 @@ const held: PromotionRule = {
     if (isTerminal(status) || !STEPS_THAT_CHANGE.has(step)) return [];
     const live = liveLocksOf(view, id);
     const place = `environment:${environment}`;
-    const hasPlace = live.some(
-      ({ mode, resource }) => mode === 'exclusive' && (resource === place || resource.startsWith(`${place}/`)),
-    );
+    const excludes = (resource: string): boolean =>
+      live.some((lock) => lock.mode === 'exclusive' && lock.resource === resource);
     const has = (digest: string): boolean => live.some((lock) => lock.resource === `artifact:${digest}`);
-    const keepsArtifacts = view.releases.get(releaseId)?.components.every(({ digest }) => has(digest)) ?? false;
-    return unless(hasPlace && keepsArtifacts, record, `is in ${step} without all of its locks`);
+    const isWhole = excludes(place);
+    const holds = view.releases
+      .get(releaseId)
+      ?.components.every(({ name, digest }) => has(digest) && (isWhole || excludes(`${place}/${name}`)));
+    return unless(holds ?? false, record, `is in ${step} without all of its locks`);
   },
 };
 
@@ -73,28 +77,45 @@ const ticket: PromotionRule = {
   },
 };
 
-/** When nobody holds anything of the environment, the first in its queue is due, or is being looked at. */
+/**
+ * Whoever has nobody in its way, neither a holder nor one before it in the queue that wants the same, is due, or is being
+ * looked at. With `concurrency: exclusive` that is the first in the queue of a free environment.
+ */
 const turn: StoreRule = {
   name: 'L4.turn',
   find: (view) =>
-    [...view.environments.values()].flatMap(({ name, stop }) => {
-      const first = firstWaiter(view, name);
-      if (stop !== null || !first || isHeld(view, name)) return [];
-      const { workerId, nextActionAtMs, setAside, id } = first.promotion;
-      if (workerId !== null || setAside !== null || nextActionAtMs === null) return [];
-      if (nextActionAtMs <= view.nowMs + WAKE_MS_MAX) return [];
-      return [{ subject: id, message: `sleeps although ${name} is free and it is the first in the queue` }];
+    [...view.environments.values()].flatMap((environment): Found[] => {
+      if (environment.stop !== null) return [];
+      return waitersInTurn(view, environment).flatMap(({ promotion }) => {
+        const { workerId, nextActionAtMs, setAside, id } = promotion;
+        if (workerId !== null || setAside !== null || nextActionAtMs === null) return [];
+        if (nextActionAtMs <= view.nowMs + WAKE_MS_MAX) return [];
+        return [{ subject: id, message: `sleeps although its place in ${environment.name} is free and it is first` }];
+      });
     }),
 };
 
-function isHeld(view: StoreView, environment: string): boolean {
-  const place = `environment:${environment}`;
-  return view.state.locks.some(
-    ({ releasedAtMs, resource }) => releasedAtMs === null && (resource === place || resource.startsWith(`${place}/`)),
+function waitersInTurn(view: StoreView, environment: EnvironmentStatus): PromotionRecord[] {
+  const whole = `environment:${environment.name}`;
+  const taken = new Set(
+    view.state.locks
+      .filter(({ releasedAtMs, resource: one }) => releasedAtMs === null && isSameOrBelow(one, whole))
+      .map(({ resource }) => resource),
   );
+  return queueOf(view, environment.name).filter(({ promotion }) => {
+    const release = view.releases.get(promotion.releaseId);
+    const places = placesOf(environment, release ?? { components: [] });
+    const isFree = places.every((place) => !taken.has(place) && !taken.has(whole) && (place !== whole || !taken.size));
+    for (const place of places) taken.add(place);
+    return isFree;
+  });
 }
 
-function firstWaiter(view: StoreView, environment: string): PromotionRecord | undefined {
+function isSameOrBelow(resource: string, place: string): boolean {
+  return resource === place || resource.startsWith(`${place}/`);
+}
+
+function queueOf(view: StoreView, environment: string): PromotionRecord[] {
   const waiters = (view.byEnvironment.get(environment) ?? []).filter(
     ({ promotion }) => promotion.endedAtMs === null && promotion.step === 'acquire_locks' && promotion.ticket !== null,
   );
@@ -103,7 +124,7 @@ function firstWaiter(view: StoreView, environment: string): PromotionRecord | un
       priorityRank(a.priority) - priorityRank(b.priority) ||
       (a.ticket ?? 0) - (b.ticket ?? 0) ||
       (a.id < b.id ? -1 : 1),
-  )[0];
+  );
 }
 
 export const LOCK_PROMOTION_RULES: readonly PromotionRule[] = [held, oneFence, letGo, ticket];

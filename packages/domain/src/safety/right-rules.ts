@@ -6,9 +6,20 @@
 import type { ApprovalGateDefinition } from '../environment/environment-definition.ts';
 import { personOf } from '../identity/actor.ts';
 import type { GateRun } from '../promotion/promotion.ts';
+import { isComposed, releaseIdsOf } from '../promotion/scope.ts';
 import type { InstantMs } from '../values/instant.ts';
 import type { PromotionRecord, StoredApproval } from './store-state.ts';
-import { deployStartOf, type Found, newestRun, type PromotionRule, unless } from './store-view.ts';
+import {
+  baseOf,
+  carries,
+  deployStartOf,
+  type Found,
+  isByComponent,
+  newestRun,
+  type PromotionRule,
+  type StoreView,
+  unless,
+} from './store-view.ts';
 
 /** Whoever writes a deploy intent has entered the step that asks for the right. */
 const intent: PromotionRule = {
@@ -69,6 +80,10 @@ const base: PromotionRule = {
     const atMs = deployStartOf(record);
     const { environment, baseReleaseId, id } = record.promotion;
     if (atMs === null || baseReleaseId === null) return [];
+    if (isByComponent(view, record) || isComposed(baseReleaseId)) {
+      const changed = changedComponents(record, view, atMs);
+      return unless(changed.length === 0, record, 'was deployed over another release than its base');
+    }
     const latest = view
       .completionsIn(environment)
       .find(({ promotion }) => promotion.id !== id && (promotion.endedAtMs ?? atMs) < atMs);
@@ -76,6 +91,22 @@ const base: PromotionRule = {
     return unless(isBase, record, `was deployed over another release than ${baseReleaseId}`);
   },
 };
+
+/** Components of its release that were of another release than its base says when it began to deploy. */
+function changedComponents({ promotion }: PromotionRecord, view: StoreView, atMs: InstantMs): string[] {
+  const { id, environment, releaseId, baseReleaseId } = promotion;
+  const names = view.releases.get(releaseId)?.components.map((one) => one.name) ?? [];
+  const before = view
+    .completionsIn(environment)
+    .filter((one) => one.promotion.id !== id && (one.promotion.endedAtMs ?? atMs) < atMs);
+  return names.filter((name) => {
+    // Whoever had the whole environment left nothing there but its own.
+    const latest = before.find((one) => carries(view, one.promotion.releaseId, name) || !isByComponent(view, one));
+    if (!latest) return false;
+    const ran = carries(view, latest.promotion.releaseId, name) ? latest.promotion.releaseId : null;
+    return ran !== baseOf(view, baseReleaseId, name);
+  });
+}
 
 const enough: PromotionRule = {
   name: 'S9.enough',
@@ -149,7 +180,7 @@ const older: PromotionRule = {
   find: (record, view) => {
     const { releaseId, baseReleaseId } = record.promotion;
     if (deployStartOf(record) === null || baseReleaseId === null) return [];
-    const below = view.releases.get(baseReleaseId)?.number ?? 0;
+    const below = Math.max(0, ...releaseIdsOf(baseReleaseId).map((id) => view.releases.get(id)?.number ?? 0));
     return unless(below <= (view.releases.get(releaseId)?.number ?? 0), record, 'was deployed over a newer release');
   },
 };

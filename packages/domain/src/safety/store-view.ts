@@ -2,6 +2,7 @@
 import { compareFences, type Fence } from '../locks/fence.ts';
 import type { EnvironmentStatus, GateRun } from '../promotion/promotion.ts';
 import { STEPS } from '../promotion/status.ts';
+import { baseReleaseOf } from '../promotion/scope.ts';
 import type { Release } from '../release/release.ts';
 import type { Digest } from '../values/digest.ts';
 import type { PromotionId, ReleaseId, WorkerId } from '../values/ids.ts';
@@ -171,6 +172,22 @@ export function deployStartOf({ promotion, steps }: PromotionRecord): InstantMs 
 /** The newest round of that gate. */
 export function newestRun({ gateRuns }: PromotionRecord, gate: string): GateRun | undefined {
   return gateRuns.filter((run) => run.gate === gate).sort((a, b) => b.round - a.round || (a.id < b.id ? 1 : -1))[0];
+}
+
+/** The release that holds a component. */
+export function carries({ releases }: StoreView, releaseId: ReleaseId, component: string): boolean {
+  return releases.get(releaseId)?.components.some((one) => one.name === component) ?? false;
+}
+
+/** The release that a component is of in a promotion's base. */
+export function baseOf(view: StoreView, baseId: ReleaseId | null, component: string): ReleaseId | null {
+  if (baseId === null) return null;
+  return baseReleaseOf(baseId, component, (releaseId, name) => carries(view, releaseId, name));
+}
+
+/** It excludes, or excluded, others from the components of its release only. */
+export function isByComponent(view: StoreView, { promotion: { id, environment } }: PromotionRecord): boolean {
+  return (view.locks.get(id) ?? []).some(({ resource }) => resource.startsWith(`environment:${environment}/`));
 }
 
 /** A rule that holds or does not, with the promotion as its subject. */

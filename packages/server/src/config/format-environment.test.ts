@@ -156,6 +156,7 @@ const definition: fc.Arbitrary<EnvironmentDefinition> = fc
       onFailure: fc.constantFrom('rollback', 'hold'),
       queue: fc.constantFrom('fifo', 'latest'),
       freezes: fc.array(plannedFreeze, { maxLength: 3 }),
+      concurrency: fc.constantFrom('exclusive', 'per_component'),
       precheck: fc.constantFrom('required', 'warn'),
       deployDeadlineMs: durationMs(1_000, 4 * HOUR_MS),
     }),
@@ -193,6 +194,7 @@ describe('formatEnvironmentYaml', () => {
       precheck: 'required',
       queue: 'fifo',
       freezes: [{ from: '2026-12-20T18:00', to: '2027-01-04T08:00', zone: 'Europe/Berlin', reason: 'year end' }],
+      concurrency: 'exclusive',
       deployDeadlineMs: 900_000,
     });
     expect(text).toBe(`kind: Environment
@@ -228,6 +230,7 @@ freezes:
     to: 2027-01-04T08:00
     zone: Europe/Berlin
     reason: year end
+concurrency: exclusive
 deployDeadline: 15m
 `);
   });

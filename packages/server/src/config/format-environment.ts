@@ -6,7 +6,8 @@ import { ENVIRONMENT_KIND } from './parse-environments.ts';
 
 /** The inverse of `parseEnvironmentDocuments`: one document, without `---`. Equal definitions give equal texts. */
 export function formatEnvironmentYaml(definition: EnvironmentDefinition): string {
-  const { name, promotesFrom, gates, targets, onFailure, precheck, queue, freezes, deployDeadlineMs } = definition;
+  const { name, promotesFrom, gates, targets, onFailure, precheck, queue, freezes, concurrency, deployDeadlineMs } =
+    definition;
   const document = {
     kind: ENVIRONMENT_KIND,
     name,
@@ -19,6 +20,7 @@ export function formatEnvironmentYaml(definition: EnvironmentDefinition): string
     ...(freezes.length === 0
       ? {}
       : { freezes: freezes.map(({ from, to, zone, reason }) => ({ from, to, zone, reason })) }),
+    concurrency,
     deployDeadline: formatDuration(deployDeadlineMs),
   };
   // A list that occurs twice is written twice: an alias would surprise the reader.

@@ -53,6 +53,7 @@ promotesFrom: [staging, canary]
 onFailure: hold
 precheck: warn
 queue: latest
+concurrency: per_component
 deployDeadline: 20m
 gates:
   - name: tests
@@ -102,6 +103,7 @@ describe('a whole document', () => {
           precheck: 'warn',
           queue: 'latest',
           freezes: [],
+          concurrency: 'per_component',
           deployDeadlineMs: 20 * MINUTE_MS,
           gates: [
             {
@@ -175,6 +177,7 @@ describe('a whole document', () => {
       precheck: 'required',
       queue: 'fifo',
       freezes: [],
+      concurrency: 'exclusive',
       deployDeadlineMs: 15 * MINUTE_MS,
       gates: [
         {
@@ -327,6 +330,7 @@ describe('refuses', () => {
     ['too long a duration', withLines('deployDeadline: 5h'), 4, '5h is outside of 1s to 4h'],
     ['an unknown anchor', withLines('gates: *gates'), 4, 'no anchor "&gates" stands before this alias'],
     ['an alias to an outer node', '&a\nkind: Environment\nname: a\ntargets: *a', 2, 'targets: expected a list'],
+    ['an unknown concurrency', withLines('concurrency: per-component'), 4, 'did you mean "per_component"?'],
     ['an unknown queue', withLines('queue: lates'), 4, 'did you mean "latest"?'],
     ['an unknown tag', withLines('onFailure: !secret hold'), 4, 'Unresolved tag'],
     ['text that is no YAML', withLines('gates: [', 'x'), 5, ''],

@@ -12,6 +12,8 @@
  *       - { name: web, kind: files, component: web, directory: /srv/shop }
  */
 import {
+  CONCURRENCY_MODES,
+  doOverlap,
   type EnvironmentDefinition,
   type GateDefinition,
   ON_FAILURE,
@@ -40,6 +42,7 @@ const KEYS = [
   'precheck',
   'queue',
   'freezes',
+  'concurrency',
   'deployDeadline',
 ] as const satisfies readonly string[];
 /** Gates of one environment are all asked at the same time. */
@@ -106,6 +109,7 @@ function readEnvironment(map: MapReader): EnvironmentDefinition | null {
     precheck: map.choice('precheck', PRECHECK_MODES, 'required') ?? 'required',
     queue: map.choice('queue', QUEUE_MODES, 'fifo') ?? 'fifo',
     freezes: map.maps('freezes', { countMax: FREEZE_COUNT_MAX }).map(readFreeze),
+    concurrency: map.choice('concurrency', CONCURRENCY_MODES, 'exclusive') ?? 'exclusive',
     deployDeadlineMs: map.duration('deployDeadline', DEPLOY_DEADLINE),
   };
 }
@@ -141,12 +145,11 @@ function refuseRepeated(entries: readonly Read<{ readonly name: string }>[], nou
 
 /** Two targets that write into one another's directory would undo each other's work. */
 function refuseSharedDirectories(entries: readonly Read<TargetDefinition>[]): void {
-  const isBelow = (inner: string, outer: string): boolean => `${inner}/`.startsWith(`${outer}/`);
   const seen: TargetDefinition[] = [];
   for (const { map, value } of entries) {
     const { directory } = value;
     if (directory === '') continue;
-    const other = seen.find((one) => isBelow(directory, one.directory) || isBelow(one.directory, directory));
+    const other = seen.find((one) => doOverlap(directory, one.directory));
     if (other) map.refuse('directory', `directory: "${directory}" overlaps that of target "${other.name}"`);
     seen.push(value);
   }

@@ -58,6 +58,11 @@ export interface CommandStore {
   ): Promise<StoredAnswer>;
 }
 
+export interface LiveDefinition {
+  readonly promotionId: PromotionId;
+  readonly definition: EnvironmentDefinition;
+}
+
 export interface CommandTransaction {
   /** The database's clock at the start of the transaction. */
   readonly nowMs: number;
@@ -105,6 +110,8 @@ export interface CommandTransaction {
   removeEnvironment(name: string): Promise<readonly GateDebt[]>;
   /** Live promotions of an environment, at most 10. */
   livePromotionsOf(environment: string): Promise<readonly PromotionId[]>;
+  /** Definitions that live promotions of an environment were made with, each once, with the first such promotion. */
+  liveDefinitionsOf(environment: string): Promise<readonly LiveDefinition[]>;
 
   insertPerson(person: NewPerson): Promise<{ id: PersonId }>;
   insertEnrolment(enrolment: { codeHash: Digest; personId: PersonId; expiresAtMs: number }): Promise<void>;

@@ -100,6 +100,8 @@ export interface EnvironmentRow extends EnvironmentRecord {
   readonly releaseName: string | null;
   /** Open ones. */
   readonly debts: readonly GateDebt[];
+  /** Names by id, of the releases that its components are of. */
+  readonly releaseNames: Readonly<Record<string, string>>;
 }
 
 /** An event as it is stored; its place in the global chain is null until the sequencer has passed. */

@@ -12,7 +12,7 @@ import {
   type PromotionId,
   toRfc3339,
 } from '@stella/domain';
-import type { EnvironmentRecord } from '../ports/command-store.ts';
+import type { EnvironmentRecord, LiveDefinition } from '../ports/command-store.ts';
 import type { EnvironmentRow } from '../ports/read-store.ts';
 import type { Session, Statement } from './connection.ts';
 import { toStop } from './environment-stop-column.ts';
@@ -20,7 +20,9 @@ import { numberOrNull, textOrNull } from './row-values.ts';
 import { type RawDebt, toDebt } from './skip-rows.ts';
 
 const COLUMNS = `e.name, e.version, e.hash, e.applied_at, d.definition, e.release_id, e.release_number, e.released_at,
-  e.state, e.policy_revision, e.stopped_at, e.stop, e.operator_freeze, e.planned_freezes,
+  e.state, e.policy_revision, e.stopped_at, e.stop, e.operator_freeze, e.planned_freezes, e.concurrency, e.components,
+  (select coalesce(jsonb_object_agg(r.id, r.name), '{}') from jsonb_array_elements(e.components) c
+    join releases r on r.id = c ->> 'releaseId') as release_names,
   (select r.name from releases r where r.id = e.release_id) as release_name,
   (select coalesce(json_agg(g order by g.opened_at, g.id), '[]') from gate_debts g
    where g.environment = e.name and g.state = 'open') as debts`;
@@ -41,7 +43,8 @@ const LOCK_ALL: Statement = {
 const PREDECESSORS: Statement = {
   name: 'environment_predecessors',
   text: `select e.name, e.release_id, e.release_number, e.released_at, e.state, e.policy_revision, e.stopped_at,
-      e.stop, e.operator_freeze, e.planned_freezes, (select max(c.ended_at) from promotions c
+      e.stop, e.operator_freeze, e.planned_freezes, e.concurrency, e.components,
+      (select max(c.ended_at) from promotions c
        where c.release_id = $2 and c.environment = e.name and c.status = 'completed') as completed_at
     from environments e where e.name = any ($1)`,
 };
@@ -55,9 +58,11 @@ const INSERT_DEFINITION: Statement = {
 
 const WRITE: Statement = {
   name: 'environment_write',
-  text: `insert into environments (name, version, hash, applied_at, planned_freezes) values ($1, $2, $3, $4, $5)
+  text: `insert into environments (name, version, hash, applied_at, planned_freezes, concurrency)
+    values ($1, $2, $3, $4, $5, $6)
     on conflict (name) do update set version = excluded.version, hash = excluded.hash,
-      applied_at = excluded.applied_at, planned_freezes = excluded.planned_freezes, policy_revision = environments.policy_revision + 1`,
+      applied_at = excluded.applied_at, planned_freezes = excluded.planned_freezes,
+      concurrency = excluded.concurrency, policy_revision = environments.policy_revision + 1`,
 };
 
 const REMOVE: Statement = {
@@ -68,6 +73,14 @@ const REMOVE: Statement = {
 const LIVE_PROMOTIONS: Statement = {
   name: 'environment_live_promotions',
   text: 'select id from promotions where environment = $1 and ended_at is null order by id limit 10',
+};
+
+const LIVE_DEFINITIONS: Statement = {
+  name: 'environment_live_definitions',
+  text: `select p.id, (select d.definition from environment_definitions d
+      where d.environment = $1 and d.hash = p.definition_hash limit 1) as definition
+    from (select min(id) as id, definition_hash from promotions where environment = $1 and ended_at is null
+      group by definition_hash) p order by p.id`,
 };
 
 const NAMES: Statement = { name: 'environment_names', text: 'select name from environments order by name limit 1000' };
@@ -125,7 +138,7 @@ export async function writeDefinitionRows(
     JSON.stringify(actor),
   ]);
   const version = Number(row?.['version']);
-  await session.rows(WRITE, [name, version, hash, at, JSON.stringify(definition.freezes)]);
+  await session.rows(WRITE, [name, version, hash, at, JSON.stringify(definition.freezes), definition.concurrency]);
   return { definition, version, hash, appliedAtMs: nowMs };
 }
 
@@ -135,6 +148,13 @@ export async function removeEnvironmentRow(session: Session, name: string): Prom
 
 export async function livePromotionIds(session: Session, environment: string): Promise<readonly PromotionId[]> {
   return (await session.rows(LIVE_PROMOTIONS, [environment])).map((row) => row['id'] as PromotionId);
+}
+
+export async function liveDefinitionRows(session: Session, environment: string): Promise<readonly LiveDefinition[]> {
+  return (await session.rows(LIVE_DEFINITIONS, [environment])).map((row) => ({
+    promotionId: row['id'] as PromotionId,
+    definition: row['definition'] as EnvironmentDefinition,
+  }));
 }
 
 function toEnvironmentRow(row: Readonly<Record<string, unknown>>): EnvironmentRow {
@@ -147,6 +167,7 @@ function toEnvironmentRow(row: Readonly<Record<string, unknown>>): EnvironmentRo
     status: toStatus(row),
     releaseName: textOrNull(row['release_name']),
     debts: (row['debts'] as readonly RawDebt[]).map(toDebt),
+    releaseNames: row['release_names'] as EnvironmentRow['releaseNames'],
   };
 }
 
@@ -161,5 +182,7 @@ function toStatus(row: Readonly<Record<string, unknown>>): EnvironmentStatus {
     stop: toStop(numberOrNull(row['stopped_at']), row['stop']),
     freeze: row['operator_freeze'] as EnvironmentStatus['freeze'],
     plannedFreezes: row['planned_freezes'] as EnvironmentStatus['plannedFreezes'],
+    concurrency: row['concurrency'] as EnvironmentStatus['concurrency'],
+    components: row['components'] as EnvironmentStatus['components'],
   };
 }

@@ -19,8 +19,8 @@ const RAISE_EPOCH: Statement = { name: 'epoch_raise', text: 'select raise_instal
 
 const WRITE: Statement = {
   name: 'environment_fence',
-  text: `update environments set state = $2, stopped_at = $3, stop = $4, floor_epoch = $5, floor_n = $6
-    where name = $1`,
+  text: `update environments set state = $2, stopped_at = $3, stop = $4, floor_epoch = $5, floor_n = $6,
+      components = $7 where name = $1`,
 };
 
 /** Rows that are being ticked at this moment are left out: their tick has the environment's row after us. */
@@ -49,8 +49,8 @@ export async function drawFenceAbove(session: Session, held: Fence | null): Prom
 }
 
 export async function writeRaisedFenceRow(session: Session, status: EnvironmentStatus, floor: Fence): Promise<void> {
-  const { name, state, stop } = status;
+  const { name, state, stop, components } = status;
   const stopped = stop === null ? [null, null] : [toRfc3339(stop.atMs), toStopColumn(stop)];
-  await session.rows(WRITE, [name, state, ...stopped, floor.epoch, floor.n]);
+  await session.rows(WRITE, [name, state, ...stopped, floor.epoch, floor.n, JSON.stringify(components)]);
   await session.rows(WAKE, [name]);
 }

@@ -20,13 +20,19 @@ const READ_GUARD: Statement = {
       (select json_build_object('lock_id', l.id, 'promotion_id', l.promotion_id,
           'is_stale', ${IS_STALE})
         from locks l join promotions p on p.id = l.promotion_id left join workers w on w.id = p.worker_id
-        where l.resource = 'environment:' || $1 and l.mode = 'exclusive' and l.released_at is null
-          and l.promotion_id <> $2) as holder,
-      (select coalesce(json_agg(json_build_object('promotion_id', p.id, 'ticket', p.ticket, 'priority', p.priority)), '[]')
+        where l.mode = 'exclusive' and l.released_at is null and l.promotion_id <> $2
+          and (l.resource = 'environment:' || $1 or (p.environment = $1 and case
+            when e.concurrency = 'exclusive' then l.resource like 'environment:' || $1 || '/%'
+            else l.resource in (select 'environment:' || $1 || '/' || c.name from release_components c
+              where c.release_id = own.release_id) end))
+        order by l.id limit 1) as holder,
+      (select coalesce(json_agg(json_build_object('promotion_id', p.id, 'ticket', p.ticket, 'priority', p.priority,
+          'components', (select json_agg(c.name order by c.name) from release_components c
+            where c.release_id = p.release_id))), '[]')
         from promotions p
         where p.environment = $1 and p.ended_at is null and p.ticket is not null and p.step = 'acquire_locks'
           and p.id <> $2) as waiters
-    from installation i`,
+    from installation i join promotions own on own.id = $2 left join environments e on e.name = $1`,
 };
 
 export interface GuardRead {
@@ -56,12 +62,13 @@ export async function readGuard(session: Session, environment: string, promotion
     promotion_id: Waiter['promotionId'];
     ticket: number;
     priority: Waiter['priority'];
+    components: Waiter['components'];
   }[];
   return {
     nowMs: Number(row?.['now']),
     guard: {
       holder: holder ? { lockId: holder.lock_id, promotionId: holder.promotion_id, isStale: holder.is_stale } : null,
-      waiters: waiters.map(({ promotion_id, ticket, priority }) => ({ promotionId: promotion_id, ticket, priority })),
+      waiters: waiters.map(({ promotion_id, ...waiter }) => ({ promotionId: promotion_id, ...waiter })),
       ticket: Number(row?.['ticket']),
       fence: { epoch: Number(row?.['fence_epoch']), n: Number(row?.['fence_n']) },
     },

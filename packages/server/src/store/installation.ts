@@ -28,7 +28,9 @@ const RENEW: Statement = { name: 'installation_renew', text: 'select renew_insta
 
 const DOUBT: Statement = {
   name: 'environments_doubt',
-  text: `update environments set state = 'unknown' where state not in ('unknown', 'empty')
+  text: `update environments set state = 'unknown', components = (
+      select coalesce(jsonb_agg(c || '{"state": "unknown"}'), '[]') from jsonb_array_elements(components) c)
+    where state not in ('unknown', 'empty') or jsonb_path_exists(components, '$[*] ? (@.state != "unknown")')
     returning name, (extract(epoch from now()) * 1000)::bigint as now_ms`,
 };
 

@@ -44,7 +44,9 @@ const LIST: Statement = {
       (select coalesce(json_agg(o.id order by array_position(array['high', 'normal', 'low'], o.priority), o.ticket), '[]')
        from promotions o
        where l.mode = 'exclusive' and o.environment = p.environment and o.ended_at is null and o.ticket is not null
-         and o.step = 'acquire_locks') as waiters
+         and o.step = 'acquire_locks' and (l.resource not like '%/%' or exists (select from release_components c
+           where c.release_id = o.release_id and l.resource = 'environment:' || o.environment || '/' || c.name)))
+         as waiters
     from locks l join promotions p on p.id = l.promotion_id left join workers w on w.id = p.worker_id
     where l.released_at is null and ($1::text is null or p.environment = $1)
     order by p.environment, l.mode, l.resource, l.id limit 1000`,

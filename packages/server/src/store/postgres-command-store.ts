@@ -4,6 +4,7 @@ import type { CommandStore, CommandTransaction } from '../ports/command-store.ts
 import type { Database, Session, Statement } from './connection.ts';
 import { closeDebtRows, writeDebtApprovalRow } from './debt-rows.ts';
 import {
+  liveDefinitionRows,
   livePromotionIds,
   lockEnvironmentRows,
   readEnvironmentRow,
@@ -29,9 +30,9 @@ import {
 import { findLockHolderRow } from './lock-rows.ts';
 import { transactAndWake } from './owed-wakes.ts';
 import type { StoreOptions } from './postgres-engine-store.ts';
-import { findReleaseByName, insertReleaseRow, readRelease } from './release-rows.ts';
+import { findReleaseByName, insertReleaseRow } from './release-rows.ts';
 import { listSettingRows, lockSettingRow, overlay, SET_SETTINGS, writeSettingRow } from './setting-rows.ts';
-import { lockPromotionRow, readSnapshot } from './snapshot.ts';
+import { lockPromotionRow, readBase, readSnapshot } from './snapshot.ts';
 import { insertDecision, isLiveExists, writeDecision } from './write-decision.ts';
 
 const NOW: Statement = {
@@ -157,6 +158,7 @@ type EnvironmentMethods = Pick<
   | 'writeDefinition'
   | 'removeEnvironment'
   | 'livePromotionsOf'
+  | 'liveDefinitionsOf'
 >;
 
 function environmentMethods(session: Session, { cache, owed }: CommandOptions, nowMs: number): EnvironmentMethods {
@@ -168,7 +170,7 @@ function environmentMethods(session: Session, { cache, owed }: CommandOptions, n
       return {
         record,
         status,
-        base: status.releaseId === null ? null : await readRelease(session, cache, status.releaseId),
+        base: await readBase(session, cache, status, release),
         predecessors: await readPredecessors(session, record.definition.promotesFrom, release.id),
       };
     },
@@ -195,6 +197,7 @@ function environmentMethods(session: Session, { cache, owed }: CommandOptions, n
       return closeDebtRows(session, name, nowMs);
     },
     livePromotionsOf: (environment) => livePromotionIds(session, environment),
+    liveDefinitionsOf: (environment) => liveDefinitionRows(session, environment),
   };
 }
 

@@ -7,6 +7,8 @@ import {
   AppError,
   type Attempt,
   type Approval,
+  baseIdOf,
+  composeBase,
   type EnvironmentDefinition,
   type EnvironmentStatus,
   type GateRun,
@@ -15,6 +17,9 @@ import {
   type PredecessorStatus,
   type Promotion,
   type PromotionSnapshot,
+  type Release,
+  type ReleaseId,
+  releaseIdsOf,
   type RoleBinding,
   type Settings,
   type StepRun,
@@ -114,11 +119,11 @@ export async function readTimedSnapshot(
   const definition = await readDefinition(session, cache, stored.definition_hash);
   const release = await readRelease(session, cache, stored.release_id);
   const environment = raw.environment ? toEnvironmentStatus(raw.environment) : emptyEnvironment(stored.environment);
-  const base = environment.releaseId === null ? null : await readRelease(session, cache, environment.releaseId);
+  const base = await readBase(session, cache, environment, release);
   const promotion = toPromotion(stored, definition);
   const { base_release_id: boundId } = stored;
-  const isRebased = boundId !== null && boundId !== environment.releaseId;
-  const formerBase = isRebased ? await readRelease(session, cache, boundId) : null;
+  const isRebased = boundId !== baseIdOf(environment, release);
+  const formerBase = isRebased ? await readComposed(session, cache, boundId) : null;
   const snapshot: PromotionSnapshot = {
     promotion,
     release,
@@ -138,6 +143,21 @@ export async function readTimedSnapshot(
     replacement: await findReplacement(session, promotion, release),
   };
   return { snapshot, nowMs: raw.now };
+}
+
+/** What runs in the scope of a promotion of the release; null before anything was verified there. */
+export async function readBase(
+  session: Session,
+  cache: ImmutableRows,
+  environment: EnvironmentStatus,
+  release: Release,
+): Promise<Release | null> {
+  return readComposed(session, cache, baseIdOf(environment, release));
+}
+
+async function readComposed(session: Session, cache: ImmutableRows, id: ReleaseId | null): Promise<Release | null> {
+  if (id === null) return null;
+  return composeBase(id, await Promise.all(releaseIdsOf(id).map((one) => readRelease(session, cache, one))));
 }
 
 export async function readDefinition(
@@ -162,6 +182,8 @@ function emptyEnvironment(name: string): EnvironmentStatus {
     releasedAtMs: null,
     state: 'empty',
     policyRevision: 0,
+    concurrency: 'exclusive',
+    components: [],
     stop: null,
     freeze: null,
     plannedFreezes: [],
@@ -288,6 +310,8 @@ export interface RawEnvironment {
   readonly stop: unknown;
   readonly operator_freeze: EnvironmentStatus['freeze'];
   readonly planned_freezes: EnvironmentStatus['plannedFreezes'];
+  readonly concurrency: EnvironmentStatus['concurrency'];
+  readonly components: EnvironmentStatus['components'];
 }
 
 function toMs(text: string): number {
@@ -422,6 +446,8 @@ export function toEnvironmentStatus(row: RawEnvironment): EnvironmentStatus {
     stop: toStop(toMsOrNull(row.stopped_at), row.stop),
     freeze: row.operator_freeze,
     plannedFreezes: row.planned_freezes,
+    concurrency: row.concurrency,
+    components: row.components,
   };
 }
 

@@ -157,7 +157,7 @@ const FENCE_LOCKS: Statement = {
 const UPDATE_ENVIRONMENT: Statement = {
   name: 'environment_update',
   text: `update environments set release_id = $2, release_number = $3, released_at = $4, state = $5,
-    stopped_at = $6, stop = $7 where name = $1`,
+    stopped_at = $6, stop = $7, components = $8 where name = $1`,
 };
 
 /** Whoever waits in the environment, or at a dependency anywhere, looks again now. Rows that are held at this moment are left to `owed-wakes.ts`. */
@@ -244,9 +244,17 @@ function partsOf(decision: Decision): readonly Part[] {
   addRows(INSERT_LOCKS, decision.takenLocks.map(toFencedRow));
   if (releasedLocks.length > 0) parts.push({ statement: RELEASE_LOCKS, values: [releasedLocks, at] });
   if (decision.environment) {
-    const { name, releaseId, releaseNumber, releasedAtMs, state, stop } = decision.environment;
+    const { name, releaseId, releaseNumber, releasedAtMs, state, stop, components } = decision.environment;
     const stopped = [toInstant(stop?.atMs), stop === null ? null : toStopColumn(stop)];
-    const values = [name, releaseId, releaseNumber, toInstant(releasedAtMs), state, ...stopped];
+    const values = [
+      name,
+      releaseId,
+      releaseNumber,
+      toInstant(releasedAtMs),
+      state,
+      ...stopped,
+      JSON.stringify(components),
+    ];
     parts.push({ statement: UPDATE_ENVIRONMENT, values });
   }
   if (decision.wakesEnvironment || decision.wakesOlder) {

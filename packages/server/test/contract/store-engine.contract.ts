@@ -284,7 +284,7 @@ function describeGuard(world: GiveWorld): void {
     if (!first || !second) throw new Error('no guards');
     expect(first.holder).toMatchObject({ promotionId: claim.promotionId, isStale: false });
     expect(first.waiters).toEqual([
-      { promotionId: waiting.promotion.id, ticket: waiting.promotion.ticket, priority: 'normal' },
+      { promotionId: waiting.promotion.id, ticket: waiting.promotion.ticket, priority: 'normal', components: ['web'] },
     ]);
     expect(second.ticket).toBeGreaterThan(first.ticket);
     expect(second.fence.epoch).toBe(first.fence.epoch);

@@ -108,6 +108,14 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
       deadlineMs: fc.constantFrom(60_000, 900_000),
     }),
   },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('turn' as const),
+      environment: pick,
+      concurrency: fc.constantFrom('exclusive' as const, 'per_component' as const),
+    }),
+  },
   { weight: 1, arbitrary: tickOf('ahead') },
   {
     weight: 1,

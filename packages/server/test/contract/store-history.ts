@@ -21,11 +21,23 @@ export const HISTORY_DEFINITIONS: readonly EnvironmentDefinition[] = [
   makeDefinition({ name: 'dev', gates: [makeHttpGate()], targets: [makeTarget(), makeTarget({ name: 'web-2' })] }),
   makeDefinition({ name: 'prod', promotesFrom: ['dev'], gates: [makeHttpGate(), makeApprovalGate()] }),
   makeDefinition({ name: 'lab', gates: [] }),
+  makeDefinition({
+    name: 'mix',
+    gates: [],
+    concurrency: 'per_component',
+    targets: [makeTarget(), makeTarget({ name: 'api-1', component: 'api' })],
+  }),
 ];
+
+const RELEASE_COUNT = 12;
+/** All others are of `web` alone. */
+const OTHER_COMPONENTS: Readonly<Record<number, readonly string[]>> = { 9: ['api'], 11: ['api', 'web'], 12: ['api'] };
 
 /** Time goes on between what happens, so that nothing is of the same moment. */
 const STEP_MS = 1_000;
 const TICKS_MAX = 60;
+/** Who waits for a lock looks again after this. */
+const QUEUE_RECHECK_MS = 15_000;
 
 type Answer = Omit<AttemptResult, 'endedAtMs'>;
 /** Null: the effect is still under way. */
@@ -63,11 +75,22 @@ const stopAt =
   (snapshot, attempt) =>
     attempt.purpose === purpose ? null : goodResult(snapshot, attempt);
 
-/** The claim of that promotion alone; nothing else is due. */
+/** The claim of that promotion alone; whoever waits has looked before, and waits on. */
 async function begin(place: Place, worker: Hired, environment: string, release: number): Promise<Claim> {
   await place.world.control.pass(STEP_MS);
+  await lookAgain(place.world, worker);
   await create(place, environment, release);
   return claimOne(place.world, worker.id);
+}
+
+/** Until nobody is due: each look takes time, in which others may become due. */
+async function lookAgain(world: StoreWorld, worker: Hired): Promise<void> {
+  for (let count = 0; count < TICKS_MAX; count += 1) {
+    const { claimed } = await world.engine.takeDueWork(worker.id, 10);
+    if (claimed.length === 0) return;
+    for (const claim of claimed) await live(world, claim, failAt('precheck_target', 'failed'));
+  }
+  throw new Error('somebody is always due');
 }
 
 async function approve(place: Place, worker: Hired, id: PromotionId, script?: Script): Promise<PromotionSnapshot> {
@@ -78,7 +101,7 @@ async function approve(place: Place, worker: Hired, id: PromotionId, script?: Sc
 
 /** Answers the worker that is still at work. */
 export async function writeHistory(world: StoreWorld): Promise<{ place: Place; worker: Hired }> {
-  const place = await setUp(world, HISTORY_DEFINITIONS, 8);
+  const place = await setUp(world, HISTORY_DEFINITIONS, RELEASE_COUNT, (n) => OTHER_COMPONENTS[n] ?? ['web']);
   await world.commands.transact(null, async (tx) => {
     const told = { type: 'environment.applied', actor: ACTOR, promotionId: null, subject: 'dev', data: {} } as const;
     await tx.writeEvents([{ ...told, atMs: tx.nowMs }]);
@@ -89,6 +112,7 @@ export async function writeHistory(world: StoreWorld): Promise<{ place: Place; w
   await endOtherwise(place, first);
   const worker = await changeHands(place, first);
   await leaveOpen(place, worker);
+  await goSideBySide(place, worker);
   for (let count = 0; count < TICKS_MAX && (await world.sequencer.appendToChain(50)) > 0; count += 1);
   return { place, worker };
 }
@@ -131,4 +155,15 @@ async function leaveOpen(place: Place, worker: Hired): Promise<void> {
   await live(world, await begin(place, worker, 'prod', 2));
   await live(world, await begin(place, worker, 'lab', 2), stopAt('deploy'));
   await live(world, await begin(place, worker, 'lab', 3));
+}
+
+/** Components of two releases; one of them is being changed, who wants both waits, and so does who comes behind that one. */
+async function goSideBySide(place: Place, worker: Hired): Promise<void> {
+  const { world } = place;
+  for (const release of [1, 9]) await live(world, await begin(place, worker, 'mix', release));
+  await live(world, await begin(place, worker, 'mix', 10), stopAt('deploy'));
+  for (const release of [11, 12]) await live(world, await begin(place, worker, 'mix', release));
+  // Everybody who waits for a lock looks once more, so that none of them is about to.
+  await world.control.pass(QUEUE_RECHECK_MS);
+  await lookAgain(world, worker);
 }

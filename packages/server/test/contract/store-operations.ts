@@ -10,6 +10,7 @@ import {
   type Decision,
   decideSkip,
   type EnvironmentDefinition,
+  type ConcurrencyMode,
   digestOf,
   type Priority,
   type PromotionId,
@@ -17,7 +18,8 @@ import {
   requestSkip,
   type TargetHolding,
 } from '@stella/domain';
-import { makeApprovalGate, makeDefinition, makeHttpGate, makeSoakGate } from '@stella/testkit';
+import { makeApprovalGate, makeDefinition, makeHttpGate, makeSoakGate, makeTarget } from '@stella/testkit';
+import { applyDefinitions } from '../../src/engine/commands/apply-definitions.ts';
 import { changeFreeze } from '../../src/engine/commands/freeze-environment.ts';
 import { raiseEnvironmentFence } from '../../src/engine/commands/raise-fence.ts';
 import type { Claim, OutcomeRecord } from '../../src/ports/engine-store.ts';
@@ -76,6 +78,8 @@ export type Operation =
   | { readonly kind: 'setAside'; readonly pick: number; readonly count: number }
   | { readonly kind: 'set'; readonly key: AnySettingKey; readonly value: number | null }
   | { readonly kind: 'apply'; readonly environment: number; readonly deadlineMs: number }
+  /** By the product's own command, with all that it refuses. */
+  | { readonly kind: 'turn'; readonly environment: number; readonly concurrency: ConcurrencyMode }
   | { readonly kind: 'remove'; readonly environment: number }
   | { readonly kind: 'keyed'; readonly key: string; readonly body: string }
   | { readonly kind: 'sequence'; readonly limit: number }
@@ -90,7 +94,17 @@ const STAGE = makeDefinition({
   onFailure: 'hold',
 });
 const PROD = makeDefinition({ gates: [makeHttpGate(), makeApprovalGate()] });
-export const DEFINITIONS: readonly EnvironmentDefinition[] = [DEV, STAGE, PROD];
+const MIX = makeDefinition({
+  name: 'mix',
+  gates: [],
+  targets: [makeTarget(), makeTarget({ name: 'api-1', component: 'api' })],
+  concurrency: 'per_component',
+});
+export const DEFINITIONS: readonly EnvironmentDefinition[] = [DEV, STAGE, PROD, MIX];
+
+const RELEASE_COUNT = 6;
+/** All others are of `web` alone. */
+const OTHER_COMPONENTS: Readonly<Record<number, readonly string[]>> = { 2: ['api'], 4: ['api', 'web'], 6: ['api'] };
 
 /** A claim as its worker knows it. */
 interface Run {
@@ -123,7 +137,7 @@ interface ActorState {
 
 export async function makeStoreActor(world: StoreWorld): Promise<StoreActor> {
   await world.control.reset();
-  const place = await setUp(world, DEFINITIONS);
+  const place = await setUp(world, DEFINITIONS, RELEASE_COUNT, (n) => OTHER_COMPONENTS[n] ?? ['web']);
   const state: ActorState = { place, workers: [], promotions: [], runs: [], shown: [], counts: new Map() };
   return {
     counts: state.counts,
@@ -221,6 +235,7 @@ const PERSON_KINDS = [
   'priority',
   'set',
   'apply',
+  'turn',
   'remove',
 ] as const satisfies readonly Operation['kind'][];
 
@@ -278,9 +293,16 @@ async function performByPerson({ place, promotions }: ActorState, operation: Per
         return tx.writeDefinition(definition, ACTOR);
       });
     }
+    case 'turn':
+      return turn(place, pickOf(DEFINITIONS, operation.environment), operation.concurrency);
     case 'remove':
       return removeEnvironment(place, pickOf(DEFINITIONS, operation.environment).name);
   }
+}
+
+function turn(place: Place, definition: EnvironmentDefinition, concurrency: ConcurrencyMode): Promise<unknown> {
+  const order = { definitions: [{ ...definition, concurrency }], isPruning: false, findCycle: () => null };
+  return inTransaction(place.world, (tx) => applyDefinitions(tx, principalOf(place, 'olga'), order));
 }
 
 function removeEnvironment({ world }: Place, name: string): Promise<unknown> {

@@ -47,6 +47,7 @@ export async function setUp(
   world: StoreWorld,
   definitions: readonly EnvironmentDefinition[],
   releaseCount = 3,
+  componentsOf: (releaseNumber: number) => readonly string[] = () => ['web'],
 ): Promise<Place> {
   const people = new Map<string, Principal>();
   for (const [subject, bindings] of Object.entries(PEOPLE)) {
@@ -60,7 +61,7 @@ export async function setUp(
   });
   const releases: Release[] = [];
   for (let n = 1; n <= releaseCount; n += 1) {
-    const { name, components } = makeRelease(n);
+    const { name, components } = makeRelease(n, componentsOf(n));
     releases.push(await inTransaction(world, (tx) => tx.insertRelease({ name, components }, ACTOR)));
   }
   return { world, releases, people };

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
 import { describeClaimsOfStore } from './store-claims.contract.ts';
 import { describeCommandStore } from './store-commands.contract.ts';
+import { describeComponentsOfStore } from './store-components.contract.ts';
 import { describeDebtStore } from './store-debts.contract.ts';
 import { describeEngineStore } from './store-engine.contract.ts';
 import { describeProbeStore } from './store-probes.contract.ts';
@@ -17,6 +18,7 @@ export function describeStoreContract(placeName: string, openWorld: () => Promis
     beforeEach(() => world.control.reset());
     afterAll(() => world?.close());
     describeClaimsOfStore(() => world);
+    describeComponentsOfStore(() => world);
     describeDebtStore(() => world);
     describeEngineStore(() => world);
     describeCommandStore(() => world);

@@ -145,7 +145,10 @@ export function releaseOf({ releases }: Stage, id: Release['id']): Release {
 export function guardOf({ place, other }: Scene): EnvironmentGuard {
   return {
     holder: other.holds ? { lockId: other.holds.id, promotionId: other.id, isStale: false } : null,
-    waiters: other.ticket === null ? [] : [{ promotionId: other.id, ticket: other.ticket, priority: 'normal' }],
+    waiters:
+      other.ticket === null
+        ? []
+        : [{ promotionId: other.id, ticket: other.ticket, priority: 'normal', components: ['web'] }],
     ticket: place.lastTicket + 1,
     fence: { epoch: 1, n: place.lastFence + 1 },
   };

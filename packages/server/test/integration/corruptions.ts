@@ -19,6 +19,9 @@ const SIGN = one('prod', "status = 'pending_approval'");
 const DEPLOYING = one('lab', "step = 'deploy'");
 const WAITING = one('lab', "step = 'acquire_locks'");
 const HELD = one('dev', "step = 'precheck'");
+const MIXING = one('mix', "step = 'deploy'");
+const BEHIND = one('mix', "step = 'acquire_locks'");
+const releaseOf = (number: number): string => `(select id from releases where number = ${number})`;
 const NOW = '(select at from clock.instant)';
 const ZEROS = `'sha256:' || repeat('0', 64)`;
 /** The rules that blame the workers say nothing while none of them lives. */
@@ -234,4 +237,49 @@ export const CORRUPTIONS: readonly Corruption[] = [
   ...DIGESTS,
   ...CHAINS,
   ...WAITS,
+];
+
+const MIX_WEB = `promotion_id = ${MIXING} and resource = 'environment:mix/web'`;
+const withComponent = (change: string): string => `update environments set components = (
+  select jsonb_agg(case c ->> 'component' when 'web' then c || ${change} else c end) from jsonb_array_elements(components) c)
+  where name = 'mix'`;
+
+/** Where components are of several releases. */
+export const COMPONENT_CORRUPTIONS: readonly Corruption[] = [
+  { rule: 'S1.held', sql: `update locks set mode = 'shared' where ${MIX_WEB}` },
+  {
+    rule: 'S1.exclusive',
+    sql: `insert into locks select 'lck_2', 'environment:mix', mode, promotion_id, fence_epoch, fence_n, acquired_at
+      from locks where ${MIX_WEB}`,
+  },
+  {
+    rule: 'L4.turn',
+    sql: `update locks set resource = 'environment:mix/worker' where ${MIX_WEB}`,
+    also: ['S1.held'],
+  },
+  // Who wants only what nobody holds, and comes behind nobody.
+  {
+    rule: 'L4.turn',
+    sql: `update release_components set name = 'worker' where release_id = ${releaseOf(12)}`,
+  },
+  { rule: 'S8.base', sql: `update promotions set base_release_id = ${releaseOf(9)} where id = ${MIXING}` },
+  {
+    rule: 'S11.older',
+    sql: `update promotions set base_release_id = 'api=' || ${releaseOf(9)} || ',web=' || ${releaseOf(11)}
+      where id = ${MIXING}`,
+    also: ['S8.base'],
+  },
+  { rule: 'S10.environment', sql: withComponent(`'{"releaseNumber": 2}'`) },
+  {
+    rule: 'S10.environment',
+    sql: withComponent(`jsonb_build_object('releaseId', ${releaseOf(10)}, 'releaseNumber', 10)`),
+  },
+  { rule: 'S10.environment', sql: withComponent(`'{"state": "mixed"}'`) },
+  { rule: 'S10.environment', sql: `update environments set release_id = ${releaseOf(9)} where name = 'mix'` },
+  {
+    rule: 'S10.verified',
+    sql: `update attempt_outcomes set digest = null
+      where ${outcomeOf(one('mix', "status = 'completed'"), 'verify')}`,
+  },
+  { rule: 'L1.soon', sql: `update promotions set next_action_at = ${NOW} + interval '1 hour' where id = ${BEHIND}` },
 ];

@@ -6,7 +6,7 @@
 import { PROMOTION_RULES, STORE_RULES } from '@stella/domain';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CORRUPTIONS } from './corruptions.ts';
+import { COMPONENT_CORRUPTIONS, CORRUPTIONS } from './corruptions.ts';
 import { type CorruptibleStore, namesOf, openCorruptibleStore } from './invariants-fixture.ts';
 import { describeMutation, listColumns, mutation, type Column } from './row-mutations.ts';
 
@@ -37,6 +37,11 @@ describe('a store with a past', () => {
       'lab completed verify',
       'lab in_progress acquire_locks',
       'lab in_progress deploy',
+      'mix completed verify',
+      'mix completed verify',
+      'mix in_progress acquire_locks',
+      'mix in_progress acquire_locks',
+      'mix in_progress deploy',
       'prod completed verify',
       'prod pending_approval evaluate_gates',
       'prod rolled_back rollback',
@@ -47,12 +52,15 @@ describe('a store with a past', () => {
 });
 
 describe('a corrupted row', () => {
-  it.each(CORRUPTIONS.map((one) => [one.rule, one] as const))('breaks %s, and both see it', async (rule, one) => {
-    const judged = await store.judge(one.sql);
-    expect(namesOf(judged?.sql ?? [])).toEqual(namesOf(judged?.predicates ?? []));
-    const rules = new Set((judged?.predicates ?? []).map((found) => found.rule));
-    expect([...rules].sort()).toEqual([rule, ...(one.also ?? [])].sort());
-  });
+  it.each([...CORRUPTIONS, ...COMPONENT_CORRUPTIONS].map((one) => [one.rule, one] as const))(
+    'breaks %s, and both see it',
+    async (rule, one) => {
+      const judged = await store.judge(one.sql);
+      expect(namesOf(judged?.sql ?? [])).toEqual(namesOf(judged?.predicates ?? []));
+      const rules = new Set((judged?.predicates ?? []).map((found) => found.rule));
+      expect([...rules].sort()).toEqual([rule, ...(one.also ?? [])].sort());
+    },
+  );
 
   it('is there for every rule', () => {
     const rules = [...PROMOTION_RULES, ...STORE_RULES].map(({ name }) => name);

@@ -40,6 +40,8 @@ const SOURCES = {
   api: { kind: 'registry', registry: 'registry.example:5000', repository: 'shop/api' },
   web: { kind: 'registry', registry: 'registry.example:5000', repository: 'shop/web' },
 } as const;
+/** What a release carries, where components go each their own way. */
+const CARRIED = [['api', 'web'], ['web'], ['api']] as const satisfies readonly (readonly string[])[];
 /** Requests that may be made, refused ones included, until nobody asks any more. */
 const REQUESTS_MAX = 60;
 
@@ -188,7 +190,9 @@ class Agenda implements AgendaOfPeople {
       const again = this.pushCount;
       scheduler.after(scheduler.random.between(1, 400), () => void pushTag(registry, SOURCES.web, 'latest', again));
     }
-    const wanted = Object.entries(SOURCES).map(([name, source]) => ({
+    const names = this.world.plan.isByComponent ? scheduler.random.pick(CARRIED) : null;
+    const sources = Object.entries(SOURCES).filter(([name]) => names === null || names.some((one) => one === name));
+    const wanted = sources.map(([name, source]) => ({
       name,
       reference: { source, tag: 'latest', digest: null },
     }));
@@ -347,7 +351,10 @@ class Agenda implements AgendaOfPeople {
     const { promotesFrom } = definition;
     const kinds = (['http', 'approval'] as const).filter(() => random.chance(50));
     const gates = kinds.map((kind) => drawGate(random, kind, { isShort: true, promotesFrom }));
-    const changed: EnvironmentDefinition = { ...definition, gates };
+    const isTurned = this.world.plan.isByComponent && random.chance(30);
+    const other = definition.concurrency === 'exclusive' ? ('per_component' as const) : ('exclusive' as const);
+    const concurrency = isTurned ? other : definition.concurrency;
+    const changed: EnvironmentDefinition = { ...definition, gates, concurrency };
     await people.act({
       word: 'environment.apply',
       by: 'root',
@@ -367,8 +374,8 @@ class Agenda implements AgendaOfPeople {
       word: isForced ? 'lock.force' : 'lock.release',
       by: 'olga',
       work: async (tx, principal, { ids }) => {
-        const { definition, fence } = await takeLock(tx, { ids }, principal, { lockId, isForced, reason: 'stuck' });
-        return { targets: definition.targets, fence };
+        const { targets, fence } = await takeLock(tx, { ids }, principal, { lockId, isForced, reason: 'stuck' });
+        return { targets, fence };
       },
     });
     if (answer.kind !== 'done') return;

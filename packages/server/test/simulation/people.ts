@@ -94,6 +94,7 @@ const EXPECTED: ReadonlySet<ErrorCode> = new Set([
   'skip.forbidden',
   'skip.not_found',
   'apply.in_use',
+  'apply.locks_live',
 ]);
 
 export function principalOf(state: MemoryState, name: string): Principal {

@@ -46,6 +46,8 @@ export interface SeedPlan {
   readonly environments: readonly EnvironmentPlan[];
   /** Some environments have one, and an operator freezes now and then. */
   readonly hasWindows: boolean;
+  /** Most environments are `concurrency: per_component`, and releases carry some components. */
+  readonly isByComponent: boolean;
   readonly settings: Settings;
   readonly mix: FaultMix;
   /** No more faults from here on. */
@@ -90,6 +92,7 @@ export const PEOPLE: Readonly<Record<string, readonly RoleBinding[]>> = {
 
 /** Of a hundred seeds so many are about liveness, which takes longer. */
 const LIVENESS_PERCENT = 20;
+const BY_COMPONENT_PERCENT = 35;
 
 export function drawPlan(seed: number, wanted: SimulationMode | 'both'): SeedPlan {
   const random = makeSeededRandom(mixSeeds(seed, 0));
@@ -99,6 +102,10 @@ export function drawPlan(seed: number, wanted: SimulationMode | 'both'): SeedPla
   // Of its own, so that seeds without windows stay what they were.
   const times = makeSeededRandom(mixSeeds(seed, 11));
   const hasWindows = times.chance(20);
+  // Drawn aside, so that the other seeds stay what they were.
+  const aside = makeSeededRandom(mixSeeds(seed, 1));
+  const isByComponent = aside.chance(BY_COMPONENT_PERCENT);
+  const lockMode = random.chance(40) ? 'optimistic' : 'pessimistic';
   const environments = drawEnvironments(random, mode === 'safety');
   return {
     seed,
@@ -106,10 +113,13 @@ export function drawPlan(seed: number, wanted: SimulationMode | 'both'): SeedPla
     random,
     settings: {
       ...(isShort ? SHORT_SETTINGS : STANDARD_SETTINGS),
-      'locks.mode': parseSetting('locks.mode', random.chance(40) ? 'optimistic' : 'pessimistic'),
+      'locks.mode': parseSetting('locks.mode', lockMode),
     },
-    environments: hasWindows ? environments.map((place) => withMoreGates(times, place)) : environments,
+    environments: environments
+      .map((place) => (hasWindows ? withMoreGates(times, place) : place))
+      .map((place) => (isByComponent ? goByComponent(aside, place) : place)),
     hasWindows,
+    isByComponent,
     mix: drawFaultMix(random),
     faultsEndAfterMs: random.between(60_000, mode === 'safety' ? 600_000 : 180_000),
     cycles: drawCycles(random),
@@ -174,6 +184,12 @@ function drawEnvironments(random: SeededRandom, isShort: boolean): EnvironmentPl
     });
     return { definition, runs: runsAny && random.chance(70) ? random.between(1, 2) : null };
   });
+}
+
+function goByComponent(random: SeededRandom, { definition, runs }: EnvironmentPlan): EnvironmentPlan {
+  const targets = definition.targets.map((target) => ({ ...target, component: random.pick(['api', 'web']) }));
+  const concurrency = random.chance(80) ? ('per_component' as const) : ('exclusive' as const);
+  return { definition: { ...definition, targets, concurrency }, runs };
 }
 
 export function drawGate(

@@ -16,6 +16,8 @@ const WANTED: readonly string[] = [
   ...STEPS.filter((step) => step !== 'precheck').map((step) => `step.${step}`),
   ...['gate', 'seal', 'deploy', 'verify', 'rollback', 'rollback_verify'].map((purpose) => `effect.${purpose}`),
   ...['passed', 'succeeded', 'failed', 'timeout', 'error'].map((outcome) => `outcome.${outcome}`),
+  'locks.side_by_side',
+  'command.environment.apply.apply.locks_live',
   'event.gate.held',
   'event.gate.expired',
   'event.promotion.base_changed',

@@ -8,8 +8,8 @@ import {
   isTerminal,
   type Release,
 } from '@stella/domain';
-import type { CommandTransaction, EnvironmentRecord } from '@stella/server';
-import { emptyEnvironment, readPredecessors, releaseIn } from './memory-reads.ts';
+import type { CommandTransaction, EnvironmentRecord, LiveDefinition } from '@stella/server';
+import { baseIn, emptyEnvironment, readPredecessors } from './memory-reads.ts';
 import type { MemorySession } from './memory-session.ts';
 import { debtKey, environmentKey } from './memory-state.ts';
 import { fenceMethods } from './memory-fences.ts';
@@ -30,6 +30,7 @@ type EnvironmentMethods = Pick<
   | 'writeDefinition'
   | 'removeEnvironment'
   | 'livePromotionsOf'
+  | 'liveDefinitionsOf'
   | 'insertRelease'
 >;
 
@@ -64,6 +65,8 @@ export function environmentMethods(session: MemorySession, ids: IdSource, nowMs:
           .sort()
           .slice(0, LIVE_MAX),
       ),
+    liveDefinitionsOf: (environment) =>
+      session.statement('liveDefinitions', (tx) => liveDefinitionsIn(tx, environment)),
     insertRelease: (wanted) => insertRelease(session, ids, nowMs, wanted),
   };
 }
@@ -83,7 +86,9 @@ function definitionMethods(session: MemorySession, nowMs: number): Definitions {
         tx.put(definitions, name, { definition, version, hash, appliedAtMs: nowMs });
         const status = tx.get(environments, name) ?? emptyEnvironment(name);
         const { freezes: plannedFreezes } = definition;
-        tx.put(environments, name, { ...status, policyRevision: status.policyRevision + 1, plannedFreezes });
+        const policyRevision = status.policyRevision + 1;
+        const { concurrency } = definition;
+        tx.put(environments, name, { ...status, policyRevision, plannedFreezes, concurrency });
         wakeWaiting(tx, name, nowMs);
         return { definition, version, hash, appliedAtMs: nowMs };
       }),
@@ -123,9 +128,20 @@ function readEntry(
   return {
     record,
     status,
-    base: status.releaseId === null ? null : releaseIn(view, status.releaseId),
+    base: baseIn(view, status, release),
     predecessors: readPredecessors(view, record.definition, release.id),
   };
+}
+
+function liveDefinitionsIn(view: View, environment: string): LiveDefinition[] {
+  const first = new Map<string, LiveDefinition>();
+  for (const { promotion } of view.rows(view.state.promotions)) {
+    const { id, definition, definitionHash: hash } = promotion;
+    if (promotion.environment !== environment || isTerminal(promotion.status)) continue;
+    const known = first.get(hash);
+    if (!known || id < known.promotionId) first.set(hash, { promotionId: id, definition });
+  }
+  return [...first.values()].sort((a, b) => (a.promotionId < b.promotionId ? -1 : 1));
 }
 
 function namesIn(view: View): string[] {

@@ -2,6 +2,7 @@
 import {
   compareFences,
   isTerminal,
+  type Lock,
   missingOf,
   type PromotionId,
   type TargetHolding,
@@ -44,12 +45,13 @@ export function fenceMethods(session: MemorySession, nowMs: number): FenceMethod
 }
 
 function holderOf(view: View, environment: string): PromotionId | null {
+  let first: Lock | null = null;
   for (const lock of view.rows(view.state.locks)) {
     const holder = view.get(view.state.promotions, lock.promotionId)?.promotion;
     const isLive = lock.releasedAtMs === null && lock.mode === 'exclusive' && holder && !isTerminal(holder.status);
-    if (isLive && holder.environment === environment) return holder.id;
+    if (isLive && holder.environment === environment && (first === null || lock.id < first.id)) first = lock;
   }
-  return null;
+  return first?.promotionId ?? null;
 }
 
 /** Null when the database knows all that the target of `environment` holds. */

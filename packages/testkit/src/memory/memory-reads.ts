@@ -10,15 +10,19 @@ import {
   type EnvironmentGuard,
   type EnvironmentStatus,
   type GateDebt,
+  baseIdOf,
+  composeBase,
   doesReplace,
   isTerminal,
   type Lock,
+  placesOf,
   type PredecessorStatus,
   type Promotion,
   type PromotionId,
   type PromotionSnapshot,
   type Release,
   type ReleaseId,
+  releaseIdsOf,
   type Settings,
   type Skip,
   STEPS,
@@ -56,8 +60,12 @@ export function readSnapshotIn(view: View, started: Settings, id: PromotionId): 
     debts: debtsIn(view, promotion),
     locks: liveLocksIn(view, id).sort((a, b) => byText(a.id, b.id)),
     environment,
-    base: environment.releaseId === null ? null : releaseIn(view, environment.releaseId),
-    formerBase: formerBaseIn(view, promotion.baseReleaseId, environment.releaseId),
+    base: baseIn(view, environment, releaseIn(view, promotion.releaseId)),
+    formerBase: formerBaseIn(
+      view,
+      promotion.baseReleaseId,
+      baseIdOf(environment, releaseIn(view, promotion.releaseId)),
+    ),
     predecessors: readPredecessors(view, promotion.definition, promotion.releaseId),
     dependencies: promotion.endedAtMs === null ? dependenciesIn(view, promotion) : NO_DEPENDENCIES,
     settings: settingsIn(view, started),
@@ -120,7 +128,7 @@ function byText(a: string, b: string): number {
 }
 
 function formerBaseIn(view: View, boundId: ReleaseId | null, runsId: ReleaseId | null): Release | null {
-  return boundId === null || boundId === runsId ? null : releaseIn(view, boundId);
+  return boundId === runsId ? null : composedIn(view, boundId);
 }
 
 /** What was set, over what the server was started with. */
@@ -197,10 +205,24 @@ export function emptyEnvironment(name: string): EnvironmentStatus {
     releasedAtMs: null,
     state: 'empty',
     policyRevision: 0,
+    concurrency: 'exclusive',
+    components: [],
     stop: null,
     freeze: null,
     plannedFreezes: [],
   };
+}
+
+function composedIn(view: View, baseId: ReleaseId | null): Release | null {
+  if (baseId === null) return null;
+  return composeBase(
+    baseId,
+    releaseIdsOf(baseId).map((id) => releaseIn(view, id)),
+  );
+}
+
+export function baseIn(view: View, environment: EnvironmentStatus, release: Release): Release | null {
+  return composedIn(view, baseIdOf(environment, release));
 }
 
 export function releaseIn(view: View, id: ReleaseId): Release {
@@ -210,23 +232,32 @@ export function releaseIn(view: View, id: ReleaseId): Release {
 }
 
 /** Draws a ticket and a fence and says who holds and who waits. Whoever asks holds the environment's row. */
-export function readGuard(view: View, { id, environment }: Pick<Promotion, 'id' | 'environment'>): EnvironmentGuard {
+export function readGuard(
+  view: View,
+  { id, environment, releaseId }: Pick<Promotion, 'id' | 'environment' | 'releaseId'>,
+): EnvironmentGuard {
   const { state } = view;
   state.lastTicket += 1;
   state.lastFence += isPlanted('fence.not_drawn') ? 0 : 1;
-  const resource = `environment:${environment}`;
+  const status = view.get(state.environments, environment) ?? emptyEnvironment(environment);
+  const place = `environment:${environment}`;
+  const own = new Set([place, ...placesOf(status, releaseIn(view, releaseId))]);
+  const isInTheWay = (resource: string): boolean =>
+    own.has(resource) || (status.concurrency === 'exclusive' && resource.startsWith(`${place}/`));
   let holder: EnvironmentGuard['holder'] = null;
   for (const lock of view.rows(state.locks)) {
     const isOther = lock.releasedAtMs === null && lock.mode === 'exclusive' && lock.promotionId !== id;
-    if (isOther && lock.resource === resource) {
+    if (isOther && isInTheWay(lock.resource) && (holder === null || lock.id < holder.lockId)) {
       holder = { lockId: lock.id, promotionId: lock.promotionId, isStale: isStale(view, lock.promotionId) };
     }
   }
   const waiters: Waiter[] = [];
   for (const { promotion: other } of view.rows(state.promotions)) {
-    const { ticket, priority, step, status } = other;
+    const { ticket, priority, step, status: word } = other;
     const isWaiter = other.environment === environment && step === 'acquire_locks' && other.id !== id;
-    if (isWaiter && ticket !== null && !isTerminal(status)) waiters.push({ promotionId: other.id, ticket, priority });
+    if (!isWaiter || ticket === null || isTerminal(word)) continue;
+    const components = releaseIn(view, other.releaseId).components.map((component) => component.name);
+    waiters.push({ promotionId: other.id, ticket, priority, components });
   }
   return { holder, waiters, ticket: state.lastTicket, fence: { epoch: state.fenceEpoch, n: state.lastFence } };
 }

@@ -303,7 +303,15 @@ function checkExclusive(tx: MemoryTransaction, lock: Decision['takenLocks'][numb
     const isHeld = other.releasedAtMs === null && other.mode === 'exclusive' && other.resource === lock.resource;
     const reason = { sqlState: '23505', constraint: 'locks_exclusive', property: 'S1' };
     demand(!isHeld, reason, () => `${lock.resource} was taken by ${lock.promotionId}, ${other.promotionId} has it`);
+    const isExcluded = other.releasedAtMs === null && other.promotionId !== lock.promotionId && isAbove(other, lock);
+    const above = { sqlState: 'ST001', property: 'S1' };
+    demand(!isExcluded, above, () => `lock ${lock.resource}: its place is held by another promotion`);
   }
+}
+
+/** Whole environments lie above their components: the trigger on locks. */
+function isAbove(one: { readonly resource: string }, other: { readonly resource: string }): boolean {
+  return one.resource.startsWith(`${other.resource}/`) || other.resource.startsWith(`${one.resource}/`);
 }
 
 function wakeEnvironment(tx: MemoryTransaction, { id, environment }: Promotion, atMs: number): void {

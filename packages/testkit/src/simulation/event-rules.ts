@@ -2,6 +2,7 @@
 import {
   chainHash,
   type ChainedEvent,
+  type ComponentStatus,
   type Decision,
   eventCanonicalForm,
   type EventType,
@@ -83,8 +84,18 @@ function countChanges(before: PromotionSnapshot | null, decision: Decision): Par
   const { promotion, gateRuns, newApprovals, environment } = decision;
   const runBefore = (id: string): PromotionSnapshot['gateRuns'][number] | undefined =>
     before?.gateRuns.find((run) => run.id === id);
-  const isReleased = environment !== null && environment.releasedAtMs !== before?.environment.releasedAtMs;
-  const isOtherState = environment !== null && environment.state !== before?.environment.state;
+  const rowBefore = (component: string): ComponentStatus | undefined =>
+    before?.environment.components.find((one) => one.component === component);
+  // Others may have completed there in the same millisecond, so the moment alone does not tell.
+  const isReleased =
+    environment?.components.some((one) => {
+      const was = rowBefore(one.component);
+      return one.releaseId !== (was?.releaseId ?? null) || one.releasedAtMs !== (was?.releasedAtMs ?? null);
+    }) ?? false;
+  const isOtherState =
+    environment !== null &&
+    (environment.state !== before?.environment.state ||
+      environment.components.some((one) => one.state !== rowBefore(one.component)?.state));
   const isRebased =
     promotion.baseReleaseId !== before?.promotion.baseReleaseId && before?.promotion.step !== 'precheck';
   return {

@@ -30,10 +30,24 @@ import {
   type TargetHolding,
   isTerminal,
 } from '@stella/domain';
-import { makeDefinition, makeEmptyEnvironment, makePrincipal, makeRelease, personIdOf } from '../fixtures.ts';
+import {
+  makeDefinition,
+  makeEmptyEnvironment,
+  makePrincipal,
+  makeRelease,
+  personIdOf,
+  releaseIdOf,
+} from '../fixtures.ts';
 import { makeSeededIds, TEST_EPOCH_MS } from '../seeded-ids.ts';
-import { readPredecessors, readSnapshot } from '../memory/memory-reads.ts';
-import { makeMemoryState, type MemoryState, putEnvironment, putWorker, rowOf } from '../memory/memory-state.ts';
+import { baseIn, readPredecessors, readSnapshot } from '../memory/memory-reads.ts';
+import {
+  makeMemoryState,
+  type MemoryState,
+  putEnvironment,
+  putWorker,
+  releaseOf,
+  rowOf,
+} from '../memory/memory-state.ts';
 import { committedView } from '../memory/memory-transaction.ts';
 import { makeMemoryStore, type MemoryClaim, type MemoryStore } from './memory-store.ts';
 import { makeWriteRules } from './write-rules.ts';
@@ -45,6 +59,8 @@ export interface StagePlan {
   /** Other environments, by what they run; every release has completed there once. */
   readonly predecessors?: readonly EnvironmentStatus[];
   readonly settings?: Partial<Settings>;
+  /** Instead of those of the same number, which carry `web`. */
+  readonly releases?: readonly Release[];
 }
 
 export interface PromotionPlan {
@@ -156,7 +172,7 @@ function commandsOf(stage: StageState): Pick<Stage, 'approve' | 'reject' | 'skip
 function setUp(stage: StageState, plan: StagePlan): void {
   const { state, definition } = stage;
   for (let n = 1; n <= RELEASE_COUNT; n += 1) {
-    const release = makeRelease(n);
+    const release = plan.releases?.find((one) => one.number === n) ?? makeRelease(n);
     state.releases.set(release.id, release);
   }
   putEnvironment(state, definition, plan.environment ?? makeEmptyEnvironment(definition.name));
@@ -182,10 +198,10 @@ function create(
   { release = 5, priority = 'normal', requester = ALICE }: PromotionPlan,
 ): PromotionId {
   const { state, definition } = stage;
-  const wanted: Release = makeRelease(release);
+  const wanted = releaseOf(state, releaseIdOf(release));
   const environment = state.environments.get(definition.name) ?? makeEmptyEnvironment(definition.name);
   const predecessors = readPredecessors(committedView(state, stage.nowMs), definition, wanted.id);
-  const base = environment.releaseId === null ? null : (state.releases.get(environment.releaseId) ?? null);
+  const base = baseIn(committedView(state, stage.nowMs), environment, wanted);
   const input = { release: wanted, definition, environment, base, predecessors, priority };
   const more = { requestedBy: requester.actor, retryOf: null, settings: state.settings };
   const decision = stage.store.insert((context) => planPromotion({ ...input, ...more }, context), stage.nowMs);

@@ -5,7 +5,9 @@
  */
 import {
   type Attempt,
+  baseIdOf,
   compareFences,
+  type ComponentStatus,
   type Decision,
   type Fence,
   formatFence,
@@ -22,7 +24,7 @@ import { checkEvents } from './event-rules.ts';
 import type { WriteRecord } from '../memory/memory-session.ts';
 import { liveLocksOf } from '../memory/memory-reads.ts';
 import type { MemoryState } from '../memory/memory-state.ts';
-import { insist } from './safety-violation.ts';
+import { insist, insistSame } from './safety-violation.ts';
 
 /** Longest time without another look at a live promotion that waits for a machine or for its turn. */
 const RECHECK_MS_MAX = 60_000;
@@ -54,6 +56,7 @@ export function makeWriteRules(state: MemoryState, isAudited = true): WriteRules
       checkReplaced(record);
       checkSkips(record);
       checkIntents(record);
+      checkOthers(state, record);
     },
   };
 }
@@ -90,6 +93,8 @@ function checkOrder({ before, decision: { promotion, takenLocks }, context: { gu
   if (takenLocks.length === 0) return;
   const ticket = before?.promotion.ticket ?? Number.POSITIVE_INFINITY;
   const passed = (guard?.waiters ?? []).filter((one) => {
+    const isInTheWay = one.components.some((name) => before && hasComponent(before.release, name));
+    if (before?.environment.concurrency === 'per_component' && !isInTheWay) return false;
     const rank = priorityRank(one.priority) - priorityRank(promotion.priority);
     return rank < 0 || (rank === 0 && one.ticket < ticket);
   });
@@ -167,11 +172,25 @@ function skipsAfter(before: PromotionSnapshot | null, { skips }: Decision): Skip
   return [...(before?.skips ?? []).filter((one) => skips.every((other) => other.id !== one.id)), ...skips];
 }
 
+/** S10: what runs of components that the release does not carry stays what it is, as the last commit has it. */
+function checkOthers(state: MemoryState, { before, decision: { promotion, environment } }: WriteRecord): void {
+  if (!before || environment?.concurrency !== 'per_component') return;
+  const others = (rows: readonly ComponentStatus[]): readonly ComponentStatus[] =>
+    rows.filter((one) => !hasComponent(before.release, one.component));
+  const committed = state.environments.get(environment.name)?.components ?? [];
+  const say = (): string => `${promotion.id} changes what is none of its business in ${environment.name}`;
+  insistSame('S10', others(environment.components), others(committed), say);
+}
+
 function checkIntents({ before, context, decision }: WriteRecord): void {
   const intents = decision.newAttempts.filter((one) => one.purpose === 'deploy');
   if (intents.length === 0) return;
   insist('S8', before !== null && context.guard !== null, () => `${decision.promotion.id} deploys without a guard`);
-  const names = new Set(decision.promotion.definition.targets.map((target) => target.name));
+  const names = new Set(
+    decision.promotion.definition.targets
+      .filter((target) => before && hasComponent(before.release, target.component))
+      .map((target) => target.name),
+  );
   insist(
     'S8',
     intents.every((one) => names.has(one.subject)),
@@ -189,16 +208,21 @@ function checkExclusion(before: PromotionSnapshot, { promotion, takenLocks, rele
   const locks = [...before.locks, ...takenLocks].filter((lock) => !releasedLocks.includes(lock.id));
   const has = (resource: string, mode: string): boolean =>
     locks.some((lock) => lock.resource === resource && lock.mode === mode);
-  const isLocked = has(`environment:${promotion.environment}`, 'exclusive');
+  const { concurrency, name } = before.environment;
+  const isLocked =
+    concurrency === 'exclusive'
+      ? has(`environment:${name}`, 'exclusive')
+      : before.release.components.every((one) => has(`environment:${name}/${one.name}`, 'exclusive'));
   insist('S1', isLocked, () => `${promotion.id} deploys without its environment's lock`);
   const isKept = before.release.components.every((one) => has(`artifact:${one.digest}`, 'shared'));
   insist('S1', isKept, () => `${promotion.id} deploys an artifact that it has not locked`);
 }
 
 /** Locks that are taken after the preflight: nothing has changed since it began. */
-function checkUnchanged({ promotion, environment }: PromotionSnapshot): void {
+function checkUnchanged({ promotion, environment, release }: PromotionSnapshot): void {
   const isSame =
-    promotion.preflightRevision === environment.policyRevision && promotion.baseReleaseId === environment.releaseId;
+    promotion.preflightRevision === environment.policyRevision &&
+    promotion.baseReleaseId === baseIdOf(environment, release);
   insist('S8', isSame, () => `${promotion.id} deploys though ${environment.name} has changed since its preflight`);
 }
 
@@ -207,7 +231,14 @@ function checkRight(before: PromotionSnapshot, decision: Decision, nowMs: number
   const { environment, release, predecessors } = before;
   const { promotion } = decision;
   const { id } = promotion;
-  insist('S11', environment.releaseNumber <= release.number, () => `${id} puts an older release over a newer one`);
+  const numbers = environment.components
+    .filter((one) => release.components.some(({ name }) => name === one.component))
+    .map((one) => one.releaseNumber);
+  const isNewest = numbers.every((number) => number <= release.number);
+  insist('S11', isNewest, () => `${id} puts an older release over a newer one`);
+  const targets = promotion.definition.targets.filter((one) => hasComponent(release, one.component));
+  const isWhole = environment.concurrency === 'per_component' || targets.length === promotion.definition.targets.length;
+  insist('S8', isWhole, () => `${id} deploys only some components at once`);
   for (const name of promotion.definition.promotesFrom) {
     const hasCompleted = predecessors.some((one) => one.name === name && one.completedAtMs !== null);
     insist('S11', hasCompleted, () => `${id} deploys what never completed in ${name}`);
@@ -265,7 +296,8 @@ function checkSkip(before: PromotionSnapshot, decision: Decision, { gate, run, n
   if (!skip || !was) return;
   insist('S8', was.state === 'approved' && was.gate === gate.name, say(`the skip was ${was.state}`));
   insist('S8', was.expiresAtMs !== null && nowMs < was.expiresAtMs, say('the skip had expired'));
-  const isBound = was.baseReleaseId === before.environment.releaseId && was.definitionHash === definitionHash;
+  const isBound =
+    was.baseReleaseId === baseIdOf(before.environment, before.release) && was.definitionHash === definitionHash;
   insist('S8', isBound, say('the skip was for another base or definition'));
   const isSecond = was.decidedBy !== null && was.decidedBy !== was.requestedBy && was.decidedBy !== requesterOf(before);
   insist('S8', isSecond, say('no second person approved the skip'));
@@ -285,11 +317,15 @@ function checkApprovals(
   const requester = requesterOf(before);
   const persons = approvals
     .filter((one) => one.gateRunId === runId && one.decision === 'approved')
-    .filter((one) => one.personId !== requester && one.baseReleaseId === environment.releaseId)
+    .filter((one) => one.personId !== requester && one.baseReleaseId === baseIdOf(environment, before.release))
     .filter((one) => mayApprove(one.bindingsNow, promotion.environment))
     .map((one) => one.personId);
   const count = new Set(persons).size;
   insist('S9', count >= gate.count, () => `${promotion.id} deploys with ${count} of ${gate.count} approvals`);
+}
+
+function hasComponent(release: PromotionSnapshot['release'], component: string): boolean {
+  return release.components.some((one) => one.name === component);
 }
 
 /** The simulation binds roles to whole names or to `*` only. */

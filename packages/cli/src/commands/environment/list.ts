@@ -3,6 +3,7 @@ import type { Answer } from '@stella/contract/client';
 import type { CommandSpec } from '../../command.ts';
 import { tableView } from '../../view.ts';
 import { relativeTo } from '../show-age.ts';
+import { releaseWords } from './release-words.ts';
 
 type Row = Answer<'listEnvironments'>['items'][number];
 
@@ -19,7 +20,7 @@ export const environmentList: CommandSpec = {
         columns: [
           { title: 'NAME', value: (row) => row.name },
           { title: 'FROM', value: (row) => row.promotesFrom.join(',') || '-' },
-          { title: 'RELEASE', value: (row) => row.release?.name ?? '-' },
+          { title: 'RELEASE', value: releaseWords },
           { title: 'STATE', value: stateOf },
           { title: 'RELEASED', value: (row, nowMs) => relativeTo(nowMs, row.releasedAt) },
           { title: 'DEBTS', value: (row) => (row.debts.length === 0 ? '-' : `${row.debts.length} open`) },

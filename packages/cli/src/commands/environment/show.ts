@@ -5,6 +5,9 @@ import { positional } from '../../input.ts';
 import { textView } from '../../view.ts';
 import { debtWords } from '../promotion/promotion-view.ts';
 import { relativeTo } from '../show-age.ts';
+import { releaseWords } from './release-words.ts';
+
+type Component = Answer<'getEnvironment'>['components'][number];
 
 type Freeze = NonNullable<Answer<'getEnvironment'>['freeze']>;
 
@@ -25,7 +28,8 @@ export const environmentShow: CommandSpec = {
         text: (nowMs) =>
           [
             `Environment  ${facts.name}  version ${facts.version}, applied ${relativeTo(nowMs, facts.appliedAt)}`,
-            `Release      ${facts.release?.name ?? 'none yet'}  ${facts.state}, ${relativeTo(nowMs, facts.releasedAt)}`,
+            `Release      ${releaseWords(facts).replace(/^-$/, 'none yet')}  ${facts.state}, ${relativeTo(nowMs, facts.releasedAt)}`,
+            ...componentLines(facts.components, nowMs),
             ...(facts.stop === null
               ? []
               : [
@@ -49,4 +53,14 @@ function freezeWords({ by, at, until, reason }: Freeze, nowMs: number): string {
   const who = by === null ? 'as planned' : `by ${by}`;
   const end = until === null ? 'until somebody unfreezes it' : `until ${until} (${relativeTo(nowMs, until)})`;
   return `${relativeTo(nowMs, at)} ${who}, ${end}: ${reason}`;
+}
+
+/** One line each, when they do not all run the same. */
+function componentLines(components: readonly Component[], nowMs: number): string[] {
+  const [first] = components;
+  if (components.every((one) => one.release?.id === first?.release?.id && one.state === first?.state)) return [];
+  return components.map(
+    ({ component, release, state, releasedAt }) =>
+      `             ${component}: ${release?.name ?? 'none yet'}  ${state}, ${relativeTo(nowMs, releasedAt)}`,
+  );
 }

@@ -38,8 +38,14 @@ async function lockOf({ client }: Connection, environment: string | undefined): 
     throw new AppError('cli.usage', { details: { message: 'name a lock, or its environment with --env' } });
   }
   const { items } = await client.call('listLocks', { query: { environment } });
-  const exclusive = items.find((row) => row.mode === 'exclusive');
-  if (exclusive) return exclusive.id;
+  const exclusive = items.filter((row) => row.mode === 'exclusive');
+  const [first] = exclusive;
+  const holders = [...new Set(exclusive.map((row) => row.promotionId))];
+  if (holders.length > 1) {
+    const message = `several promotions hold locks of ${environment}: ${holders.join(', ')}; name a lock: stella orch locks list --env ${environment}`;
+    throw new AppError('cli.usage', { details: { message } });
+  }
+  if (first) return first.id;
   throw new AppError('lock.not_found', { details: { name: `environment:${environment}` } });
 }
 

@@ -7,6 +7,7 @@ import { describeBaseChange } from '../../release/component-differences.ts';
 import type { Decision } from '../decide/decision.ts';
 import { addEvent, makeDraft } from '../decide/draft.ts';
 import type { GateRun } from '../promotion.ts';
+import { baseIdOf, isOlderThanBase } from '../scope.ts';
 import type { DecideContext, PromotionSnapshot } from '../snapshot.ts';
 import {
   concludeCommand,
@@ -77,8 +78,8 @@ export function decideApproval(
 /** He has looked at what goes over the old base; the gate is asked again over the new one within a moment. */
 function refuseOtherBase({ promotion, release, environment, formerBase, base }: PromotionSnapshot): void {
   // Over a newer release it goes nowhere: it is about to end as superseded.
-  const isOvertaken = environment.releaseNumber > release.number;
-  if (promotion.baseReleaseId === environment.releaseId || isOvertaken) return;
+  const isOvertaken = isOlderThanBase(environment, release);
+  if (promotion.baseReleaseId === baseIdOf(environment, release) || isOvertaken) return;
   const message = describeBaseChange(formerBase, base);
   throw new AppError('approval.base_changed', { details: { promotionId: promotion.id, message } });
 }

@@ -10,6 +10,8 @@ import { authorize, type Principal } from '../../identity/authorize.ts';
 import type { LockId } from '../../values/ids.ts';
 import type { Decision } from '../decide/decision.ts';
 import { addEvent, endPromotion, makeDraft, updatePromotion } from '../decide/draft.ts';
+import { stateData } from '../decide/target-operations.ts';
+import { withState } from '../scope.ts';
 import type { DecideContext, PromotionSnapshot } from '../snapshot.ts';
 import { concludeCommand } from './command.ts';
 
@@ -40,9 +42,10 @@ export function releaseLock(
   const message = `lock ${input.lockId} was released by ${formatActor(principal.actor)}${input.reason ? `: ${input.reason}` : ''}`;
   const raised = isPlanted('force.claim_kept') ? 0 : 1;
   updatePromotion(draft, { claimEpoch: promotion.claimEpoch + raised, workerId: null });
-  if (draft.environment.state !== 'unknown') {
-    draft.environment = { ...draft.environment, state: 'unknown' };
-    addEvent(draft, 'environment.state_changed', { state: 'unknown' }, draft.environment.name);
+  const changed = withState(draft.environment, snapshot.release, 'unknown');
+  if (changed !== draft.environment) {
+    draft.environment = changed;
+    addEvent(draft, 'environment.state_changed', stateData(draft, 'unknown'), draft.environment.name);
   }
   endPromotion(draft, 'failed', { code: 'lock.revoked', message }, 'errored');
   return concludeCommand(draft);

@@ -1,5 +1,6 @@
 /** `onFailure`: what becomes of an environment whose deploy or verification did not succeed. */
 import type { Ending } from '../promotion.ts';
+import { targetsOf } from '../scope.ts';
 import { type Draft, endPromotion, moveToStep, requireGuard, updatePromotion } from './draft.ts';
 import { beginRollback } from './rollback.ts';
 import { failStopped, isStopped } from './stop.ts';
@@ -15,7 +16,7 @@ export function applyOnFailure(draft: Draft, ending: Ending): void {
     failStopped(draft);
     return;
   }
-  if (definition.onFailure === 'rollback' && draft.snapshot.base !== null) {
+  if (definition.onFailure === 'rollback' && hasWayBack(draft)) {
     if (!requireGuard(draft)) return;
     updatePromotion(draft, { ending, deployDeadlineAtMs: draft.context.nowMs + definition.deployDeadlineMs });
     moveToStep(draft, 'rollback', {
@@ -28,4 +29,11 @@ export function applyOnFailure(draft: Draft, ending: Ending): void {
   markEnvironment(draft, 'mixed');
   const isCancelled = draft.promotion.cancelRequestedAtMs !== null;
   endPromotion(draft, isCancelled ? 'cancelled' : 'failed', ending);
+}
+
+/** Something was verified here before; with several components, of each that was touched. */
+function hasWayBack({ promotion, snapshot, environment }: Draft): boolean {
+  const { base, release } = snapshot;
+  if (base === null || environment.concurrency === 'exclusive') return base !== null;
+  return targetsOf(promotion, release).every((target) => base.components.some((one) => one.name === target.component));
 }

@@ -20,6 +20,8 @@ export type Obstacle =
   | { readonly kind: 'base_changed'; readonly run: GateRun }
   | { readonly kind: 'window_closed'; readonly run: GateRun }
   | { readonly kind: 'frozen' }
+  /** The environment went back to `concurrency: exclusive` meanwhile, where a release carries everything. */
+  | { readonly kind: 'component_missing'; readonly targets: readonly string[] }
   | { readonly kind: 'predecessor_missing'; readonly environment: string };
 
 /** Empty: the deploy may be written. */
@@ -27,6 +29,8 @@ export function obstaclesOf(draft: Draft): Obstacle[] {
   const { promotion, context, snapshot } = draft;
   const runs = currentGateRuns(draft);
   const obstacles: Obstacle[] = lacksFreezeGate(draft) ? [{ kind: 'frozen' }] : [];
+  const lacking = lackingTargets(draft);
+  if (lacking.length > 0) obstacles.push({ kind: 'component_missing', targets: lacking });
   const added = runs.some((run) => run.gate === FREEZE_GATE.name) && !hasWindow(promotion.definition);
   for (const gate of [...promotion.definition.gates, ...(added ? [FREEZE_GATE] : [])]) {
     const run = runs.find((candidate) => candidate.gate === gate.name);
@@ -70,6 +74,12 @@ export function reopenGates(draft: Draft): boolean {
     endPromotion(draft, 'failed', { code: 'promotion.not_in_predecessor', message });
     return true;
   }
+  const lacking = obstacles.find((one) => one.kind === 'component_missing');
+  if (lacking) {
+    const message = `${draft.environment.name} wants all components at once now, and the release has none for ${lacking.targets.join(', ')}`;
+    endPromotion(draft, 'failed', { code: 'promotion.components_missing', message });
+    return true;
+  }
   const expired = obstacles.find(
     (one) => one.kind === 'gate_expired' && countedRounds(draft, one.run.gate) >= GATE_ROUNDS_MAX,
   );
@@ -92,6 +102,14 @@ export function reopenGates(draft: Draft): boolean {
     message: `gates opened again: ${obstacles.map((one) => (one.kind === BASE_CHANGED ? words : one.kind)).join(', ')}`,
   });
   return true;
+}
+
+function lackingTargets({ promotion, environment, snapshot: { release } }: Draft): string[] {
+  if (environment.concurrency === 'per_component') return [];
+  const { targets } = promotion.definition;
+  return targets
+    .filter((target) => !release.components.some((one) => one.name === target.component))
+    .map((target) => target.name);
 }
 
 /** Rounds whose verdict ran out; those opened by a changed base, a lapsed skip or a closed window are not counted. */

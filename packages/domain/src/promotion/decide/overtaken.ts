@@ -1,9 +1,10 @@
 /** A newer release reached the environment meanwhile: an older one never overwrites it (safety S11). */
 import { isPlanted } from '../../planted-bugs.ts';
+import { isOlderThanBase } from '../scope.ts';
 import { type Draft, endPromotion } from './draft.ts';
 
 export function isOvertaken(draft: Draft): boolean {
-  return draft.environment.releaseNumber > draft.snapshot.release.number && !isPlanted('release.older_over_newer');
+  return isOlderThanBase(draft.environment, draft.snapshot.release) && !isPlanted('release.older_over_newer');
 }
 
 export function endOvertaken(draft: Draft): void {

@@ -3,6 +3,7 @@
  * anybody is asked to approve. With `precheck: required` it is repeated until it passes or its hold ends.
  */
 import type { Attempt, AttemptPurpose } from '../promotion.ts';
+import { targetsOf } from '../scope.ts';
 import { beginGates } from './evaluate-gates.ts';
 import {
   type Draft,
@@ -22,7 +23,7 @@ interface Probe {
 
 function probesOf(draft: Draft): Probe[] {
   return [
-    ...draft.promotion.definition.targets.map((target) => ({
+    ...targetsOf(draft.promotion, draft.snapshot.release).map((target) => ({
       purpose: 'precheck_target' as const,
       subject: target.name,
     })),

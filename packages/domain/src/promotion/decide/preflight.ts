@@ -20,6 +20,7 @@ import { reopenGates } from './obstacles.ts';
 import { isItsTurn, takeLocks } from './take-locks.ts';
 import { isStopped, stepBackToLocks } from './stop.ts';
 import type { Attempt } from '../promotion.ts';
+import { baseIdOf, targetsOf } from '../scope.ts';
 import type { EnvironmentGuard } from '../snapshot.ts';
 
 /** All probes of a preflight together; a probe's own time-out is never longer. */
@@ -38,7 +39,7 @@ function startTimeUnderLock(draft: Draft): void {
 
 function probeTargets(draft: Draft): void {
   const timeoutMs = Math.min(draft.snapshot.settings['probe.timeout'], PREFLIGHT_MAX_MS);
-  for (const target of draft.promotion.definition.targets) {
+  for (const target of targetsOf(draft.promotion, draft.snapshot.release)) {
     openAttempt(draft, { purpose: 'preflight_target', subject: target.name, timeoutMs });
   }
 }
@@ -48,7 +49,7 @@ export function decidePreflight(draft: Draft): void {
     beginWithoutLocks(draft);
     return;
   }
-  const attempts = draft.promotion.definition.targets.flatMap((target): Attempt[] => {
+  const attempts = targetsOf(draft.promotion, draft.snapshot.release).flatMap((target): Attempt[] => {
     const attempt = lastAttempt(draft, 'preflight_target', target.name);
     return attempt ? [attempt] : [];
   });
@@ -96,9 +97,10 @@ function beginWithoutLocks(draft: Draft): void {
 }
 
 /** Neither the definition nor the release of the environment has changed since its preflight without locks began. */
-function isAsItBegan({ promotion, environment }: Draft): boolean {
+function isAsItBegan({ promotion, environment, snapshot }: Draft): boolean {
   const isSame =
-    promotion.preflightRevision === environment.policyRevision && promotion.baseReleaseId === environment.releaseId;
+    promotion.preflightRevision === environment.policyRevision &&
+    promotion.baseReleaseId === baseIdOf(environment, snapshot.release);
   return isSame || isPlanted('preflight.change_ignored');
 }
 

@@ -7,10 +7,19 @@ import type { Draft } from './draft.ts';
 import { stepRun } from './draft.ts';
 import { isStopped } from './stop.ts';
 
-/** Waiters that go before this promotion; all of them while it has no ticket yet. */
+/**
+ * Waiters that go before this promotion; all of them while it has no ticket yet. With `concurrency: per_component` only
+ * those that want one of its components: they come one after another, the others at the same time.
+ */
 export function waitersAhead(draft: Draft, waiters: readonly Waiter[]): Waiter[] {
   const { ticket, priority } = draft.promotion;
-  return waiters.filter((waiter) => {
+  const { environment, snapshot } = draft;
+  const own = new Set(snapshot.release.components.map((component) => component.name));
+  const isInTheWay = (waiter: Waiter): boolean =>
+    environment.concurrency === 'exclusive' ||
+    isPlanted('component.disjoint_waits') ||
+    waiter.components.some((name) => own.has(name));
+  return waiters.filter(isInTheWay).filter((waiter) => {
     const rank = priorityRank(waiter.priority) - priorityRank(priority);
     return rank < 0 || (rank === 0 && (ticket === null || waiter.ticket < ticket) && !isPlanted('queue.newest_first'));
   });

@@ -5,14 +5,15 @@
  */
 import { isPlanted } from '../../planted-bugs.ts';
 import { componentDifferences, describeBaseChange } from '../../release/component-differences.ts';
+import { baseIdOf } from '../scope.ts';
 import { addEvent, type Draft, updatePromotion } from './draft.ts';
 import { currentGateRuns, openNextRound } from './gate-runs.ts';
 
 /** How the message of a round begins that a changed base has ended. */
 export const BASE_CHANGED = 'base_changed';
 
-export function isBaseChanged({ promotion, environment }: Draft): boolean {
-  return promotion.baseReleaseId !== environment.releaseId && !isPlanted('approval.of_older_base');
+export function isBaseChanged({ promotion, environment, snapshot }: Draft): boolean {
+  return promotion.baseReleaseId !== baseIdOf(environment, snapshot.release) && !isPlanted('approval.of_older_base');
 }
 
 /** Why a round ends, for the person who has to look again. */
@@ -30,7 +31,7 @@ export function noteBase(draft: Draft): void {
     to,
   }));
   const { baseReleaseId } = draft.promotion;
-  const { releaseId } = draft.environment;
+  const releaseId = baseIdOf(draft.environment, draft.snapshot.release);
   addEvent(draft, 'promotion.base_changed', { from: baseReleaseId, to: releaseId, differences });
   updatePromotion(draft, { baseReleaseId: releaseId });
 }

@@ -132,9 +132,12 @@ describe('doesReplace', () => {
 });
 
 describe('the hash of a definition', () => {
-  it('is what it was before there were queue modes and freezes, where those are the defaults', () => {
-    const { queue: _standard, freezes: _none, ...before } = makeDefinition();
+  it('is what it was before there were queue modes, freezes and concurrency, where these are the defaults', () => {
+    const { queue: _fifo, freezes: _none, concurrency: _exclusive, ...before } = makeDefinition();
     expect(definitionHash(makeDefinition())).toBe(digestOf(canonicalJson(before as unknown as Json)));
-    expect(definitionHash(makeDefinition({ queue: 'latest' }))).not.toBe(definitionHash(makeDefinition()));
+    const hashes = [{}, { queue: 'latest' as const }, { concurrency: 'per_component' as const }].map((patch) =>
+      definitionHash(makeDefinition(patch)),
+    );
+    expect(new Set(hashes).size).toBe(3);
   });
 });

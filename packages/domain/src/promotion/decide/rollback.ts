@@ -11,6 +11,7 @@ import {
   openOperations,
   remainingMs,
   retryable,
+  targetNames,
   wordsOf,
 } from './target-operations.ts';
 import { isStopped } from './stop.ts';
@@ -23,9 +24,7 @@ export function beginRollback(draft: Draft): void {
 
 /** Targets that got a deploy operation, whatever came of it. */
 function touchedTargets(draft: Draft): string[] {
-  return draft.promotion.definition.targets
-    .map((target) => target.name)
-    .filter((name) => attemptsFor(draft, 'deploy', name).length > 0);
+  return targetNames(draft).filter((name) => attemptsFor(draft, 'deploy', name).length > 0);
 }
 
 export function decideRollback(draft: Draft): void {

@@ -1,6 +1,10 @@
-/** All locks of a promotion at once: its environment exclusively, its artifacts shared, under the fence drawn for it. */
+/**
+ * All locks of a promotion at once: its environment exclusively, or its components of it, and its artifacts shared, under
+ * the fence drawn for it.
+ */
 import { isPlanted } from '../../planted-bugs.ts';
 import type { LockMode } from '../promotion.ts';
+import { placesOf } from '../scope.ts';
 import type { EnvironmentGuard } from '../snapshot.ts';
 import { addEvent, type Draft } from './draft.ts';
 import { waitersAhead } from './queue.ts';
@@ -11,14 +15,19 @@ export function isItsTurn(draft: Draft, guard: EnvironmentGuard): boolean {
   return isFree && waitersAhead(draft, guard.waiters).length === 0;
 }
 
+function wantedPlaces({ environment, snapshot }: Draft): readonly string[] {
+  const places = placesOf(environment, snapshot.release);
+  return isPlanted('lock.component_missing') ? places.slice(0, 1) : places;
+}
+
 /** When it is its turn only. Answers how many were taken. */
 export function takeLocks(draft: Draft, guard: EnvironmentGuard): number {
   const { nowMs, ids } = draft.context;
   const resources: [string, LockMode][] = [
-    [
-      `environment:${draft.promotion.environment}`,
+    ...wantedPlaces(draft).map((place): [string, LockMode] => [
+      place,
       isPlanted('lock.environment_not_exclusive') ? 'shared' : 'exclusive',
-    ],
+    ]),
     ...[...new Set(draft.snapshot.release.components.map((component) => component.digest))].map(
       (digest): [string, LockMode] => [`artifact:${digest}`, 'shared'],
     ),

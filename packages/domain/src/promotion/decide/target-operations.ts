@@ -2,14 +2,16 @@
 import { isPlanted } from '../../planted-bugs.ts';
 import type { Digest } from '../../values/digest.ts';
 import type { Release } from '../../release/release.ts';
-import type { Attempt, AttemptPurpose } from '../promotion.ts';
+import type { Attempt, AttemptPurpose, EnvironmentState } from '../promotion.ts';
+import { targetsOf, withState } from '../scope.ts';
+import type { Json } from '../../values/canonical-json.ts';
 import { addEvent, type Draft, lastAttempt, openAttempt, requireGuard } from './draft.ts';
 
 /** Tries of one target's operation whose outcome stays unclear. */
 export const OPERATION_ATTEMPTS_MAX = 3;
 
 export function targetNames(draft: Draft): string[] {
-  return draft.promotion.definition.targets.map((target) => target.name);
+  return targetsOf(draft.promotion, draft.snapshot.release).map((target) => target.name);
 }
 
 /** Opens one operation per named target, with a fence drawn now. */
@@ -70,7 +72,14 @@ export function wordsOf(attempts: readonly Attempt[]): string {
 }
 
 export function markEnvironment(draft: Draft, state: 'mixed' | 'whole'): void {
-  if (draft.environment.state === state || !requireGuard(draft)) return;
-  draft.environment = { ...draft.environment, state };
-  addEvent(draft, 'environment.state_changed', { state }, draft.environment.name);
+  const changed = withState(draft.environment, draft.snapshot.release, state);
+  if (changed === draft.environment || !requireGuard(draft)) return;
+  draft.environment = changed;
+  addEvent(draft, 'environment.state_changed', stateData(draft, state), draft.environment.name);
+}
+
+/** What an event tells of another state: of which components, when it is not of all. */
+export function stateData({ environment, snapshot }: Draft, state: EnvironmentState): Json {
+  if (environment.concurrency === 'exclusive') return { state };
+  return { state, components: snapshot.release.components.map((one) => one.name) };
 }

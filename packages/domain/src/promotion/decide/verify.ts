@@ -3,6 +3,7 @@
  * environment's current release, completes the promotion and releases the locks.
  */
 import { applyOnFailure } from './apply-on-failure.ts';
+import { baseIdOf, withRelease } from '../scope.ts';
 import { settleDebts } from './debts.ts';
 import { addEvent, type Draft, endPromotion, openAttempt, requireGuard } from './draft.ts';
 import {
@@ -46,14 +47,8 @@ function complete(draft: Draft, targetCount: number): void {
   if (!requireGuard(draft)) return;
   const { release } = draft.snapshot;
   const { nowMs } = draft.context;
-  const from = draft.environment.releaseId;
-  draft.environment = {
-    ...draft.environment,
-    releaseId: release.id,
-    releaseNumber: release.number,
-    releasedAtMs: nowMs,
-    state: 'whole',
-  };
+  const from = baseIdOf(draft.environment, release);
+  draft.environment = withRelease(draft.environment, release, nowMs);
   addEvent(draft, 'environment.released', { from, to: release.id, targets: targetCount }, draft.environment.name);
   settleDebts(draft);
   endPromotion(draft, 'completed', null, 'succeeded');

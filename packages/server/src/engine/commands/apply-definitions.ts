@@ -5,6 +5,7 @@ import {
   canonicalJson,
   definitionHash,
   type EnvironmentDefinition,
+  findMovedTarget,
   type Json,
   type Principal,
   requirementsOf,
@@ -29,7 +30,8 @@ export interface ApplyOrder {
   readonly findCycle: (definitions: readonly EnvironmentDefinition[]) => readonly string[] | null;
 }
 
-/** Errors: `auth.forbidden`, `environment.not_found` (an unknown predecessor), `apply.cycle`, `apply.in_use`. */
+/** Errors: `auth.forbidden`, `environment.not_found` (an unknown predecessor), `apply.cycle`, `apply.in_use`,
+ * `apply.locks_live`. */
 export async function applyDefinitions(
   tx: CommandTransaction,
   principal: Principal,
@@ -77,6 +79,8 @@ async function applyOne(
   if (before?.hash === hash) {
     return { environment: name, change: 'unchanged', version: before.version, differences: [] };
   }
+  if (before && before.definition.concurrency !== definition.concurrency) await refuseHeld(tx, name);
+  if (definition.concurrency === 'per_component') await refuseMoved(tx, definition);
   const { version } = await tx.writeDefinition(definition, principal.actor);
   await note(tx, principal, { type: 'environment.applied', subject: name, data: { version, hash } });
   const differences = before ? differencesBetween(before.definition, definition) : [];
@@ -87,6 +91,22 @@ async function refuseInUse(tx: CommandTransaction, name: string): Promise<void> 
   const [promotionId] = await tx.livePromotionsOf(name);
   if (promotionId === undefined) return;
   throw new AppError('apply.in_use', { details: { what: `environment ${name}`, promotionId } });
+}
+
+/** What locks are taken, and what they exclude, changes only while nobody holds one. */
+async function refuseHeld(tx: CommandTransaction, environment: string): Promise<void> {
+  const promotionId = (await tx.lockEnvironment(environment))?.holder ?? null;
+  if (promotionId !== null) throw new AppError('apply.locks_live', { details: { environment, promotionId } });
+}
+
+/** A place of one component becomes another one's only when no live promotion takes it for the former one's. */
+async function refuseMoved(tx: CommandTransaction, { name, targets }: EnvironmentDefinition): Promise<void> {
+  for (const { promotionId, definition } of await tx.liveDefinitionsOf(name)) {
+    const moved = findMovedTarget(definition.targets, targets);
+    if (!moved) continue;
+    const what = `the place of target ${moved.name} of ${name}, for another component,`;
+    throw new AppError('apply.in_use', { details: { what, promotionId } });
+  }
 }
 
 function refuseBrokenGraph(after: readonly EnvironmentDefinition[], findCycle: ApplyOrder['findCycle']): void {

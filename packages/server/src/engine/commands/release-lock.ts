@@ -13,6 +13,7 @@ import {
   type PromotionId,
   releaseLock,
   type TargetDefinition,
+  targetsOf,
 } from '@stella/domain';
 import type { CommandTransaction } from '../../ports/command-store.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -24,6 +25,8 @@ const SEAL_TIMEOUT_MS = 10_000;
 export interface ReleasedLock {
   readonly promotionId: PromotionId;
   readonly definition: EnvironmentDefinition;
+  /** Those that the holder may have been at work on. */
+  readonly targets: readonly TargetDefinition[];
   readonly fence: Fence;
 }
 
@@ -49,7 +52,9 @@ export async function takeLock(
   const context = { nowMs: tx.nowMs, ids, guard, isTakeover: false };
   const order = { lockId, isForced, isStale: holder.isStale, reason };
   await tx.writeDecision(releaseLock(snapshot, context, principal, order));
-  return { promotionId: holder.promotionId, definition: snapshot.promotion.definition, fence: guard.fence };
+  const { definition } = snapshot.promotion;
+  const targets = targetsOf(snapshot.promotion, snapshot.release);
+  return { promotionId: holder.promotionId, definition, targets, fence: guard.fence };
 }
 
 export interface SealReport {

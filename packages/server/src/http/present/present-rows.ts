@@ -23,6 +23,13 @@ export function presentEnvironment(row: EnvironmentRow, nowMs: number): Answer<'
     stop: presentStop(status),
     freeze: presentFreeze(status, nowMs),
     debts: row.debts.map(presentDebt),
+    concurrency: status.concurrency,
+    components: status.components.map(({ component, releaseId, releasedAtMs, state }) => ({
+      component,
+      release: releaseId === null ? null : { id: releaseId, name: row.releaseNames[releaseId] ?? releaseId },
+      releasedAt: presentInstant(releasedAtMs),
+      state,
+    })),
   };
 }
 

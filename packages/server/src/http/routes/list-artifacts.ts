@@ -1,6 +1,5 @@
 /** `GET /environments/{environment}/artifacts`: every target is looked at now, so that nothing remembered is shown as seen. */
 import { authorize, type TargetDefinition } from '@stella/domain';
-import type { EnvironmentRow } from '../../ports/read-store.ts';
 import type { HttpDeps, RouteHandler } from '../route-handler.ts';
 
 /** A target that does not answer by then is shown as not seen. */
@@ -12,9 +11,12 @@ export const listArtifacts: RouteHandler<'listArtifacts'> = async (
 ) => {
   authorize(caller, 'environment.read', { environment, name: `environment ${environment}` });
   const row = await deps.reads.readEnvironment(environment);
-  const release = row.releaseName === null ? null : await deps.reads.findRelease(row.releaseName);
+  const ids = new Set(row.status.components.flatMap((one) => one.releaseId ?? []));
+  const releases = await Promise.all([...ids].map((id) => deps.reads.findRelease(id)));
   const rows = await Promise.all(
     row.definition.targets.map(async (target) => {
+      const running = row.status.components.find((one) => one.component === target.component);
+      const release = releases.find((one) => one.id === running?.releaseId);
       const promised = release?.components.find((one) => one.name === target.component)?.digest ?? null;
       const seen = await observe(deps, target, signal);
       return {
@@ -23,7 +25,8 @@ export const listArtifacts: RouteHandler<'listArtifacts'> = async (
         component: target.component,
         promised,
         ...seen,
-        release: nameOf(row, promised, seen.observed),
+        // Only when that is what was seen.
+        release: promised !== null && promised === seen.observed ? (release?.name ?? null) : null,
       };
     }),
   );
@@ -44,9 +47,4 @@ async function observe(
   if (answer.outcome === 'errored') return { observed: null, isHealthy: false, message: answer.message };
   const { digest, isHealthy, message } = answer.observation;
   return { observed: digest, isHealthy, message };
-}
-
-/** The environment's release, when that is what was seen. */
-function nameOf(row: EnvironmentRow, promised: string | null, observed: string | null): string | null {
-  return promised !== null && promised === observed ? row.releaseName : null;
 }

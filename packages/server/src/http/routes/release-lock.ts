@@ -1,17 +1,16 @@
 /** `POST /locks/{lock}/release`: the lock goes in one transaction, then every target is sealed and reported. */
-import { formatFence, parseFence, type TargetDefinition } from '@stella/domain';
+import { formatFence, parseFence } from '@stella/domain';
 import { sealTargets, takeLock } from '../../engine/commands/release-lock.ts';
 import type { RouteHandler } from '../route-handler.ts';
 
 export const releaseLock: RouteHandler<'releaseLock'> = async (deps, { caller, parameters, body, write }) => {
   const lockId = await deps.reads.findLockId(parameters.lock);
   const taken = await write(async (tx) => {
-    const { promotionId, definition, fence } = await takeLock(tx, deps, caller, {
+    const { promotionId, definition, targets, fence } = await takeLock(tx, deps, caller, {
       lockId,
       isForced: body.force,
       reason: body.reason,
     });
-    const targets: readonly TargetDefinition[] = definition.targets;
     return { lockId, promotionId, environment: definition.name, fence: formatFence(fence), targets };
   });
   deps.wake();

@@ -1,12 +1,43 @@
 /** S10: what was resolved is what was locked, sent and observed, as `digest-rules.ts` of the domain has it. */
-import { type Invariant, ofPromotions, ofStore } from './invariant.ts';
+import { STATES_BY_HARM } from '@stella/domain';
+import { baseOf, byComponent, type Invariant, ofPromotions, ofStore } from './invariant.ts';
+
+const HARM = `array[${STATES_BY_HARM.map((word) => `'${word}'`).join(', ')}]`;
 
 /** Targets with their promised digests, forward and back. */
-const TARGETS = `select s.id, s.status, t ->> 'name' as target, c.digest as wanted, b.digest as before
+const TARGETS = `select s.id, s.status, s.environment, t ->> 'name' as target, c.digest as wanted, b.digest as before
   from scope s join definitions d on d.hash = s.definition_hash
   cross join lateral jsonb_array_elements(d.definition -> 'targets') t
   left join release_components c on c.release_id = s.release_id and c.name = t ->> 'component'
-  left join release_components b on b.release_id = s.base_release_id and b.name = t ->> 'component'`;
+  left join release_components b on b.release_id = ${baseOf("t ->> 'component'")} and b.name = t ->> 'component'`;
+
+/** A component is not of what was completed last with it. */
+const COMPONENTS_DIFFER = `exists (select from jsonb_array_elements(e.components) c
+    left join releases own on own.id = c ->> 'releaseId'
+    left join lateral (select q.release_id, q.ended_at from promotions q
+      where q.environment = e.name and q.status = 'completed' and exists (select from release_components k
+        where k.release_id = q.release_id and k.name = c ->> 'component')
+      order by q.ended_at desc, q.id desc limit 1) q on true
+    where c ->> 'releaseId' is not null and (own.number is distinct from (c ->> 'releaseNumber')::bigint
+      or not (q.ended_at is null or c ->> 'releasedAtMs' is null
+        or (extract(epoch from q.ended_at) * 1000)::bigint < (c ->> 'releasedAtMs')::bigint
+        or (q.release_id = c ->> 'releaseId'
+          and (extract(epoch from q.ended_at) * 1000)::bigint = (c ->> 'releasedAtMs')::bigint))))`;
+
+/** What is said of the whole does not follow from its components. */
+const SUMMARY_DIFFERS = `(e.components <> '[]' and (select
+      case when count(distinct coalesce(c ->> 'releaseId', '')) = 1 then max(c ->> 'releaseId') end
+        is distinct from e.release_id
+      or max((c ->> 'releaseNumber')::bigint) is distinct from e.release_number
+      or min(array_position(${HARM}, c ->> 'state')) is distinct from array_position(${HARM}, e.state)
+    from jsonb_array_elements(e.components) c))`;
+
+/** It is of one release, or nothing was verified there: the last completion of all tells. */
+const WHOLE_DIFFERS = `((e.release_id is not null or not exists (select from jsonb_array_elements(e.components) c
+      where c ->> 'releaseId' is not null))
+    and (coalesce(r.number, 0) <> e.release_number
+      or not (p.ended_at is null or e.released_at is null or p.ended_at < e.released_at
+        or (p.release_id is not distinct from e.release_id and p.ended_at = e.released_at))))`;
 
 /** The outcome of the last attempt of a purpose at a target; no row while there is none. */
 const LAST = `select o.outcome, o.digest from (select a.operation_id from attempts a
@@ -20,7 +51,8 @@ const OF_PROMOTIONS: readonly Invariant[] = [
   {
     rule: 'S10.verified',
     text: `select distinct t.id as subject, 'is completed though not every target reported its digest' as message
-      from (${TARGETS}) t where t.status = 'completed' and not exists (select from (${LAST_VERIFY}) o
+      from (${TARGETS}) t where t.status = 'completed'
+        and not (t.wanted is null and ${byComponent('t.id', 't.environment')}) and not exists (select from (${LAST_VERIFY}) o
         where o.outcome = 'succeeded' and o.digest is not distinct from t.wanted)`,
   },
   {
@@ -59,9 +91,7 @@ const OF_STORE: readonly Invariant[] = [
       from environments e left join releases r on r.id = e.release_id left join lateral (
         select p.release_id, p.ended_at from promotions p where p.environment = e.name and p.status = 'completed'
         order by p.ended_at desc, p.id desc limit 1) p on true
-      where coalesce(r.number, 0) <> e.release_number
-        or not (p.ended_at is null or e.released_at is null or p.ended_at < e.released_at
-          or (p.release_id is not distinct from e.release_id and p.ended_at = e.released_at))`,
+      where ${WHOLE_DIFFERS} or ${COMPONENTS_DIFFER} or ${SUMMARY_DIFFERS}`,
   },
 ];
 

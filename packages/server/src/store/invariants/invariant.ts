@@ -60,3 +60,18 @@ function unite(invariants: readonly Invariant[]): string {
     )
     .join('\nunion all\n');
 }
+
+/** Of the row `s`: the release that a component is of in its base, as `baseReleaseOf` of the domain has it. */
+export function baseOf(component: string): string {
+  return `case when strpos(s.base_release_id, '=') > 0
+    then nullif(substring(s.base_release_id from '(?:^|,)' || (${component}) || '=([^,]*)'), '')
+    else s.base_release_id end`;
+}
+
+const BY_COMPONENT = `exists (select from locks l where l.promotion_id = $id
+    and starts_with(l.resource, 'environment:' || $environment || '/'))`;
+
+/** It excludes, or excluded, others from the components of its release only. Both are columns. */
+export function byComponent(promotionId: string, environment: string): string {
+  return BY_COMPONENT.replace('$id', () => promotionId).replace('$environment', () => environment);
+}

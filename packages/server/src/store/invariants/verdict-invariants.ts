@@ -1,6 +1,9 @@
 /** S7, S8, S9 and S11: verdicts and the right to deploy, as `verdict-rules.ts` and `right-rules.ts` of the domain have them. */
 import { FREEZE_GATE } from '@stella/domain';
-import { type Invariant, ofPromotions } from './invariant.ts';
+import { baseOf, byComponent, type Invariant, ofPromotions } from './invariant.ts';
+
+/** Its base is looked at component by component. */
+const IN_PARTS = `(${byComponent('s.id', 's.environment')} or strpos(s.base_release_id, '=') > 0)`;
 
 /** Declared gates, and the one that a freeze adds. */
 const GATES = `jsonb_array_elements((d.definition -> 'gates') || '[${JSON.stringify(FREEZE_GATE)}]'::jsonb) with ordinality t (gate, n)`;
@@ -47,7 +50,8 @@ const VERDICTS: readonly Invariant[] = [
     text: `select s.id as subject, 'its definition is not the one that its hash is of' as message
       from (select hash from definitions d where json_digest(d.definition
         - case d.definition ->> 'queue' when 'fifo' then 'queue' else '' end
-        - case d.definition -> 'freezes' when '[]' then 'freezes' else '' end) <> d.hash offset 0) d
+        - case d.definition -> 'freezes' when '[]' then 'freezes' else '' end
+        - case d.definition ->> 'concurrency' when 'exclusive' then 'concurrency' else '' end) <> d.hash offset 0) d
       join scope s on s.definition_hash = d.hash`,
   },
 ];
@@ -79,7 +83,19 @@ const RIGHTS: readonly Invariant[] = [
       from scope s join starts t on t.id = s.id cross join lateral (
         select q.release_id from promotions q where q.environment = s.environment and q.status = 'completed'
           and q.ended_at < t.at and q.id <> s.id order by q.ended_at desc, q.id desc limit 1) q
-      where s.base_release_id is not null and q.release_id <> s.base_release_id`,
+      where s.base_release_id is not null and q.release_id <> s.base_release_id
+        and not ${IN_PARTS}
+      union select distinct s.id, 'was deployed over another release than its base'
+      from scope s join starts t on t.id = s.id join release_components c on c.release_id = s.release_id
+      cross join lateral (
+        select k.release_id from promotions q
+        left join release_components k on k.release_id = q.release_id and k.name = c.name
+        where q.environment = s.environment and q.status = 'completed' and q.ended_at < t.at and q.id <> s.id
+          and (k.release_id is not null or not ${byComponent('q.id', 's.environment')})
+        order by q.ended_at desc, q.id desc limit 1) q
+      where s.base_release_id is not null and ${IN_PARTS}
+        and q.release_id is distinct from (select b.release_id from release_components b
+          where b.release_id = ${baseOf('c.name')} and b.name = c.name)`,
   },
   {
     rule: 'S9.enough',
@@ -118,9 +134,10 @@ const RIGHTS: readonly Invariant[] = [
   },
   {
     rule: 'S11.older',
-    text: `select s.id as subject, 'was deployed over a newer release' as message
+    text: `select distinct s.id as subject, 'was deployed over a newer release' as message
       from scope s join starts t on t.id = s.id
-      join releases below on below.id = s.base_release_id left join releases r on r.id = s.release_id
+      join releases below on below.id = any (regexp_split_to_array(s.base_release_id, '[,=]'))
+      left join releases r on r.id = s.release_id
       where below.number > coalesce(r.number, 0)`,
   },
 ];

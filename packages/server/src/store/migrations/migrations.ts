@@ -8,6 +8,7 @@ import { probes, probesGrants } from './0006-probes.ts';
 import { priority } from './0007-priority.ts';
 import { freezes } from './0008-freezes.ts';
 import { dependencies } from './0009-dependencies.ts';
+import { concurrency } from './0010-concurrency.ts';
 
 export interface Migration {
   readonly name: string;
@@ -24,6 +25,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'priority', sql: `set local search_path = stella, pg_temp;\n${priority}` },
   { name: 'freezes', sql: `set local search_path = stella, pg_temp;\n${freezes}` },
   { name: 'dependencies', sql: `set local search_path = stella, pg_temp;\n${dependencies}` },
+  { name: 'concurrency', sql: `set local search_path = stella, pg_temp;\n${concurrency}` },
 ];
 
 /** Rights of the application role, whose name comes quoted. */

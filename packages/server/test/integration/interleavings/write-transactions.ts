@@ -1,6 +1,6 @@
 /** One stage for all pairs, and every kind of transaction that writes, each on the promotion or environment it is about. */
 import { decide, type LockId, type PromotionId } from '@stella/domain';
-import { makeApprovalGate, makeDefinition, makeHttpGate } from '@stella/testkit';
+import { makeApprovalGate, makeDefinition, makeHttpGate, makeTarget } from '@stella/testkit';
 import { applyDefinitions } from '../../../src/engine/commands/apply-definitions.ts';
 import { changeFreeze } from '../../../src/engine/commands/freeze-environment.ts';
 import { takeLock } from '../../../src/engine/commands/release-lock.ts';
@@ -28,6 +28,14 @@ import type { StoreWorld } from '../../contract/store-world.ts';
 const PROD = makeDefinition({ name: 'prod' });
 const GATED = makeDefinition({ name: 'gated', gates: [makeHttpGate()] });
 const SIGNED = makeDefinition({ name: 'signed', gates: [makeApprovalGate()] });
+const MIX = makeDefinition({
+  name: 'mix',
+  targets: [makeTarget(), makeTarget({ name: 'api-1', component: 'api' })],
+  concurrency: 'per_component',
+});
+const RELEASE_COUNT = 9;
+/** All others are of `web` alone. */
+const API_RELEASE = 9;
 
 /** A claim with the answers that its next tick brings. */
 interface Course {
@@ -49,6 +57,9 @@ export interface StageOfPairs {
   /** In `gated`, at their gate: one that nobody wants to skip yet, one whose skip was asked for. */
   readonly skippable: PromotionId;
   readonly asked: Course;
+  /** In `mix`: two that are about to complete, each with a component of its own. */
+  readonly web: Course;
+  readonly api: Course;
   /** In `signed`: one that waits for a person. */
   readonly signed: PromotionId;
   readonly worker: Awaited<ReturnType<typeof hire>>['id'];
@@ -56,7 +67,9 @@ export interface StageOfPairs {
 }
 
 export async function setStage(world: StoreWorld): Promise<StageOfPairs> {
-  const place = await setUp(world, [PROD, GATED, SIGNED], 8);
+  const place = await setUp(world, [PROD, GATED, SIGNED, MIX], RELEASE_COUNT, (n) => [
+    n === API_RELEASE ? 'api' : 'web',
+  ]);
   const doomed = await hire(world);
   const orphan = await create(place, 'gated', 1);
   await tick(world, await claimOne(world, doomed.id));
@@ -70,6 +83,8 @@ export async function setStage(world: StoreWorld): Promise<StageOfPairs> {
   await command(place, asked.claim.promotionId, 'olga', { kind: 'skip_gate', gate: 'tests', reason: 'down' });
   const signedClaim = await claimed(place, worker.id, 'signed', 4);
   await play(world, signedClaim);
+  const web = await courseOf(world, await claimed(place, worker.id, 'mix', 8), 'verify');
+  const api = await courseOf(world, await claimed(place, worker.id, 'mix', API_RELEASE), 'verify');
   const fresh = await create(place, 'prod', 5);
   await doomed.end();
   const { locks } = await snapshotOf(world, completing.claim.promotionId);
@@ -85,6 +100,8 @@ export async function setStage(world: StoreWorld): Promise<StageOfPairs> {
     orphan,
     skippable: skippable.claim.promotionId,
     asked,
+    web,
+    api,
     signed: signedClaim.promotionId,
     worker: worker.id,
     other: other.id,
@@ -139,6 +156,8 @@ export const WRITE_TRANSACTIONS: readonly WriteTransaction[] = [
   { name: 'tick unguarded', run: tickOf((stage) => stage.gated) },
   { name: 'tick taking locks', run: tickOf((stage) => stage.taking) },
   { name: 'tick completing', isSkipping: true, run: tickOf((stage) => stage.completing) },
+  { name: 'tick completing web', isSkipping: true, run: tickOf((stage) => stage.web) },
+  { name: 'tick completing api', isSkipping: true, run: tickOf((stage) => stage.api) },
   {
     name: 'claim',
     isSkipping: true,

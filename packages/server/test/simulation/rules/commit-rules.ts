@@ -76,11 +76,11 @@ export function makeCommitRules(world: CommitWorld): CommitRules {
       locks = locksNow;
       environments = environmentsNow;
       const live = locksNow.filter((lock) => lock.releasedAtMs === null);
-      checkExclusion(live);
-      for (const { promotion } of state.promotions.values()) checkHolding(promotion, live);
+      checkExclusion(world, live);
+      for (const { promotion } of state.promotions.values()) checkHolding(state, promotion, live);
       for (const environment of environmentsNow) {
         checkTurn(state, environment, { live, nowMs });
-        if (environment.state === 'whole') checkWhole(world, environment);
+        checkWhole(world, environment);
       }
     },
   };
@@ -207,8 +207,8 @@ function checkAnswer(journal: Journal, promotion: Promotion, { operationId, purp
   }
 }
 
-/** S1: at most one live lock on an exclusive resource; exclusive excludes shared. */
-function checkExclusion(live: readonly Lock[]): void {
+/** S1: at most one live lock on an exclusive resource; exclusive excludes shared, and a whole environment its components. */
+function checkExclusion({ journal }: CommitWorld, live: readonly Lock[]): void {
   const exclusive = new Map<string, PromotionId>();
   for (const lock of live) {
     if (lock.mode !== 'exclusive') continue;
@@ -220,57 +220,85 @@ function checkExclusion(live: readonly Lock[]): void {
     const isShared = lock.mode === 'shared' && exclusive.has(lock.resource);
     insist('S1', !isShared, () => `${lock.resource} is shared and exclusive`);
   }
+  for (const [resource, id] of exclusive) {
+    const [whole = ''] = resource.split('/');
+    const above = whole === resource ? undefined : exclusive.get(whole);
+    insist('S1', above === undefined, () => `${resource} is held by ${id}, and all of ${whole} by ${above}`);
+    const isBeside = [...exclusive].some(([other, holder]) => holder !== id && other.startsWith(`${whole}/`));
+    if (whole !== resource && isBeside) journal.reach('locks.side_by_side');
+  }
+}
+
+/** The whole environment, or each component of the release. */
+function placesWanted({ environments, releases }: MemoryState, { environment, releaseId }: Promotion): string[] {
+  if (environments.get(environment)?.concurrency !== 'per_component') return [`environment:${environment}`];
+  return (releases.get(releaseId)?.components ?? []).map(({ name }) => `environment:${environment}/${name}`);
 }
 
 /** Preflight, deploy, verify and rollback hold the locks; nothing else does. */
-function checkHolding(promotion: Promotion, live: readonly Lock[]): void {
-  const { id, step, status, environment, ticket, preflightRevision } = promotion;
+function checkHolding(state: MemoryState, promotion: Promotion, live: readonly Lock[]): void {
+  const { id, step, status, ticket, preflightRevision } = promotion;
   const own = live.filter((lock) => lock.promotionId === id);
   // A preflight may come before the locks.
   const mustHold = !isTerminal(status) && STEPS_UNDER_LOCK.has(step) && preflightRevision === null;
   if (own.length > 0) insist('L4', mustHold, () => `${id} is ${status} in ${step} and holds ${own.length} locks`);
   if (!mustHold) return;
-  const holds = own.some((lock) => lock.resource === `environment:${environment}` && lock.mode === 'exclusive');
+  const holds = placesWanted(state, promotion).every((place) =>
+    own.some((lock) => lock.resource === place && lock.mode === 'exclusive'),
+  );
   insist('S1', holds, () => `${id} is in ${step} without its lock`);
   insist('L4', ticket !== null, () => `${id} is in ${step} and has no ticket`);
   const fences = new Set(own.map(({ fence }) => `${fence.epoch}.${fence.n}`));
   insist('S2', fences.size === 1, () => `the locks of ${id} have different fences`);
 }
 
-/** L4: when the environment is free, the first in the queue is due, or is being looked at. */
+/** L4: whoever has nobody in its way, neither a holder nor one before it in the queue, is due, or is being looked at. */
 function checkTurn(
   state: MemoryState,
   { name }: EnvironmentStatus,
   { live, nowMs }: { live: readonly Lock[]; nowMs: number },
 ): void {
-  if (live.some((lock) => lock.resource === `environment:${name}`)) return;
-  let first: Promotion | null = null;
+  const waiters: Promotion[] = [];
   for (const { promotion } of state.promotions.values()) {
     const isWaiting = promotion.environment === name && promotion.step === 'acquire_locks' && promotion.ticket !== null;
-    if (isWaiting && (first === null || isBefore(promotion, first))) first = promotion;
+    if (isWaiting) waiters.push(promotion);
   }
-  if (!first || first.workerId !== null || isRowLocked(state, first.id)) return;
-  const { id, setAside, nextActionAtMs } = first;
-  const sleepsMs = (nextActionAtMs ?? nowMs) - nowMs;
-  const isDue = sleepsMs <= WAKE_MS_MAX || setAside !== null;
-  insist('L4', isDue, () => `${name} is free, and ${id} sleeps for ${sleepsMs} ms`);
+  if (waiters.length === 0) return;
+  const whole = `environment:${name}`;
+  const taken = live.flatMap(({ resource }) => (resource.split('/')[0] === whole ? [resource] : []));
+  for (const waiter of waiters.sort(byTurn)) {
+    const places = placesWanted(state, waiter);
+    const isFree = places.every((place) =>
+      taken.every((other) => other !== place && other !== whole && place !== whole),
+    );
+    taken.push(...places);
+    if (!isFree || waiter.workerId !== null || isRowLocked(state, waiter.id)) continue;
+    const { id, setAside, nextActionAtMs } = waiter;
+    const sleepsMs = (nextActionAtMs ?? nowMs) - nowMs;
+    const isDue = sleepsMs <= WAKE_MS_MAX || setAside !== null;
+    insist('L4', isDue, () => `${places.join(', ')} is free, and ${id} sleeps for ${sleepsMs} ms`);
+  }
 }
 
-function isBefore(a: Promotion, b: Promotion): boolean {
-  const rank = priorityRank(a.priority) - priorityRank(b.priority);
-  return rank < 0 || (rank === 0 && (a.ticket ?? 0) < (b.ticket ?? 0));
+function byTurn(a: Promotion, b: Promotion): number {
+  return priorityRank(a.priority) - priorityRank(b.priority) || (a.ticket ?? 0) - (b.ticket ?? 0);
 }
 
-/** Nobody is deploying there, so every target runs what the environment says. */
-function checkWhole({ state, machines }: CommitWorld, { name, releaseId }: EnvironmentStatus): void {
+/** Where nobody deploys a component that is said to be whole, every target of it runs what the environment says. */
+function checkWhole({ state, machines }: CommitWorld, { name, components }: EnvironmentStatus): void {
+  const touched = new Set<string>();
   for (const { promotion } of state.promotions.values()) {
-    if (promotion.environment === name && isTouching(promotion)) return;
+    if (promotion.environment !== name || !isTouching(promotion)) continue;
+    for (const component of state.releases.get(promotion.releaseId)?.components ?? []) touched.add(component.name);
   }
-  const release = releaseId === null ? null : (state.releases.get(releaseId) ?? null);
-  for (const target of state.definitions.get(name)?.definition.targets ?? []) {
-    const promised = digestIn(release, target.component);
-    const found = machines.get(target.name)?.digest ?? null;
-    insist('S10', found === promised, () => `${target.name} runs ${found}, ${name} says ${promised}`);
+  for (const { component, releaseId, state: word } of components) {
+    if (word !== 'whole' || touched.has(component)) continue;
+    const promised = digestIn(releaseId === null ? null : (state.releases.get(releaseId) ?? null), component);
+    for (const target of state.definitions.get(name)?.definition.targets ?? []) {
+      if (target.component !== component) continue;
+      const found = machines.get(target.name)?.digest ?? null;
+      insist('S10', found === promised, () => `${target.name} runs ${found}, ${name} says ${promised}`);
+    }
   }
 }
 

@@ -30,14 +30,23 @@ export function checkVerdicts({ kind, before, decision, context: { nowMs } }: Wr
   for (const { operationId } of settledAttempts) checkSettled(before, operationId);
 }
 
-function checkSoak({ promotion, predecessors }: PromotionSnapshot, run: GateRun, nowMs: number): void {
+/** Each of its components runs there, verified, since then. */
+function checkSoak({ promotion, release, predecessors }: PromotionSnapshot, run: GateRun, nowMs: number): void {
   const gate = promotion.definition.gates.find((one) => one.name === run.gate);
   if (gate?.kind !== 'soak') return;
   for (const name of gate.environments) {
-    const place = predecessors.find((one) => one.name === name);
-    const isThere = place?.releaseId === promotion.releaseId && place.state === 'whole';
-    const soakedMs = isThere ? nowMs - (place.releasedAtMs ?? nowMs) : 0;
-    insist('S7', soakedMs >= gate.durationMs, () => `${promotion.id} soaked in ${name} for ${soakedMs} ms only`);
+    const rows = predecessors.find((one) => one.name === name)?.components ?? [];
+    for (const component of release.components) {
+      const row = rows.find((one) => one.component === component.name);
+      const isThere = row?.releaseId === promotion.releaseId && row.state === 'whole';
+      const soakedMs = isThere ? nowMs - (row.releasedAtMs ?? nowMs) : 0;
+      const isLongEnough = soakedMs >= gate.durationMs;
+      insist(
+        'S7',
+        isLongEnough,
+        () => `${component.name} of ${promotion.id} soaked in ${name} for ${soakedMs} ms only`,
+      );
+    }
   }
 }
 

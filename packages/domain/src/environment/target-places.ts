@@ -1,0 +1,25 @@
+/** Where targets write. Two that write to the same place undo each other's work, whatever excludes their promotions. */
+import type { TargetDefinition } from './environment-definition.ts';
+
+/** One directory is the other, or lies within it. Both in their shortest form. */
+export function doOverlap(one: string, other: string): boolean {
+  return `${one}/`.startsWith(`${other}/`) || `${other}/`.startsWith(`${one}/`);
+}
+
+/**
+ * A target of `next` that is also a place of another component in `former`. Components are changed side by side with
+ * `concurrency: per_component`, each under a lock of its own, so a place may not go from one to another while promotions
+ * live that know it as the other's. Null: there is none.
+ */
+export function findMovedTarget(
+  former: readonly TargetDefinition[],
+  next: readonly TargetDefinition[],
+): TargetDefinition | null {
+  return (
+    next.find((target) => former.some((old) => isSamePlace(old, target) && old.component !== target.component)) ?? null
+  );
+}
+
+function isSamePlace(one: TargetDefinition, other: TargetDefinition): boolean {
+  return one.name === other.name || doOverlap(one.directory, other.directory);
+}
