@@ -136,7 +136,7 @@ async function stateOf(pid: number): Promise<string> {
 }
 
 describe('a disk that is really full', () => {
-  it.skipIf(whyNoMount() !== null)('fails the operation as target.disk and leaves what runs whole', async () => {
+  it.skipIf(whyNoMount() !== null)('fails the operation as target.disk_full and leaves what runs whole', async () => {
     mkdirSync(place.directory);
     const node = `'${process.execPath}' ${CHILD_ARGUMENTS.map((one) => `'${one}'`).join(' ')}`;
     // The mount, and all that is on it, ends with the process.
@@ -148,7 +148,7 @@ describe('a disk that is really full', () => {
     const said = await answerOf(['unshare', '--mount', 'sh', '-c', script, 'sh', ...orders]);
     const [first = '', large = '', next = '', page] = said.split('\n');
     expect(JSON.parse(first)).toMatchObject({ outcome: 'succeeded' });
-    expect(JSON.parse(large)).toMatchObject({ outcome: 'failed', code: 'target.disk' });
+    expect(JSON.parse(large)).toMatchObject({ outcome: 'failed', code: 'target.disk_full' });
     expect(large).toContain('no space left on device');
     expect(JSON.parse(next)).toMatchObject({ outcome: 'succeeded' });
     expect(page).toBe('page two');
@@ -157,7 +157,7 @@ describe('a disk that is really full', () => {
 
 describe('permissions that are lost', () => {
   it.skipIf(isRoot && whyNotAsOrdinaryUser() !== null).each(['.', '.stella', 'releases', '.stella/fences'])(
-    'on %s fail the operation as target.disk and leave what runs; given back, it goes on',
+    'on %s fail the operation as target.denied and leave what runs; given back, it goes on',
     async (folder) => {
       const before = isRoot ? asUser(ORDINARY_ID) : [];
       const run = async (n: number, tag: string): Promise<unknown> =>
@@ -168,7 +168,7 @@ describe('permissions that are lost', () => {
       expect(await run(1, 'one')).toMatchObject({ outcome: 'succeeded' });
       chmodSync(join(place.directory, folder), 0o555);
       const refused = await run(2, 'two');
-      expect(refused).toMatchObject({ outcome: 'failed', code: 'target.disk' });
+      expect(refused).toMatchObject({ outcome: 'failed', code: 'target.denied' });
       expect(JSON.stringify(refused)).toContain('permission denied');
       expect(pageIn(place)).toBe('page one');
       chmodSync(join(place.directory, folder), 0o755);
