@@ -75,13 +75,14 @@ export const ZONES: readonly Zone[] = [
   serverZone('auditor'),
   serverZone('diagnosis'),
   serverZone('doctor'),
+  serverZone('probes', { zones: [`${SERVER}/registry`] }),
   serverZone('metrics', { packages: ['prom-client'] }),
   // SQL of its own, once: it makes the roles and the database of a new cluster, before there is a store.
   serverZone('postgres', { zones: [`${SERVER}/config`, `${SERVER}/data-dir`], packages: ['pg'] }),
   serverZone('data-dir'),
   serverZone('supervision', { zones: [`${SERVER}/config`, `${SERVER}/data-dir`, `${SERVER}/postgres`] }),
   serverZone('http', {
-    zones: [CONTRACT, `${SERVER}/auth`, `${SERVER}/doctor`, `${SERVER}/engine/commands`],
+    zones: [CONTRACT, `${SERVER}/auth`, `${SERVER}/doctor`, `${SERVER}/engine/commands`, `${SERVER}/probes`],
     packages: ['fastify', '@fastify/*', 'zod'],
   }),
   { folder: `${SERVER}/system`, world: 'all', zones: [DOMAIN, PORTS], packages: ['undici', 'pino'] },

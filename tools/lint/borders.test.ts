@@ -58,6 +58,7 @@ const PLANTS: readonly (readonly [string, string, string])[] = [
   [`${S}/diagnosis/planted.ts`, "import { openStore } from '../store/connection.ts';", 'border/zone'],
   [`${S}/doctor/planted.ts`, "import { openStore } from '../store/connection.ts';", 'border/zone'],
   [`${S}/faults/planted.ts`, "import { run } from '../engine/worker.ts';", 'border/zone'],
+  [`${S}/probes/planted.ts`, "import { lookUp } from '../system/network-probe.ts';", 'border/zone'],
   [`${S}/sequencer/planted.ts`, "import { appendChain } from '../store/chain-rows.ts';", 'border/zone'],
   [`${S}/metrics/planted.ts`, "import { openStore } from '../store/connection.ts';", 'border/zone'],
   [`${S}/data-dir/planted.ts`, "import { writeFile } from 'node:fs/promises';", 'border/node'],

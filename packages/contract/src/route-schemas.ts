@@ -54,6 +54,17 @@ import {
   streamQuerySchema,
   traceQuerySchema,
 } from './schemas/promotions.ts';
+import {
+  credentialListSchema,
+  gateServiceListSchema,
+  gateStatsListSchema,
+  gateStatsQuerySchema,
+  probeListSchema,
+  probeQuerySchema,
+  probeRequestSchema,
+  promotionLogQuerySchema,
+  promotionLogSchema,
+} from './schemas/probes.ts';
 import { createReleaseSchema, releasePageSchema, releaseSchema } from './schemas/releases.ts';
 import { changeSettingSchema, settingChangePageSchema, settingListSchema, settingSchema } from './schemas/settings.ts';
 import { pageQuerySchema } from './schemas/values.ts';
@@ -72,6 +83,12 @@ export const ROUTE_SCHEMAS = {
   getApiDescription: { query: none, body: null, answer: z.record(z.string(), z.unknown()) },
   getOrchestrator: { query: none, body: null, answer: orchestratorSchema },
   runDoctor: { query: doctorQuerySchema, body: null, answer: doctorAnswerSchema },
+  probeConnectivity: { query: none, body: probeRequestSchema, answer: probeListSchema },
+  listProbes: { query: probeQuerySchema, body: null, answer: probeListSchema },
+  getGateStats: { query: gateStatsQuerySchema, body: null, answer: gateStatsListSchema },
+  listGateServices: { query: gateStatsQuerySchema, body: null, answer: gateServiceListSchema },
+  getPromotionLog: { query: promotionLogQuerySchema, body: null, answer: promotionLogSchema },
+  verifyCredentials: { query: none, body: none, answer: credentialListSchema },
   listEnvironments: { query: none, body: null, answer: environmentListSchema },
   getEnvironment: { query: none, body: null, answer: environmentDetailSchema },
   listArtifacts: { query: artifactQuerySchema, body: null, answer: artifactListSchema },

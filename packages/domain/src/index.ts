@@ -17,6 +17,7 @@ export * from './environment/promotes-from-cycle.ts';
 export * from './environment/raise-fence.ts';
 export { doOverlap, findMovedTarget } from './environment/target-places.ts';
 export * from './locks/fence.ts';
+export * from './locks/wait-cycles.ts';
 export * from './release/artifact-reference.ts';
 export * from './release/component-differences.ts';
 export * from './release/release.ts';

@@ -21,9 +21,15 @@ import { orchConfigHistory } from './orch/config-history.ts';
 import { orchConfigList } from './orch/config-list.ts';
 import { orchConfigSet } from './orch/config-set.ts';
 import { orchConfigUnset } from './orch/config-unset.ts';
+import { orchGateServicesStatus } from './orch/gate-services-status.ts';
+import { orchGateStats } from './orch/gate-stats.ts';
 import { orchLocksList } from './orch/locks-list.ts';
+import { orchConnectivity } from './orch/connectivity.ts';
+import { orchCredentialsVerify } from './orch/credentials-verify.ts';
 import { orchFenceRaise } from './orch/fence-raise.ts';
 import { orchLocksRelease } from './orch/locks-release.ts';
+import { orchLogs } from './orch/logs.ts';
+import { orchReload } from './orch/reload.ts';
 import { orchServe } from './orch/serve.ts';
 import { orchStatus } from './orch/status.ts';
 import { promotionApprove } from './promotion/approve.ts';
@@ -74,6 +80,12 @@ export const COMMANDS: readonly CommandSpec[] = [
   doctor,
   orchServe,
   orchStatus,
+  orchConnectivity,
+  orchCredentialsVerify,
+  orchGateServicesStatus,
+  orchGateStats,
+  orchLogs,
+  orchReload,
   orchLocksList,
   orchLocksRelease,
   orchFenceRaise,

@@ -13,7 +13,7 @@ const SECRET = /stella_(enrol_|recover_)?[\w-]{43}/g;
 const CLOCK_TIME = /\b\d{2}:\d{2}:\d{2}\.\d{3}\b/g;
 const AGE = /\b(?:\d+(?:ms|[dhms]))+\b(?: ago)?/g;
 const CURSOR = /--cursor [\w-]{20,}/g;
-const FREE_DISK = /\d+ MiB are free/g;
+const FREE_DISK = /\d+ MiB (are )?free/g;
 const EVENT_COUNTS = /\d+ events chained, \d+ not yet/g;
 const PROCESS = /\b(pid|kill -TERM) \d+/g;
 const HOST = /live on \S+,/g;
@@ -96,7 +96,7 @@ function calm(text: string, stage: Stage, names: Names): string {
       .replace(CLOCK_TIME, '<time>')
       .replace(AGE, '<age>')
       .replace(CURSOR, '--cursor <cursor>')
-      .replace(FREE_DISK, '<n> MiB are free')
+      .replace(FREE_DISK, '<n> MiB $1free')
       .replace(EVENT_COUNTS, '<n> events chained, <n> not yet')
       .replace(PROCESS, '$1 <n>')
       .replace(HOST, 'live on <host>,')

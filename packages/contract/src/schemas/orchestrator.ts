@@ -22,7 +22,12 @@ export const lockSchema = z
   })
   .meta({ id: 'Lock' });
 
-export const lockListSchema = z.object({ now: instantSchema, items: z.array(lockSchema) });
+export const lockListSchema = z.object({
+  now: instantSchema,
+  items: z.array(lockSchema),
+  /** Promotions that wait for each other in a circle, which nothing but a release ends. */
+  cycles: z.array(z.array(z.string())),
+});
 export const lockQuerySchema = z.strictObject({ environment: z.string().max(63).optional() });
 
 export const releaseLockSchema = z

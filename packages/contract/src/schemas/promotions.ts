@@ -93,7 +93,33 @@ export const gateRunSchema = z
   })
   .meta({ id: 'GateRun' });
 
-export const gateRunListSchema = z.object({ promotionId: z.string(), items: z.array(gateRunSchema) });
+/** A number of a gate, and what says it: `the definition`, or the setting that counts over it. */
+const gateLimitSchema = z.object({ value: z.string(), source: z.string() });
+
+/** A gate run with what bounds it and how its service has answered in the last day. */
+export const timedGateRunSchema = gateRunSchema.extend({
+  /** Null for gates with one evaluation. */
+  limits: z
+    .object({ timeout: gateLimitSchema, retries: gateLimitSchema, backoff: gateLimitSchema, holdFor: gateLimitSchema })
+    .nullable(),
+  /** What the service promises; null: nothing. */
+  slaMs: z.int().nullable(),
+  measured: z
+    .object({
+      attemptCount: z.int(),
+      p50Ms: z.int().nullable(),
+      p95Ms: z.int().nullable(),
+      timeoutRate: z.number(),
+      last: z.string(),
+    })
+    .nullable(),
+});
+
+export const gateRunListSchema = z.object({
+  promotionId: z.string(),
+  now: instantSchema,
+  items: z.array(timedGateRunSchema),
+});
 export const gateRunQuerySchema = z.strictObject({ status: z.enum(GATE_RUN_STATES).optional() });
 
 /** Everything about one promotion; `now` is the database's clock, for ages. */

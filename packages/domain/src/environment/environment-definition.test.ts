@@ -7,6 +7,7 @@ describe('gateMeaningHash', () => {
     expect(gateMeaningHash(makeHttpGate({ timeoutMs: 1, retryCount: 9, backoffMs: 5, validForMs: 7 }))).toBe(
       gateMeaningHash(makeHttpGate()),
     );
+    expect(gateMeaningHash(makeHttpGate({ slaMs: 1, probe: '/healthz' }))).toBe(gateMeaningHash(makeHttpGate()));
     expect(gateMeaningHash(makeApprovalGate({ deadlineMs: 1 }))).toBe(gateMeaningHash(makeApprovalGate()));
   });
 

@@ -42,6 +42,10 @@ export interface HttpGateDefinition extends GateCommon {
   readonly backoffMs: number;
   /** The service may answer that it needs time, and is asked again after so long; absent: each attempt asks once. */
   readonly pollIntervalMs?: number;
+  /** Within which the service promises to answer; shown beside what is measured, and nothing else. Absent: no promise. */
+  readonly slaMs?: number;
+  /** Path at the service that tells whether it is well, asked by GET in probes; absent: HEAD of the URL. */
+  readonly probe?: string;
 }
 
 /** Wants `count` distinct persons with the role `approver` on the environment; the requester never counts. */
@@ -192,12 +196,12 @@ export function isSkippable(gate: GateDefinition): boolean {
 }
 
 /**
- * The hash that a verdict is bound to: the gate's meaning, without its timing, and without who may step around it, which
+ * The hash that a verdict is bound to: the gate's meaning, without its timing and how it is probed, and without who may step around it, which
  * changes nothing of what is asked. The definition's hash, to which a skip is bound, holds all of it.
  */
 export function gateMeaningHash(gate: GateDefinition): Digest {
   const { validForMs: _validFor, skip: _skip, ...rest } = gate;
-  const timing = new Set(['timeoutMs', 'retryCount', 'backoffMs', 'deadlineMs', 'pollIntervalMs']);
+  const timing = new Set(['timeoutMs', 'retryCount', 'backoffMs', 'deadlineMs', 'pollIntervalMs', 'slaMs', 'probe']);
   const meaning = Object.fromEntries(Object.entries(rest).filter(([key]) => !timing.has(key)));
   return digestOf(canonicalJson(meaning));
 }

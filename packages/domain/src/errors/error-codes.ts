@@ -116,6 +116,11 @@ export const ERROR_CODES = {
     'promotion {promotionId} has no gate "{name}"',
     'list them: stella promotion gates {promotionId}',
   ),
+  'gate.unknown': entry(
+    'NotFound',
+    'no environment has a gate "{name}" that asks a service',
+    'list them: stella orch gate-services status',
+  ),
   'skip.not_found': entry(
     'NotFound',
     'no skip of gate "{gate}" is open at promotion {promotionId}',

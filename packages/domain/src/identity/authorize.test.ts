@@ -30,6 +30,7 @@ const PAPER: Readonly<Record<Action, string>> = {
   'lock.release': 'operator',
   'fence.raise': '',
   'environment.freeze': 'operator',
+  'connectivity.probe': 'releaser approver operator',
   'setting.read': 'viewer releaser approver operator',
   'setting.write': 'operator',
   'orchestrator.read': 'viewer releaser approver operator',

@@ -58,6 +58,13 @@ export function checkUrl(value: string): string | null {
   return /^[\x21-\x7e]+$/.test(value) ? null : 'the URL holds blanks or characters that must be percent-encoded';
 }
 
+/** A path at the service itself, never at another host. */
+export function checkProbePath(value: string): string | null {
+  if (value === '') return null;
+  const isPath = /^\/(?!\/)[\x21-\x7e]*$/.test(value) && value.length <= URL_LENGTH_MAX && !value.includes('#');
+  return isPath ? null : `"${value.slice(0, 200)}" is not a path at the service, such as /healthz`;
+}
+
 export function checkHeader(name: string, value: string): string | null {
   const lower = name.toLowerCase();
   if (!HEADER_NAME.test(name)) return 'not the name of a header';

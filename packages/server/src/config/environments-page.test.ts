@@ -51,7 +51,7 @@ describe('docs/environments.md', () => {
     expect(lines).toEqual(expect.arrayContaining([...GATE_KINDS, ...TARGET_KINDS].map((kind) => `kind: ${kind}`)));
     // Keys of the bare one with all defaults are all keys but these, which stand for something only when given.
     expect(new Set(keysOf(whole).filter((key) => key !== 'x'))).toEqual(
-      new Set([...keysOf(inForce(BARE)), 'headers', 'group', 'component', 'release']),
+      new Set([...keysOf(inForce(BARE)), 'headers', 'sla', 'probe', 'group', 'component', 'release']),
     );
   });
 

@@ -46,9 +46,11 @@ const httpKeys = {
   retryCount: fc.nat(10),
   backoffMs: durationMs(0, HOUR_MS),
 };
+const probePath = fc.stringMatching(/^\/[a-z0-9/]{0,20}$/).filter((path) => !path.startsWith('//'));
 const httpGate = fc.oneof(
   fc.record({ ...httpKeys }),
   fc.record({ ...httpKeys, pollIntervalMs: durationMs(100, 300_000) }),
+  fc.record({ ...httpKeys, slaMs: durationMs(1, HOUR_MS), probe: probePath }),
 );
 const approvalGate = fc.record({
   ...common,

@@ -45,6 +45,8 @@ function gateForm(gate: GateDefinition): object {
         backoff: formatDuration(gate.backoffMs),
         mode: gate.pollIntervalMs === undefined ? 'sync' : 'poll',
         ...(gate.pollIntervalMs === undefined ? {} : { interval: formatDuration(gate.pollIntervalMs) }),
+        ...(gate.slaMs === undefined ? {} : { sla: formatDuration(gate.slaMs) }),
+        ...(gate.probe === undefined ? {} : { probe: gate.probe }),
       };
     case 'approval':
       return {

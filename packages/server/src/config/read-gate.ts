@@ -15,7 +15,14 @@ import {
   type SoakGateDefinition,
   usualSkipRule,
 } from '@stella/domain';
-import { checkHeader, checkName, checkReleaseName, checkSubject, checkUrl } from './definition-checks.ts';
+import {
+  checkHeader,
+  checkName,
+  checkProbePath,
+  checkReleaseName,
+  checkSubject,
+  checkUrl,
+} from './definition-checks.ts';
 import type { MapReader, NumberRule } from './map-reader.ts';
 import { readWindow } from './read-window.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from './time-units.ts';
@@ -35,6 +42,8 @@ const BACKOFF: NumberRule = { standard: 10 * SECOND_MS, min: 0, max: HOUR_MS };
 /** `sync`: one question, one answer. `poll`: the service may say that it needs time. */
 const HTTP_MODES = ['sync', 'poll'] as const;
 const POLL_INTERVAL: NumberRule = { standard: POLL_INTERVAL_MS, min: 100, max: 5 * MINUTE_MS };
+/** 0: the service promises nothing. */
+const SLA: NumberRule = { standard: 0, min: 0, max: HOUR_MS };
 const APPROVAL_COUNT: NumberRule = { standard: 1, min: 1, max: 20 };
 const DEADLINE: NumberRule = { standard: DAY_MS, min: SECOND_MS, max: DEADLINE_MS_MAX };
 /** Shorter than the longest deadline, which must leave time after it. */
@@ -42,7 +51,7 @@ const SOAK: NumberRule = { min: SECOND_MS, max: DEADLINE_MS_MAX - DAY_MS };
 
 const COMMON_KEYS = ['name', 'kind', 'validFor', 'skip'] as const;
 const KEYS_BY_KIND: Readonly<Record<GateKind, readonly string[]>> = {
-  http: ['url', 'headers', 'timeout', 'retries', 'backoff', 'mode', 'interval'],
+  http: ['url', 'headers', 'timeout', 'retries', 'backoff', 'mode', 'interval', 'sla', 'probe'],
   approval: ['count', 'group', 'deadline'],
   soak: ['duration', 'environments', 'deadline'],
   dependency: ['requires', 'deadline'],
@@ -109,6 +118,7 @@ function readHttp(map: MapReader): Own<HttpGateDefinition> {
     retryCount: map.count('retries', RETRIES),
     backoffMs: map.duration('backoff', BACKOFF),
     ...readPolling(map),
+    ...readPromise(map),
   };
 }
 
@@ -119,6 +129,13 @@ function readPolling(map: MapReader): { pollIntervalMs?: number } {
   if (mode === 'poll') return { pollIntervalMs: intervalMs };
   if (map.has('interval')) map.refuse('interval', 'interval: only a gate with "mode: poll" is asked again');
   return {};
+}
+
+/** Kept only where it is given. */
+function readPromise(map: MapReader): Pick<HttpGateDefinition, 'slaMs' | 'probe'> {
+  const slaMs = map.duration('sla', SLA);
+  const probe = map.text('probe', checkProbePath, '');
+  return { ...(slaMs > 0 && { slaMs }), ...(probe !== '' && { probe }) };
 }
 
 function readApproval(map: MapReader): Own<ApprovalGateDefinition> {

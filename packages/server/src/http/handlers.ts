@@ -13,15 +13,19 @@ import { createRelease } from './routes/create-release.ts';
 import { diagnosePromotion } from './routes/diagnose-promotion.ts';
 import { getApiDescription } from './routes/get-api-description.ts';
 import { getEnvironment } from './routes/get-environment.ts';
+import { getGateStats } from './routes/get-gate-stats.ts';
 import { getOrchestrator } from './routes/get-orchestrator.ts';
 import { getPromotion } from './routes/get-promotion.ts';
+import { getPromotionLog } from './routes/get-promotion-log.ts';
 import { getRelease } from './routes/get-release.ts';
 import { getSetting } from './routes/get-setting.ts';
 import { getVersion } from './routes/get-version.ts';
 import { listArtifacts } from './routes/list-artifacts.ts';
 import { listEnvironments } from './routes/list-environments.ts';
 import { listGateRuns } from './routes/list-gate-runs.ts';
+import { listGateServices } from './routes/list-gate-services.ts';
 import { listLocks } from './routes/list-locks.ts';
+import { listProbes } from './routes/list-probes.ts';
 import { listPromotions } from './routes/list-promotions.ts';
 import { listReleases } from './routes/list-releases.ts';
 import { listSettingChanges } from './routes/list-setting-changes.ts';
@@ -29,6 +33,7 @@ import { listSettings } from './routes/list-settings.ts';
 import { listTokens } from './routes/list-tokens.ts';
 import { login } from './routes/login.ts';
 import { mintToken } from './routes/mint-token.ts';
+import { probeConnectivity } from './routes/probe-connectivity.ts';
 import { recover } from './routes/recover.ts';
 import { rejectPromotion } from './routes/reject-promotion.ts';
 import { freezeEnvironment } from './routes/freeze-environment.ts';
@@ -40,6 +45,7 @@ import { revokeToken } from './routes/revoke-token.ts';
 import { runDoctor } from './routes/run-doctor.ts';
 import { skipGate } from './routes/skip-gate.ts';
 import { tracePromotion } from './routes/trace-promotion.ts';
+import { verifyCredentials } from './routes/verify-credentials.ts';
 import { whoami } from './routes/whoami.ts';
 
 /** Routes that answer one JSON value; streams have their own way. */
@@ -58,15 +64,19 @@ export const HANDLERS: { readonly [Name in AnsweringRoute]: RouteHandler<Name> }
   diagnosePromotion,
   getApiDescription,
   getEnvironment,
+  getGateStats,
   getOrchestrator,
   getPromotion,
+  getPromotionLog,
   getRelease,
   getSetting,
   getVersion,
   listArtifacts,
   listEnvironments,
   listGateRuns,
+  listGateServices,
   listLocks,
+  listProbes,
   listPromotions,
   listReleases,
   listSettingChanges,
@@ -74,6 +84,7 @@ export const HANDLERS: { readonly [Name in AnsweringRoute]: RouteHandler<Name> }
   listTokens,
   login,
   mintToken,
+  probeConnectivity,
   recover,
   rejectPromotion,
   freezeEnvironment,
@@ -85,5 +96,6 @@ export const HANDLERS: { readonly [Name in AnsweringRoute]: RouteHandler<Name> }
   runDoctor,
   skipGate,
   tracePromotion,
+  verifyCredentials,
   whoami,
 };

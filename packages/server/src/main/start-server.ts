@@ -24,10 +24,12 @@ import { makeMetrics, type Metrics } from '../metrics/prometheus-metrics.ts';
 import type { AuditStore } from '../ports/audit-store.ts';
 import type { CommandStore } from '../ports/command-store.ts';
 import { type Faults, NO_FAULTS } from '../ports/faults.ts';
+import type { LogRing } from '../ports/log-ring.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { ProbeStore } from '../ports/probe-store.ts';
 import type { ReadStore } from '../ports/read-store.ts';
 import type { Registry } from '../ports/registry.ts';
+import { makeProber } from '../probes/prober.ts';
 import { makeRegistry } from '../registry/open-registry.ts';
 import { linuxPlatform, pickManifest } from '../registry/pick-manifest.ts';
 import { type Sequencer, startSequencer } from '../sequencer/sequencer.ts';
@@ -41,6 +43,7 @@ import { makeReadStore } from '../store/postgres-read-store.ts';
 import { makeSequencerStore } from '../store/postgres-sequencer-store.ts';
 import { makeImmutableRows } from '../store/immutable-rows.ts';
 import { type ClosableHttpClient, makeHttpClient } from '../system/http-client.ts';
+import { makeNetworkProbe } from '../system/network-probe.ts';
 import { nodeClock } from '../system/node-clock.ts';
 import { nodeFileSystem } from '../system/node-file-system.ts';
 import { nodeProcesses } from '../system/node-processes.ts';
@@ -57,6 +60,7 @@ import {
 import { DATABASE_PATIENCE_MS, type Insist, makePatience } from './database-patience.ts';
 import { readMonitoredFacts, readProgress } from './read-health.ts';
 import { makeReadDisk } from './read-disk.ts';
+import { makeLogRing } from './log-ring.ts';
 import { type OpenStore, openStore } from './open-store.ts';
 import { readTlsFiles, watchTlsFiles } from './tls-files.ts';
 import { superviseWorker, type WorkerSupervisor } from './worker-supervisor.ts';
@@ -133,8 +137,10 @@ interface Parts {
 
 type Stops = ((options: Required<StopOptions>) => Promise<unknown>)[];
 
-async function startParts(options: StartOptions, stops: Stops): Promise<Omit<RunningServer, 'stop'>> {
-  const { config, logger } = options;
+async function startParts(given: StartOptions, stops: Stops): Promise<Omit<RunningServer, 'stop'>> {
+  const { logger, ring } = makeLogRing(given.logger, nodeClock);
+  const options = { ...given, logger };
+  const { config } = options;
   const needsDataDir = config.role !== 'worker';
   if (needsDataDir) {
     await prepareDataDir(nodeFileSystem, config.dataDir, process.getuid?.() === 0);
@@ -151,7 +157,7 @@ async function startParts(options: StartOptions, stops: Stops): Promise<Omit<Run
   stops.push(() => parts.http.close());
   const adminTokenFile = needsDataDir ? await insist(() => ensureAccess(parts, config)) : null;
   const worker = config.role === 'api' ? null : await startWorking(options, parts, { stops, insist });
-  const url = config.role === 'worker' ? null : await startListening(options, parts, { worker, stops });
+  const url = config.role === 'worker' ? null : await startListening(options, parts, { worker, stops, logRing: ring });
   return { url, dataDir: config.dataDir, adminTokenFile };
 }
 
@@ -263,9 +269,14 @@ async function startWorking(
 interface Listening {
   readonly worker: WorkerSupervisor | null;
   readonly stops: Stops;
+  readonly logRing: LogRing;
 }
 
-async function startListening(options: StartOptions, parts: Parts, { worker, stops }: Listening): Promise<string> {
+async function startListening(
+  options: StartOptions,
+  parts: Parts,
+  { worker, stops, logRing }: Listening,
+): Promise<string> {
   const { config, version, logger } = options;
   const tls = config.tls === null ? null : await readTlsFiles(nodeFileSystem, config.tls);
   const looking = { reads: parts.reads, settings: config.settings, clock: nodeClock };
@@ -280,6 +291,15 @@ async function startListening(options: StartOptions, parts: Parts, { worker, sto
     random: nodeRandom,
     clock: nodeClock,
     logger,
+    logRing,
+    prober: makeProber({
+      store: parts.probes,
+      network: makeNetworkProbe({ allowedRanges: config.outgoingAllow }),
+      registry: parts.registry,
+      openTarget: parts.openTarget,
+      clock: nodeClock,
+      logger,
+    }),
     settings: config.settings,
     doctor: {
       audit: parts.audit,

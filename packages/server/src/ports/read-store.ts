@@ -207,6 +207,25 @@ export interface DiagnosisReading extends Omit<DiagnosisSnapshot, 'database' | '
   readonly database: Omit<DatabaseFacts, 'readMs' | 'disk'>;
 }
 
+/** Attempts at one gate in one environment that began within a window; times are from the start to the outcome. */
+export interface GateStats {
+  readonly gate: string;
+  readonly environment: string;
+  readonly attemptCount: number;
+  readonly passedCount: number;
+  readonly failedCount: number;
+  readonly timeoutCount: number;
+  readonly errorCount: number;
+  /** Under way. */
+  readonly openCount: number;
+  /** Null while none has ended; a time-out counts with the time that it was waited. */
+  readonly p50Ms: number | null;
+  readonly p95Ms: number | null;
+  readonly maxMs: number | null;
+  /** Only the newest attempts were looked at: there were more in the window. */
+  readonly isCut: boolean;
+}
+
 export interface ReadStore {
   /** Whole id or unique start of one. Errors: `promotion.not_found`, `input.id_ambiguous`; likewise below. */
   findPromotionId(text: string): Promise<PromotionId>;
@@ -251,6 +270,12 @@ export interface ReadStore {
   listSettings(): Promise<readonly SettingChange[]>;
   /** Newest first. */
   listSettingChanges(key: AnySettingKey, page: PageRequest): Promise<Page<SettingChange>>;
+  /** Ordered by environment; those without an attempt in the window are left out. */
+  readGateStats(wish: {
+    readonly gate: string;
+    readonly environment: string | null;
+    readonly lastMs: number;
+  }): Promise<readonly GateStats[]>;
   readFacts(stuckAfterMs: number): Promise<OrchestratorFacts>;
   readMonitoring(stuckAfterMs: number, limits: MonitoringLimits): Promise<MonitoringFacts>;
 }

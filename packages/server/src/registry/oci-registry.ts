@@ -7,6 +7,7 @@ import { type HttpClient, HttpFailure, type HttpResponse, readBody } from '../po
 import type { Descriptor } from '../ports/registry.ts';
 import type { ByteSource, FetchedDocument } from './byte-source.ts';
 import { DOCUMENT_BYTES_MAX, DOCUMENT_MEDIA_TYPES, documentTooLarge } from './manifest.ts';
+import { registryOrigin } from './registry-origin.ts';
 import { mismatch } from './verified-bytes.ts';
 
 type RegistrySource = Extract<ArtifactSource, { kind: 'registry' }>;
@@ -18,14 +19,13 @@ const BLOB_TIMEOUT_MS = 10 * 60_000;
 /** Added to a blob's size, so that the body of an error answer fits too. */
 const BODY_SLACK_BYTES = 1_024 * 1_024;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
-const LOOPBACK = /^(?:localhost|127\.[0-9.]+|\[::1\])(?::[0-9]+)?$/;
 
 /** Asks nothing yet. */
 export function openRepository(source: RegistrySource, http: HttpClient): ByteSource {
   const repository: Repository = {
     source,
     name: formatSource(source),
-    url: `${LOOPBACK.test(source.registry) ? 'http' : 'https'}://${source.registry}/v2/${source.repository}`,
+    url: `${registryOrigin(source.registry)}/v2/${source.repository}`,
     http,
   };
   return {

@@ -7,6 +7,7 @@ import { readDiagnosisRows } from './diagnosis-rows.ts';
 import { listEnvironmentNames, listEnvironmentRows, readEnvironmentRow } from './environment-rows.ts';
 import { readAnswer } from './idempotency.ts';
 import { readMonitoringFacts } from './monitoring.ts';
+import { readGateStatsRows } from './gate-stats-rows.ts';
 import { findPersonRow, findTokenOwner, findTokensByStart, listSubjects, listTokenRows } from './identity-rows.ts';
 import { findLocksByStart, listLiveLockIds, listLockRows } from './lock-rows.ts';
 import { countByStatus, countPromotionRows, findPromotionsByStart, listPromotionRows } from './promotion-rows.ts';
@@ -68,6 +69,7 @@ export function makeReadStore(database: Database, options: ReadStoreOptions): Re
         const rows = await listSettingChangeRows(session, key, { beforeVersion, limit: limit + 1 });
         return toPage(rows, limit, (row) => String(row.version));
       }),
+    readGateStats: (wish) => read((session) => readGateStatsRows(session, wish)),
     readFacts: (stuckAfterMs) => read((session) => readFacts(session, stuckAfterMs)),
     readMonitoring: (stuckAfterMs, limits) => read((session) => readMonitoringFacts(session, stuckAfterMs, limits)),
   };

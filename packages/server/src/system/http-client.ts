@@ -3,11 +3,11 @@
  * that points elsewhere a moment later cannot get past the check. Redirects are never followed.
  */
 import { lookup as dnsLookup } from 'node:dns';
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
 import type { LookupFunction } from 'node:net';
 import { Agent, type Dispatcher, request as undiciRequest } from 'undici';
-import { AppError } from '@stella/domain';
 import { type HttpClient, HttpFailure, type HttpFailureKind, type HttpRequest } from '../ports/http-client.ts';
+import { type AddressCheck, makeAddressCheck } from './address-check.ts';
 
 /** Time to a connection; a request's own deadline may be shorter. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -28,7 +28,7 @@ export interface ClosableHttpClient extends HttpClient {
 
 /** Throws `config.invalid` for a range that is none. */
 export function makeHttpClient({ allowedRanges, lookUp = dnsLookup }: HttpClientOptions): ClosableHttpClient {
-  const isAllowed = allowedRanges === null ? () => true : makeRangeCheck(allowedRanges);
+  const isAllowed = makeAddressCheck(allowedRanges);
   const agent = new Agent({
     connect: { lookup: checkedLookup(isAllowed, lookUp), timeout: CONNECT_TIMEOUT_MS },
     keepAliveTimeout: KEEP_ALIVE_MS,
@@ -123,24 +123,6 @@ function leavable(chunks: AsyncGenerator<Uint8Array>, close: () => void): AsyncI
     },
   };
   return { [Symbol.asyncIterator]: () => iterator };
-}
-
-type AddressCheck = (address: string) => boolean;
-
-function makeRangeCheck(ranges: readonly string[]): AddressCheck {
-  const list = new BlockList();
-  for (const range of ranges) {
-    const [address = '', prefix] = range.split('/');
-    const family = isIP(address);
-    const bits = Number(prefix ?? (family === 6 ? 128 : 32));
-    if (family === 0 || !Number.isInteger(bits) || bits < 0 || bits > (family === 6 ? 128 : 32)) {
-      throw new AppError('config.invalid', {
-        details: { name: 'STELLA_OUTGOING_ALLOW', message: `"${range}" is not an address range such as 10.0.0.0/8` },
-      });
-    }
-    list.addSubnet(address, bits, family === 6 ? 'ipv6' : 'ipv4');
-  }
-  return (address) => list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
 }
 
 /** Looks a name up and hands on only allowed addresses; none left is an error that names one of the others. */

@@ -12,7 +12,7 @@ export const orchLocksList: CommandSpec = {
   summary: 'Live locks: who holds them, for how long, who waits',
   kind: 'read',
   options: [{ flags: '--env <environment>', summary: 'only of this environment' }],
-  async run({ connect, show, globals }, { options }) {
+  async run({ connect, show, globals, terminal }, { options }) {
     const { client } = await connect();
     const environment = textOption(options, 'env');
     const answer = await client.call('listLocks', { query: environment === undefined ? {} : { environment } });
@@ -26,19 +26,23 @@ export const orchLocksList: CommandSpec = {
           { title: 'RESOURCE', value: (row) => row.resource },
           { title: 'STEP', value: (row) => row.step },
           { title: 'AGE', value: (row, nowMs) => ageOf(nowMs, row.acquiredAt) },
+          { title: 'HEARTBEAT', value: (row, nowMs) => ageOf(nowMs, row.heartbeatAt) },
+          { title: 'FENCE', value: (row) => row.fence },
           { title: 'STALE', value: (row) => (row.isStale ? 'yes' : 'no') },
-          { title: 'WAITERS', value: (row) => String(row.waiters.length) },
-          { title: 'HOLDER', value: (row) => row.promotionId, isWide: true },
+          { title: 'HOLDER', value: (row) => row.promotionId },
+          { title: 'WAITERS', value: (row) => row.waiters.join(' ') || '-' },
           { title: 'WORKER', value: (row) => row.workerId ?? '-', isWide: true },
-          { title: 'HEARTBEAT', value: (row, nowMs) => ageOf(nowMs, row.heartbeatAt), isWide: true },
-          { title: 'FENCE', value: (row) => row.fence, isWide: true },
-          { title: 'IN ORDER', value: (row) => row.waiters.join(',') || '-', isWide: true },
         ],
         nameOf: (row) => row.id,
         data: answer,
         whenEmpty: 'no live locks',
       }),
     );
+    for (const cycle of answer.cycles) {
+      terminal.err(
+        `cycle: ${[...cycle, cycle[0]].join(' waits for ')}; release one: stella orch locks release --force\n`,
+      );
+    }
     return undefined;
   },
 };

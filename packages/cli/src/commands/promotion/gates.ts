@@ -1,6 +1,6 @@
 /** `stella promotion gates <promotion>` */
 import type { Answer } from '@stella/contract/client';
-import { AppError, GATE_RUN_STATES, nearestOf } from '@stella/domain/client';
+import { AppError, formatDuration, GATE_RUN_STATES, nearestOf } from '@stella/domain/client';
 import type { CommandSpec } from '../../command.ts';
 import { positional, textOption } from '../../input.ts';
 import { tableView } from '../../view.ts';
@@ -32,8 +32,12 @@ export const promotionGates: CommandSpec = {
             title: 'ATTEMPTS',
             value: (row) => (row.kind === 'http' ? `${row.attemptCount} of ${row.attemptLimit}` : '-'),
           },
+          { title: 'NEXT', value: (row, nowMs) => relativeTo(nowMs, row.nextAttemptAt) },
           { title: 'UNTIL', value: untilOf },
+          { title: 'MEASURED', value: measuredOf },
           { title: 'MESSAGE', value: messageOf },
+          { title: 'LIMITS', value: limitsOf, isWide: true },
+          { title: 'DEADLINE', value: (row) => row.heldUntil ?? row.deadlineAt ?? '-', isWide: true },
           { title: 'ID', value: (row) => row.id, isWide: true },
         ],
         nameOf: (row) => row.id,
@@ -49,7 +53,22 @@ function untilOf(row: Row, nowMs: number): string {
   if (row.state === 'skipped') return skipUntil(row, nowMs);
   if (row.verdict !== null) return row.validUntil === null ? '-' : `valid ${relativeTo(nowMs, row.validUntil)}`;
   if (row.kind === 'window' && row.dueAt !== null) return `opens ${relativeTo(nowMs, row.dueAt)}`;
-  return relativeTo(nowMs, row.heldUntil ?? row.dueAt ?? row.nextAttemptAt ?? row.deadlineAt);
+  return relativeTo(nowMs, row.heldUntil ?? row.dueAt ?? row.deadlineAt);
+}
+
+/** `p95 8ms, sla 5s` of the last day. */
+function measuredOf({ measured, slaMs }: Row): string {
+  const sla = slaMs === null ? [] : [`sla ${formatDuration(slaMs)}`];
+  const p95 = measured?.p95Ms ?? null;
+  return [...(p95 === null ? [] : [`p50 ${measured?.p50Ms ?? 0}ms p95 ${p95}ms`]), ...sla].join(', ') || '-';
+}
+
+/** `timeout 5m (gates.tests.timeout), retries 2 (the definition), …` */
+function limitsOf({ limits }: Row): string {
+  if (limits === null) return '-';
+  return Object.entries(limits)
+    .map(([name, { value, source }]) => `${name} ${value} (${source})`)
+    .join(', ');
 }
 
 function skipUntil({ skips }: Row, nowMs: number): string {

@@ -2,9 +2,10 @@
 import type { Answer } from '@stella/contract/client';
 import type { CommandSpec } from '../../command.ts';
 import { positional } from '../../input.ts';
-import { tableView } from '../../view.ts';
+import { tableView, type View } from '../../view.ts';
 
 type Event = Answer<'tracePromotion'>['items'][number];
+type Promotion = Answer<'getPromotion'>;
 
 export const promotionTrace: CommandSpec = {
   path: ['promotion', 'trace'],
@@ -16,16 +17,18 @@ export const promotionTrace: CommandSpec = {
     const { client } = await connect();
     const parameters = { promotion: positional(positionals, 0) };
     const { items } = await client.call('tracePromotion', { parameters });
-    const isWhole = globals.isVerbose;
+    if (globals.isVerbose) {
+      show(wholeTrace(await client.call('getPromotion', { parameters }), items));
+      return undefined;
+    }
     show(
       tableView<Event>({
         rows: items,
         columns: [
-          { title: 'TIME', value: (row) => (isWhole ? row.at : row.at.slice(11, 23)) },
+          { title: 'TIME', value: (row) => row.at.slice(11, 23) },
           { title: 'EVENT', value: (row) => row.type },
           { title: 'SUBJECT', value: (row) => (row.subject === row.promotionId ? '' : row.subject) },
-          { title: 'WHAT', value: (row) => (isWhole ? JSON.stringify(row.data) : wordsOf(row)) },
-          ...(isWhole ? [{ title: 'ACTOR', value: (row: Event) => row.actor.name }] : []),
+          { title: 'WHAT', value: wordsOf },
           { title: 'HASH', value: (row) => row.hash, isWide: true },
           { title: 'SEQ', value: (row) => (row.seq === null ? '-' : String(row.seq)), isWide: true },
         ],
@@ -36,6 +39,62 @@ export const promotionTrace: CommandSpec = {
     return undefined;
   },
 };
+
+/** One line of the whole trace: an event, or an attempt with how it went. */
+interface TraceRow {
+  readonly at: string;
+  readonly what: string;
+  readonly subject: string;
+  readonly took: string;
+  readonly result: string;
+  readonly who: string;
+  readonly operation: string;
+  readonly fence: string;
+}
+
+function wholeTrace(promotion: Promotion, events: readonly Event[]): View {
+  const rows = [...events.map((event) => eventRow(event, promotion)), ...promotion.attempts.map(attemptRow)];
+  rows.sort((a, b) => (a.at < b.at ? -1 : Number(a.at > b.at)));
+  return tableView<TraceRow>({
+    rows,
+    columns: [
+      { title: 'TIME', value: (row) => row.at },
+      { title: 'WHAT', value: (row) => row.what },
+      { title: 'SUBJECT', value: (row) => row.subject },
+      { title: 'TOOK', value: (row) => row.took },
+      { title: 'RESULT', value: (row) => row.result },
+      { title: 'WHO', value: (row) => row.who },
+      { title: 'OPERATION', value: (row) => row.operation },
+      { title: 'FENCE', value: (row) => row.fence },
+    ],
+    nameOf: (row) => row.operation,
+    data: { promotion, events },
+    whenEmpty: 'no events',
+  });
+}
+
+function eventRow(event: Event, { id }: Promotion): TraceRow {
+  const { at, type, subject, actor } = event;
+  const result = wordsOf(event);
+  return {
+    at,
+    what: type,
+    subject: subject === id ? '' : subject,
+    took: '',
+    result,
+    who: actor.name,
+    operation: '',
+    fence: '',
+  };
+}
+
+function attemptRow(attempt: Promotion['attempts'][number]): TraceRow {
+  const { startedAt, endedAt, purpose, subject, number, outcome, code, message, operationId, fence } = attempt;
+  const took = endedAt === null ? 'runs' : `${Date.parse(endedAt) - Date.parse(startedAt)}ms`;
+  const result = outcome === null ? `until ${attempt.deadlineAt}` : [outcome, code, message].filter(Boolean).join(': ');
+  const what = `${purpose} attempt ${number}`;
+  return { at: startedAt, what, subject, took, result, who: 'worker', operation: operationId, fence: fence ?? '' };
+}
 
 /** The two or three words of an event that tell the story. */
 function wordsOf({ data }: Event): string {

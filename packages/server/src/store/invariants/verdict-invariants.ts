@@ -35,7 +35,8 @@ const VERDICTS: readonly Invariant[] = [
       from scope s join gate_runs g on g.promotion_id = s.id join definitions d on d.hash = s.definition_hash
       where not exists (select from ${GATES}
         where t.gate ->> 'name' = g.gate and t.gate ->> 'kind' = g.kind and g.meaning_hash = json_digest(
-          t.gate - array['validForMs', 'skip', 'timeoutMs', 'retryCount', 'backoffMs', 'deadlineMs', 'pollIntervalMs']))`,
+          t.gate - array['validForMs', 'skip', 'timeoutMs', 'retryCount', 'backoffMs', 'deadlineMs', 'pollIntervalMs',
+            'slaMs', 'probe']))`,
   },
   {
     rule: 'S7.validity',

@@ -1,0 +1,39 @@
+/** Probes and credentials as the API shows them; no form holds a secret, for the reports hold none. */
+import type { Answer } from '@stella/contract';
+import { failedStage, type ProbeReport, toRfc3339 } from '@stella/domain';
+import { presentInstant } from './values.ts';
+
+export function presentProbe({
+  subject,
+  atMs,
+  isOk,
+  stages,
+}: ProbeReport): Answer<'probeConnectivity'>['items'][number] {
+  return {
+    ...subject,
+    at: toRfc3339(atMs),
+    isOk,
+    stages: stages.map(({ stage, outcome, durationMs, code, detail, expiresAtMs }) => ({
+      stage,
+      outcome,
+      durationMs,
+      code,
+      detail,
+      expiresAt: presentInstant(expiresAtMs ?? null),
+    })),
+  };
+}
+
+/** What a look says about the credential that went with it. */
+export function presentCredential(report: ProbeReport): Answer<'verifyCredentials'>['items'][number] {
+  const { subject, stages } = report;
+  const asked = subject.kind === 'target' ? 'rights' : 'auth';
+  const own = stages.find(({ stage }) => stage === asked);
+  const failed = failedStage(report);
+  const about = { kind: subject.kind, name: subject.name, reference: null, isResolved: null };
+  if (own?.outcome === 'failed') return { ...about, isAccepted: false, detail: own.detail };
+  if (own?.outcome === 'ok') return { ...about, isAccepted: true, detail: own.detail };
+  // Whoever answers without one has let us in.
+  if (failed === null) return { ...about, isAccepted: true, detail: 'let in without a credential' };
+  return { ...about, isAccepted: null, detail: `not reached: ${failed.stage}: ${failed.detail}` };
+}

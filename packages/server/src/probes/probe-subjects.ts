@@ -1,0 +1,148 @@
+/** What of an environment can be looked at from outside, and how each kind is looked at. */
+import {
+  type ArtifactSource,
+  type Digest,
+  formatSource,
+  type HttpGateDefinition,
+  type HttpHealthCheck,
+  isAppError,
+  type ProbeCode,
+  type ProbeStage,
+  type ProbeSubject,
+  type Release,
+  type TargetDefinition,
+} from '@stella/domain';
+import type { Clock } from '../ports/clock.ts';
+import type { NetworkProbe } from '../ports/network-probe.ts';
+import type { EnvironmentRow } from '../ports/read-store.ts';
+import type { Registry } from '../ports/registry.ts';
+import type { Target } from '../ports/target.ts';
+import { registryOrigin } from '../registry/registry-origin.ts';
+import { isAliveStatus, isGoodStatus, lookAtUrl, skippedStage } from './url-stages.ts';
+
+export interface SubjectDeps {
+  readonly network: NetworkProbe;
+  readonly registry: Registry;
+  readonly openTarget: (definition: TargetDefinition) => Target;
+  readonly clock: Clock;
+}
+
+export interface LookCall {
+  readonly stageTimeoutMs: number;
+  /** Aborts when the whole probe is over. */
+  readonly signal: AbortSignal;
+}
+
+export interface Lookable {
+  readonly subject: ProbeSubject;
+  /** Never rejects. */
+  readonly look: (deps: SubjectDeps, call: LookCall) => Promise<readonly ProbeStage[]>;
+}
+
+/** Targets first, then gates that ask a service, then the registries of `releases`. */
+export function lookablesOf({ definition, status }: EnvironmentRow, releases: readonly Release[]): readonly Lookable[] {
+  const environment = definition.name;
+  const hasRelease = status.releaseId !== null;
+  return [
+    ...definition.targets.map(
+      (target): Lookable => ({
+        subject: { kind: 'target', environment, name: target.name },
+        look: (deps, call) => lookAtTarget(deps, call, target, hasRelease),
+      }),
+    ),
+    ...definition.gates.flatMap((gate): readonly Lookable[] =>
+      gate.kind === 'http'
+        ? [
+            {
+              subject: { kind: 'gate', environment, name: gate.name },
+              look: (deps, call) => lookAtGate(deps, call, gate),
+            },
+          ]
+        : [],
+    ),
+    ...registriesOf(environment, releases),
+  ];
+}
+
+async function lookAtTarget(
+  { openTarget, network }: SubjectDeps,
+  call: LookCall,
+  target: TargetDefinition,
+  hasRelease: boolean,
+): Promise<readonly ProbeStage[]> {
+  const { stages } = await openTarget(target).probe({ signal: call.signal, timeoutMs: call.stageTimeoutMs });
+  if (target.health === null) return stages;
+  if (!hasRelease) return [...stages, skippedStage('answer', 'nothing was deployed yet, so its health is not asked')];
+  return [...stages, ...(await lookAtHealth(network, call, target.health))];
+}
+
+function lookAtHealth(
+  network: NetworkProbe,
+  call: LookCall,
+  { url, expectStatus }: HttpHealthCheck,
+): Promise<readonly ProbeStage[]> {
+  const judge = (status: number): string | null =>
+    status === expectStatus ? null : `its health check expects ${expectStatus}`;
+  return lookAtUrl(network, { url, method: 'GET', ...call }, { judge, hasCredential: false });
+}
+
+function lookAtGate(
+  { network }: SubjectDeps,
+  call: LookCall,
+  { url, headers, probe }: HttpGateDefinition,
+): Promise<readonly ProbeStage[]> {
+  const expectation = { judge: probe === undefined ? isAliveStatus : isGoodStatus, hasCredential: false };
+  if (probe === undefined) return lookAtUrl(network, { url, method: 'HEAD', headers, ...call }, expectation);
+  return lookAtUrl(network, { url: new URL(probe, url).href, method: 'GET', headers, ...call }, expectation);
+}
+
+/** One per registry host, and one per directory of layouts. */
+function registriesOf(environment: string, releases: readonly Release[]): readonly Lookable[] {
+  const byName = new Map<string, { source: ArtifactSource; digest: Digest }>();
+  for (const { components } of releases) {
+    for (const { source, digest } of components) {
+      const name = registryName(source);
+      if (!byName.has(name)) byName.set(name, { source, digest });
+    }
+  }
+  return [...byName].map(([name, { source, digest }]) => ({
+    subject: { kind: 'registry', environment, name },
+    look: (deps, call) =>
+      source.kind === 'registry'
+        ? lookAtUrl(
+            deps.network,
+            { url: `${registryOrigin(source.registry)}/v2/`, method: 'GET', ...call },
+            { judge: isGoodStatus, hasCredential: false },
+          )
+        : lookAtLayout(deps, call, { source, digest }),
+  }));
+}
+
+function registryName(source: ArtifactSource): string {
+  return source.kind === 'registry' ? source.registry : formatSource(source);
+}
+
+const LAYOUT_CODES: Readonly<Record<string, ProbeCode>> = {
+  'registry.artifact_missing': 'answer.missing',
+  'registry.directory_forbidden': 'path.forbidden',
+  'registry.unreachable': 'path.missing',
+};
+
+async function lookAtLayout(
+  { registry, clock }: SubjectDeps,
+  { signal }: LookCall,
+  { source, digest }: { readonly source: ArtifactSource; readonly digest: Digest },
+): Promise<readonly ProbeStage[]> {
+  const beganMs = clock.monotonicMs();
+  const stage = (rest: Pick<ProbeStage, 'outcome' | 'code' | 'detail'>): readonly ProbeStage[] => [
+    { stage: 'answer', durationMs: Math.round(clock.monotonicMs() - beganMs), ...rest },
+  ];
+  try {
+    const { kind } = await registry.readDocument(source, digest, signal);
+    return stage({ outcome: 'ok', code: null, detail: `the ${kind} of its release is there` });
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    const code = isAppError(error) ? (LAYOUT_CODES[error.code] ?? 'answer.bad') : 'probe.error';
+    return stage({ outcome: 'failed', code, detail });
+  }
+}
