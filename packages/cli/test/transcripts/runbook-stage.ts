@@ -98,7 +98,9 @@ type Must = (line: string, who?: 'admin' | 'bo') => Promise<string>;
 /** The service, environments, releases, and a second person. */
 async function prepare(must: Must, { targets, layouts }: ServerPlace, tags: readonly string[]): Promise<void> {
   const directories = `STELLA_TARGET_DIRECTORIES='${targets}' STELLA_LAYOUT_DIRECTORIES='${layouts}'`;
-  await must(`STELLA_LISTEN=127.0.0.1:0 ${directories} stella service install orchestrator --manager supervisor`);
+  // Where people log in stays the same over a restart, so it is no port of the moment.
+  const listen = `STELLA_LISTEN=127.0.0.1:${await findFreePort()}`;
+  await must(`${listen} ${directories} stella service install orchestrator --manager supervisor`);
   await must('stella service start orchestrator');
   await must('stella apply -f environments.yaml --yes');
   for (const tag of tags)
@@ -106,6 +108,15 @@ async function prepare(must: Must, { targets, layouts }: ServerPlace, tags: read
   await must('stella auth person create bo --role approver@* --code-file bo.code');
   await must('stella auth login --code-file bo.code', 'bo');
   await must('stella orch config set stuck.after 1s');
+}
+
+async function findFreePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  // It listens on a port.
+  const { port } = server.address() as AddressInfo;
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  return port;
 }
 
 /** Listens, and answers nothing, ever. */
