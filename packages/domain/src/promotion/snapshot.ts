@@ -51,20 +51,35 @@ export interface DependencySnapshot {
   /** One per environment that is asked about and there. */
   readonly places: readonly DependencyStatus[];
   /** Those that are named and there. */
-  readonly releases: readonly { readonly name: string; readonly number: number }[];
+  readonly releases: readonly WantedRelease[];
+}
+
+export interface WantedRelease {
+  readonly name: string;
+  readonly number: number;
+  /** In order of name. */
+  readonly components: readonly { readonly name: string }[];
 }
 
 export const NO_DEPENDENCIES: DependencySnapshot = { places: [], releases: [] };
 
+export interface DependencyComponent {
+  readonly name: string;
+  /** Null: it was touched but never verified. */
+  readonly releaseName: string | null;
+  readonly releaseNumber: number;
+  readonly state: EnvironmentState;
+}
+
 export interface DependencyStatus {
   readonly environment: string;
-  /** What it runs; null before the first. */
+  /** What it runs; null before the first, and while its components are of several releases. */
   readonly releaseName: string | null;
   /** 0 before the first. */
   readonly releaseNumber: number;
   readonly state: EnvironmentState;
-  /** Of the release that it runs, in order of name. */
-  readonly components: readonly string[];
+  /** In order of name. */
+  readonly components: readonly DependencyComponent[];
   /** Promotions there that are past their gates and have not ended. */
   readonly busyCount: number;
 }

@@ -10,12 +10,16 @@ const READ: Statement = {
   text: `select
       (select coalesce(json_agg(t order by t.environment collate "C"), '[]') from (
          select e.name as environment, r.name as release_name, e.release_number, e.state,
-           (select coalesce(json_agg(c.name order by c.name collate "C"), '[]') from release_components c
-            where c.release_id = e.release_id) as components,
+           (select coalesce(json_agg(json_build_object('name', c ->> 'component', 'releaseName',
+              (select o.name from releases o where o.id = c ->> 'releaseId'), 'releaseNumber',
+              (c ->> 'releaseNumber')::bigint, 'state', c ->> 'state') order by c ->> 'component' collate "C"), '[]')
+            from jsonb_array_elements(e.components) c) as components,
            (select count(*) from promotions p where p.environment = e.name and p.ended_at is null
               and p.step not in ('precheck', 'evaluate_gates')) as busy_count
          from environments e left join releases r on r.id = e.release_id where e.name = any ($1)) t) as places,
-      (select coalesce(json_agg(json_build_object('name', r.name, 'number', r.number) order by r.number), '[]')
+      (select coalesce(json_agg(json_build_object('name', r.name, 'number', r.number, 'components',
+         (select json_agg(json_build_object('name', c.name) order by c.name collate "C") from release_components c
+          where c.release_id = r.id)) order by r.number), '[]')
        from releases r where r.name = any ($2)) as releases`,
 };
 
@@ -24,7 +28,7 @@ interface RawPlace {
   readonly release_name: string | null;
   readonly release_number: number;
   readonly state: DependencyStatus['state'];
-  readonly components: readonly string[];
+  readonly components: DependencyStatus['components'];
   readonly busy_count: number;
 }
 

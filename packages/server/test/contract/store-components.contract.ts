@@ -1,6 +1,6 @@
 /** What every store must do where components of one environment are promoted side by side. */
-import { decide, type EnvironmentGuard, type Lock } from '@stella/domain';
-import { makeDefinition, makeTarget } from '@stella/testkit';
+import { decide, type EnvironmentDefinition, type EnvironmentGuard, type Lock } from '@stella/domain';
+import { makeDefinition, makeDependencyGate, makeTarget } from '@stella/testkit';
 import { describe, expect, it } from 'vitest';
 import type { Claim } from '../../src/ports/engine-store.ts';
 import {
@@ -36,8 +36,11 @@ interface Beside {
   readonly worker: Hired;
 }
 
-async function open(world: StoreWorld): Promise<Beside> {
-  return { place: await setUp(world, [MIX], LATER_WEB, (n) => CARRIED[n] ?? ['web']), worker: await hire(world) };
+async function open(world: StoreWorld, ...more: readonly EnvironmentDefinition[]): Promise<Beside> {
+  return {
+    place: await setUp(world, [MIX, ...more], LATER_WEB, (n) => CARRIED[n] ?? ['web']),
+    worker: await hire(world),
+  };
 }
 
 async function claimNew({ place, worker }: Beside, release: number): Promise<Claim> {
@@ -115,6 +118,34 @@ export function describeComponentsOfStore(world: () => StoreWorld): void {
         ['api', API, 'whole'],
         ['web', WEB, 'whole'],
       ]);
+    });
+
+    it('show a dependency each component with its own release', async () => {
+      const requires = [{ environment: 'mix', state: 'runs', component: null, release: 'shop-3' }] as const;
+      const after = makeDefinition({ name: 'after', gates: [makeDependencyGate({ requires })] });
+      const beside = await open(world(), after);
+      for (const release of [WEB, API]) await play(world(), await claimNew(beside, release));
+      const id = await create(beside.place, 'after', LATER_WEB);
+      const { dependencies } = await snapshotOf(world(), id);
+      const row = (name: string, number: number) => ({
+        name,
+        releaseName: `shop-${number}`,
+        releaseNumber: number,
+        state: 'whole',
+      });
+      expect(dependencies).toEqual({
+        places: [
+          {
+            environment: 'mix',
+            releaseName: null,
+            releaseNumber: API,
+            state: 'whole',
+            components: [row('api', API), row('web', WEB)],
+            busyCount: 0,
+          },
+        ],
+        releases: [{ name: 'shop-3', number: BOTH, components: [{ name: 'api' }, { name: 'web' }] }],
+      });
     });
 
     it('refuse the whole environment while a component is held, and a component while the whole is', async () => {

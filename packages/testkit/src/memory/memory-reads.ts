@@ -88,7 +88,12 @@ function dependenciesIn(view: View, { definition }: Promotion): DependencySnapsh
         STEPS.indexOf(other.step) > STEPS.indexOf('evaluate_gates'),
     );
     const { releaseNumber, state } = status;
-    const components = (release?.components ?? []).map((one) => one.name).sort(byText);
+    const components = status.components.map((one) => ({
+      name: one.component,
+      releaseName: one.releaseId === null ? null : releaseIn(view, one.releaseId).name,
+      releaseNumber: one.releaseNumber,
+      state: one.state,
+    }));
     return [
       { environment, releaseName: release?.name ?? null, releaseNumber, state, components, busyCount: busy.length },
     ];
@@ -97,7 +102,13 @@ function dependenciesIn(view: View, { definition }: Promotion): DependencySnapsh
   const releases = [...view.rows(view.state.releases)].filter((one) => names.has(one.name));
   return {
     places,
-    releases: releases.map(({ name, number }) => ({ name, number })).sort((a, b) => a.number - b.number),
+    releases: releases
+      .map(({ name, number, components }) => ({
+        name,
+        number,
+        components: components.map((one) => ({ name: one.name })),
+      }))
+      .sort((a, b) => a.number - b.number),
   };
 }
 

@@ -8,6 +8,7 @@ import {
 } from '@stella/testkit';
 import { describe, expect, it } from 'vitest';
 import type { DependencyRequirement, EnvironmentStatus } from '../../index.ts';
+import { withRelease } from '../scope.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -22,7 +23,10 @@ const requirement = (patch: Partial<DependencyRequirement> = {}): DependencyRequ
 /** A promotion of release 5 into prod, which depends on `edge`. */
 function stageWith(edge: EnvironmentStatus | null, ...requires: readonly DependencyRequirement[]) {
   const gate = makeDependencyGate({ name: 'edge-first', requires });
-  const stage = makeStage({ definition: makeDefinition({ gates: [gate] }) });
+  const stage = makeStage({
+    definition: makeDefinition({ gates: [gate] }),
+    releases: [makeRelease(3, ['api']), makeRelease(6, ['web']), makeRelease(7, ['api', 'web'])],
+  });
   if (edge) stage.state.environments.set('edge', edge);
   const id = stage.create();
   stage.play(id);
@@ -65,6 +69,23 @@ describe('a dependency', () => {
     ],
   ])('waits while %s', (_name, edge, patch, message) => {
     expect(stageWith(edge, requirement(patch)).run()).toMatchObject({ state: 'waiting', message });
+  });
+
+  it.each<[string, Partial<DependencyRequirement>, string | null]>([
+    ['components that the release carries', {}, null],
+    ['a component that is as new', { component: 'web' }, null],
+    ['an older component', { component: 'api' }, 'edge runs component api of shop-3, wanted is shop-5 or newer'],
+    [
+      'a release of all components',
+      { release: 'shop-7' },
+      'edge runs component api of shop-3, wanted is shop-7 or newer',
+    ],
+    ['a component that never ran there', { component: 'worker' }, 'edge runs no component worker'],
+  ])('looks at each component where they are of several releases: %s', (_what, patch, message) => {
+    const beside = { ...makeWholeEnvironment('edge', makeRelease(3, ['api'])), concurrency: 'per_component' } as const;
+    const edge = withRelease(beside, makeRelease(6, ['web']), HOUR_MS);
+    const { stage, id, run } = stageWith(edge, requirement(patch));
+    expect(message === null ? stage.of(id).promotion.status : run()?.message).toBe(message ?? 'completed');
   });
 
   it('takes a named release, and a component of what runs', () => {

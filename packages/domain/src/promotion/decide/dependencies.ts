@@ -1,6 +1,6 @@
 /** How a dependency stands: what other environments run, or that nothing is on its way into them. */
 import type { DependencyGateDefinition, DependencyRequirement } from '../../environment/environment-definition.ts';
-import type { DependencyStatus, PromotionSnapshot } from '../snapshot.ts';
+import type { DependencyStatus, PromotionSnapshot, WantedRelease } from '../snapshot.ts';
 
 export interface DependencyStanding {
   readonly isMet: boolean;
@@ -27,26 +27,42 @@ function wordsOf({ environment, state, component }: DependencyRequirement): stri
   return component === null ? `${environment} runs it` : `${environment} runs component ${component}`;
 }
 
-interface Wanted {
-  readonly name: string;
-  readonly number: number;
-}
-
 function whyUnmet(
   { environment, state, component, release }: DependencyRequirement,
   place: DependencyStatus | undefined,
-  wanted: Wanted | undefined,
+  wanted: WantedRelease | undefined,
 ): string | null {
   if (!place) return `there is no environment ${environment}`;
   if (state === 'idle') {
     return place.busyCount === 0 ? null : `${place.busyCount} on the way into ${environment}`;
   }
   if (!wanted) return `there is no release ${release ?? ''} yet`;
+  if (place.releaseName === null && place.components.some((one) => one.releaseName !== null)) {
+    return whyUnmetByParts(place, wanted, component);
+  }
   if (place.releaseName === null) return `${environment} runs nothing yet, wanted is ${wanted.name}`;
   if (place.state !== 'whole') return `${environment} is ${place.state}`;
   if (place.releaseNumber < wanted.number) {
     return `${environment} runs ${place.releaseName}, wanted is ${wanted.name} or newer`;
   }
-  if (component === null || place.components.includes(component)) return null;
+  if (component === null || place.components.some((one) => one.name === component)) return null;
   return `${place.releaseName} in ${environment} has no component ${component}`;
+}
+
+/** Components of several releases: each that the wanted release carries, or the one that is asked for, runs as new. */
+function whyUnmetByParts(
+  { environment, components }: DependencyStatus,
+  wanted: WantedRelease,
+  component: string | null,
+): string | null {
+  const names = component === null ? wanted.components.map((one) => one.name) : [component];
+  for (const name of names) {
+    const row = components.find((one) => one.name === name);
+    if (!row || row.releaseName === null) return `${environment} runs no component ${name}`;
+    if (row.state !== 'whole') return `component ${name} of ${environment} is ${row.state}`;
+    if (row.releaseNumber < wanted.number) {
+      return `${environment} runs component ${name} of ${row.releaseName}, wanted is ${wanted.name} or newer`;
+    }
+  }
+  return null;
 }

@@ -62,7 +62,9 @@ function checkDependency({ promotion, release, dependencies }: PromotionSnapshot
   if (gate?.kind !== 'dependency') return;
   for (const { environment, state } of gate.requires) {
     const place = dependencies.places.find((one) => one.environment === environment);
-    const isMet = state === 'idle' ? place?.busyCount === 0 : (place?.releaseNumber ?? 0) >= release.number;
+    const own = (place?.components ?? []).filter((one) => release.components.some(({ name }) => name === one.name));
+    const isNew = own.length === release.components.length && own.every((one) => one.releaseNumber >= release.number);
+    const isMet = state === 'idle' ? place?.busyCount === 0 : isNew;
     insist('S7', isMet, () => `${promotion.id} passed ${run.gate} though ${environment} is not as it shall be`);
   }
 }
