@@ -27,7 +27,16 @@ export * from './diagnosis/diagnose.ts';
 export * from './diagnosis/diagnosis.ts';
 export * from './diagnosis/diagnosis-snapshot.ts';
 export * from './diagnosis/probe-report.ts';
-export { isStalledAt, stallsAtMs } from './diagnosis/time-budget.ts';
+export {
+  type AttemptTiming,
+  describeWorstCase,
+  isStalledAt,
+  PROMOTION_SLO_MS,
+  retriesThatFit,
+  stallsAtMs,
+  timeoutWithin,
+  worstCaseMs,
+} from './diagnosis/time-budget.ts';
 export * from './identity/actor.ts';
 export * from './identity/authorize.ts';
 export * from './promotion/commands/approve-debt.ts';

@@ -53,7 +53,6 @@ const CAUSE_TABLE = {
   'registry.digest_mismatch': fault('the registry sends other bytes than promised', 'promotion', 'probes'),
   'artifact.refused': fault('the artifact is not acceptable', 'promotion'),
   'gate.misconfigured': fault('the definition of a gate cannot work', 'promotion', 'probes'),
-  'gate.no_approver': fault('not enough people may approve', 'promotion', 'approvers'),
   'gate.dns': fault('the name of a gate is not found', 'promotion', 'probes'),
   'gate.unreachable': fault('a gate cannot be connected to', 'promotion', 'probes'),
   'gate.tls': fault('a gate is not trusted', 'promotion', 'probes'),
@@ -67,6 +66,8 @@ const CAUSE_TABLE = {
   'gate.no_callback': fault('a gate took the question and did not call back', 'promotion', 'probes'),
   'gate.bad_response': fault('a gate answers something else than a verdict', 'promotion', 'probes'),
   'gate.erroring': fault('a gate answers with errors', 'promotion', 'probes'),
+  // After what a machine is waited for: that is why it stalls, and people are asked beside it.
+  'gate.no_approver': fault('not enough people may approve', 'promotion', 'approvers'),
   'soak.broken': fault('what should soak runs no more', 'promotion'),
   'lock.stale': fault('nobody works for the holder of the lock', 'links'),
   'config.time_budget': fault('the declared attempts take longer than a stall', 'promotion'),

@@ -34,7 +34,10 @@ export interface CheckFinding {
 /** What checks may look through. */
 export interface DoctorDeps {
   readonly audit: AuditStore;
-  readonly reads: Pick<ReadStore, 'listLocks' | 'listWorkers' | 'readFacts' | 'readMonitoring'>;
+  readonly reads: Pick<
+    ReadStore,
+    'listEnvironments' | 'listLocks' | 'listSettings' | 'listWorkers' | 'readFacts' | 'readGateStats' | 'readMonitoring'
+  >;
   readonly diagnoser: Pick<Diagnoser, 'diagnoseStalled'>;
   readonly clock: Clock;
   /** With which this server was started; what `orch config` says goes above them. */

@@ -1,13 +1,24 @@
 /** What each check makes of what it sees. */
-import { makeSeededIds } from '@stella/testkit';
+import { type GateDefinition, parseDigest } from '@stella/domain';
+import { makeDefinition, makeEmptyEnvironment, makeHttpGate, makeSeededIds } from '@stella/testkit';
 import { describe, expect, it } from 'vitest';
-import type { LockRow, MonitoringFacts, OrchestratorFacts, WorkerRow } from '../ports/read-store.ts';
+import type {
+  EnvironmentRow,
+  GateStats,
+  LockRow,
+  MonitoringFacts,
+  OrchestratorFacts,
+  SettingChange,
+  WorkerRow,
+} from '../ports/read-store.ts';
 import type { Check, CheckFinding, DoctorDeps } from './check.ts';
 import { clock } from './checks/clock.ts';
 import { disk } from './checks/disk.ts';
+import { gateTimeout } from './checks/gate-timeout.ts';
 import { jobHealth } from './checks/job-health.ts';
 import { locks } from './checks/locks.ts';
 import { postgres } from './checks/postgres.ts';
+import { timeBudget } from './checks/time-budget.ts';
 import { workers } from './checks/workers.ts';
 import { freeDisk, HEALTHY_FACTS, HEALTHY_MONITORING, HEALTHY_NOW_MS, healthyDeps } from './healthy-deps.ts';
 
@@ -19,6 +30,9 @@ interface World {
   readonly database?: Partial<MonitoringFacts['database']>;
   readonly locks?: readonly LockRow[];
   readonly workers?: readonly WorkerRow[];
+  readonly gates?: readonly GateDefinition[];
+  readonly changes?: readonly SettingChange[];
+  readonly stats?: readonly GateStats[];
   readonly deps?: Partial<DoctorDeps>;
 }
 
@@ -35,12 +49,35 @@ function look(check: Check, world: World = {}): Promise<CheckFinding> {
     reads: {
       readFacts: () => Promise.resolve({ ...HEALTHY_FACTS, ...world.facts }),
       readMonitoring: () => Promise.resolve({ ...HEALTHY_MONITORING, ...world.monitoring, database }),
+      listEnvironments: () => Promise.resolve((world.gates ?? []).map(environmentWith)),
+      listSettings: () => Promise.resolve(world.changes ?? []),
+      readGateStats: ({ gate }) => Promise.resolve((world.stats ?? []).filter((one) => one.gate === gate)),
       listLocks: () => Promise.resolve(world.locks ?? []),
       listWorkers: () => Promise.resolve(world.workers ?? []),
     },
     ...world.deps,
   };
   return check.look(deps, new AbortController().signal);
+}
+
+/** `prod` with one gate. */
+function environmentWith(gate: GateDefinition): EnvironmentRow {
+  const definition = makeDefinition({ name: 'prod', gates: [gate] });
+  return {
+    definition,
+    version: 1,
+    hash: parseDigest(`sha256:${'0'.repeat(64)}`),
+    appliedAtMs: 0,
+    status: makeEmptyEnvironment('prod'),
+    releaseName: null,
+    releaseNames: {},
+    debts: [],
+  };
+}
+
+function statsOf(change: Partial<GateStats>): GateStats {
+  const counts = { attemptCount: 10, passedCount: 10, failedCount: 0, timeoutCount: 0, errorCount: 0, openCount: 0 };
+  return { gate: 'tests', environment: 'prod', ...counts, p50Ms: 40, p95Ms: 90, maxMs: 95, isCut: false, ...change };
 }
 
 function worker(change: Partial<WorkerRow> = {}): WorkerRow {
@@ -96,6 +133,52 @@ describe('check.orchestrator.job-health', () => {
   it('passes however many wait for people', async () => {
     const finding = await look(jobHealth, { facts: { promotionsByStatus: { pending_approval: 900, scheduled: 3 } } });
     expect(finding).toMatchObject({ status: 'pass', message: '0 in progress, none stalled' });
+  });
+});
+
+describe('check.orchestrator.time-budget', () => {
+  const gate = makeHttpGate({ name: 'tests', timeoutMs: 300_000, retryCount: 2, backoffMs: 10_000 });
+
+  it('warns of attempts beyond stuck.after with the arithmetic, and a setting that fits', async () => {
+    const finding = await look(timeBudget, { gates: [gate] });
+    expect(finding).toMatchObject({ status: 'warn', message: '1 may take longer than stuck.after' });
+    expect(finding.facts[0]).toEqual({ what: 'prod/tests', value: '3 × 5m + 30s of pauses = 15m30s' });
+    expect(finding.remedy?.command).toBe('stella orch config set environments.prod.gates.tests.retries 0');
+  });
+
+  it('fails for those that break the objective by themselves', async () => {
+    const finding = await look(timeBudget, { gates: [{ ...gate, timeoutMs: 3_600_000, retryCount: 0 }] });
+    expect(finding).toMatchObject({ status: 'fail' });
+    expect(finding.remedy?.command).toBe('stella orch config set environments.prod.gates.tests.timeout 10m');
+  });
+
+  it('goes by the settings above the definition', async () => {
+    const change = { version: 1, changedAtMs: 0, changedBy: { kind: 'system', name: 'test' }, reason: '' } as const;
+    const key = 'gates.tests.timeout' as const;
+    const found = await look(timeBudget, { gates: [gate], changes: [{ ...change, key, value: 60_000 }] });
+    expect(found).toMatchObject({ status: 'pass', message: '1 gates fit into 10m' });
+    const unset = await look(timeBudget, { gates: [gate], changes: [{ ...change, key, value: null }] });
+    expect(unset).toMatchObject({ status: 'warn' });
+  });
+});
+
+describe('check.orchestrator.gate-timeout', () => {
+  const gates = [makeHttpGate({ name: 'tests' })];
+
+  it.each([
+    [{ timeoutCount: 1 }, 'pass'],
+    [{ timeoutCount: 3 }, 'warn'],
+    [{ timeoutCount: 9 }, 'fail'],
+    [{ attemptCount: 2, timeoutCount: 2 }, 'pass'],
+  ] as const)('%o of 10: %s', async (counts, status) => {
+    expect(await look(gateTimeout, { gates, stats: [statsOf(counts)] })).toMatchObject({ status });
+  });
+
+  it('names the worst, and the command that asks it', async () => {
+    const stats = [statsOf({ timeoutCount: 3 }), statsOf({ environment: 'dev', timeoutCount: 5 })];
+    const finding = await look(gateTimeout, { gates, stats });
+    expect(finding.message).toBe('tests of dev ran out of time in 50 % of its attempts');
+    expect(finding.remedy?.command).toBe('stella orch connectivity --gate tests');
   });
 });
 

@@ -2,10 +2,22 @@
 import type { Check } from './check.ts';
 import { clock } from './checks/clock.ts';
 import { disk } from './checks/disk.ts';
+import { gateTimeout } from './checks/gate-timeout.ts';
 import { jobHealth } from './checks/job-health.ts';
 import { locks } from './checks/locks.ts';
 import { orchestratorInvariants } from './checks/orchestrator-invariants.ts';
 import { postgres } from './checks/postgres.ts';
+import { timeBudget } from './checks/time-budget.ts';
 import { workers } from './checks/workers.ts';
 
-export const CHECKS: readonly Check[] = [jobHealth, workers, locks, orchestratorInvariants, clock, postgres, disk];
+export const CHECKS: readonly Check[] = [
+  jobHealth,
+  gateTimeout,
+  timeBudget,
+  workers,
+  locks,
+  orchestratorInvariants,
+  clock,
+  postgres,
+  disk,
+];

@@ -40,6 +40,9 @@ export function healthyDeps(): Omit<DoctorDeps, 'audit'> {
     reads: {
       readFacts: () => Promise.resolve(HEALTHY_FACTS),
       readMonitoring: () => Promise.resolve(HEALTHY_MONITORING),
+      listEnvironments: () => Promise.resolve([]),
+      listSettings: () => Promise.resolve([]),
+      readGateStats: () => Promise.resolve([]),
       listLocks: () => Promise.resolve([]),
       listWorkers: () => Promise.resolve([]),
     },

@@ -14,6 +14,8 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** Idle connections are closed soon: gates and registries are asked rarely. */
 const KEEP_ALIVE_MS = 4_000;
 const HEADER_BYTES_MAX = 32_768;
+/** Answers before the answer (status 1xx); one or two are usual, and without a bound they could go on until the deadline. */
+const INTERIM_COUNT_MAX = 100;
 
 export interface HttpClientOptions {
   /** Ranges that may be connected to, as `127.0.0.0/8` or `::1/128`. Null: every address. */
@@ -46,7 +48,8 @@ async function perform(agent: Agent, isAllowed: AddressCheck, wanted: HttpReques
   const literal = url.hostname.replace(/^\[|\]$/g, '');
   if (isIP(literal) !== 0 && !isAllowed(literal)) throw forbidden(literal);
   const deadline = AbortSignal.timeout(Math.max(1, Math.ceil(wanted.timeoutMs)));
-  const signal = wanted.signal ? AbortSignal.any([deadline, wanted.signal]) : deadline;
+  const flood = new AbortController();
+  const signal = AbortSignal.any([deadline, flood.signal, ...(wanted.signal ? [wanted.signal] : [])]);
   const translate = (error: unknown): HttpFailure => toFailure(error, { deadline, asked: wanted.signal });
   try {
     const answering = undiciRequest(url, {
@@ -57,6 +60,7 @@ async function perform(agent: Agent, isAllowed: AddressCheck, wanted: HttpReques
       signal,
       headersTimeout: 0,
       bodyTimeout: 0,
+      onInfo: countInterim(flood),
       // An answer too many, left in the connection, must not be taken for that of the next question.
       reset: wanted.method === 'POST',
     });
@@ -77,6 +81,17 @@ async function perform(agent: Agent, isAllowed: AddressCheck, wanted: HttpReques
   } catch (error) {
     throw translate(error);
   }
+}
+
+function countInterim(flood: AbortController): () => void {
+  let count = 0;
+  return () => {
+    count += 1;
+    if (count <= INTERIM_COUNT_MAX || flood.signal.aborted) return;
+    flood.abort(
+      new HttpFailure('protocol', `more than ${INTERIM_COUNT_MAX} answers of status 1xx came before the answer`),
+    );
+  };
 }
 
 /** undici heeds a signal only once it is connected; who hangs before that is not waited for here. */

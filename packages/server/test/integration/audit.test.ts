@@ -52,7 +52,7 @@ describe('the audit', () => {
 
   it('keeps a broken row until a whole sweep finds it mended, and tells of it once in the audit log', async () => {
     const [row] = await run(`update promotions set worker_id = null, claim_epoch = version
-      where step = 'deploy' and ended_at is null returning id`);
+      where id = (select min(id) from promotions where step = 'deploy' and ended_at is null) returning id`);
     await store.world.control.pass(LIVE_MS);
     const first = await audit.takeLiveTurn(LIVE_MS);
     expect(first?.fresh.map(({ rule, subject }) => ({ rule, subject }))).toEqual([
@@ -62,7 +62,7 @@ describe('the audit', () => {
     expect(await audit.takeLiveTurn(LIVE_MS)).toMatchObject({ fresh: [], violations: [{ rule: 'S5.version' }] });
     const told = await run(`select subject, data ->> 'rule' as rule from events where type = 'invariant.violated'`);
     expect(told).toEqual([{ subject: row?.['id'], rule: 'S5.version' }]);
-    await run(`update promotions set claim_epoch = 1 where step = 'deploy' and ended_at is null`);
+    await run(`update promotions set claim_epoch = 1 where id = '${String(row?.['id'])}'`);
     expect((await audit.readFacts()).known).toHaveLength(1);
     await store.world.control.pass(PACE.restMs);
     await sweep();

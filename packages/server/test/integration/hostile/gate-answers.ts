@@ -141,8 +141,8 @@ const NO_WHOLE_ANSWER: readonly GateRow[] = [
   {
     what: 'hints (status 103) without end',
     behaves: endless('', 'HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n'),
-    code: 'gate.timeout',
-    says: /^no answer within/,
+    code: 'gate.error',
+    says: /more than 100 answers of status 1xx/,
   },
 ];
 
