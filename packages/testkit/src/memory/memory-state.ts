@@ -225,7 +225,7 @@ export function putEnvironment(state: MemoryState, definition: EnvironmentDefini
   const hash = definitionHash(definition);
   state.definitionVersions.set(name, version);
   state.definitions.set(name, { definition, version, hash, appliedAtMs: 0 });
-  state.environments.set(name, status);
+  state.environments.set(name, { ...status, concurrency: definition.concurrency });
 }
 
 /** A worker that is there from the start and never needs to renew its lease. */
