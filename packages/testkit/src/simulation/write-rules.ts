@@ -56,7 +56,7 @@ export function makeWriteRules(state: MemoryState, isAudited = true): WriteRules
       checkReplaced(record);
       checkSkips(record);
       checkIntents(record);
-      checkOthers(state, record);
+      checkOthers(record);
     },
   };
 }
@@ -172,14 +172,17 @@ function skipsAfter(before: PromotionSnapshot | null, { skips }: Decision): Skip
   return [...(before?.skips ?? []).filter((one) => skips.every((other) => other.id !== one.id)), ...skips];
 }
 
-/** S10: what runs of components that the release does not carry stays what it is, as the last commit has it. */
-function checkOthers(state: MemoryState, { before, decision: { promotion, environment } }: WriteRecord): void {
+/**
+ * S10: what runs of components that the release does not carry stays what it is, as the rule has read it. By the time of
+ * this check the row is committed, so it is compared with what was read and not with the store; that the read was fresh is
+ * asked by `S10.environment` and by what the targets hold.
+ */
+function checkOthers({ before, decision: { promotion, environment } }: WriteRecord): void {
   if (!before || environment?.concurrency !== 'per_component') return;
   const others = (rows: readonly ComponentStatus[]): readonly ComponentStatus[] =>
     rows.filter((one) => !hasComponent(before.release, one.component));
-  const committed = state.environments.get(environment.name)?.components ?? [];
   const say = (): string => `${promotion.id} changes what is none of its business in ${environment.name}`;
-  insistSame('S10', others(environment.components), others(committed), say);
+  insistSame('S10', others(environment.components), others(before.environment.components), say);
 }
 
 function checkIntents({ before, context, decision }: WriteRecord): void {
