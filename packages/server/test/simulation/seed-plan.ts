@@ -93,8 +93,32 @@ export const PEOPLE: Readonly<Record<string, readonly RoleBinding[]>> = {
 /** Of a hundred seeds so many are about liveness, which takes longer. */
 const LIVENESS_PERCENT = 20;
 const BY_COMPONENT_PERCENT = 35;
+/** Of a hundred seeds by component so many have a crowd: else hardly ever three meet, two beside each other and one behind. */
+const CROWDED_PERCENT = 40;
+const CROWD_WITHIN_MS = 8_000;
 
 export function drawPlan(seed: number, wanted: SimulationMode | 'both'): SeedPlan {
+  const plan = drawUsualPlan(seed, wanted);
+  // Of its own again, for the same reason.
+  const crowd = makeSeededRandom(mixSeeds(seed, 12));
+  return plan.isByComponent && crowd.chance(CROWDED_PERCENT) ? withCrowd(crowd, plan) : plan;
+}
+
+/** All come to dev at once, where no gate holds them up and a deploy takes its time. */
+function withCrowd(random: SeededRandom, plan: SeedPlan): SeedPlan {
+  return {
+    ...plan,
+    environments: plan.environments.map((place) =>
+      place.definition.name === 'dev'
+        ? { ...place, definition: { ...place.definition, gates: [], concurrency: 'per_component' } }
+        : place,
+    ),
+    cycles: plan.cycles.map((cycle) => ({ ...cycle, atMs: random.between(0, CROWD_WITHIN_MS), environment: 'dev' })),
+    applyMs: 5_000,
+  };
+}
+
+function drawUsualPlan(seed: number, wanted: SimulationMode | 'both'): SeedPlan {
   const random = makeSeededRandom(mixSeeds(seed, 0));
   const drawn: SimulationMode = random.chance(LIVENESS_PERCENT) ? 'liveness' : 'safety';
   const mode = wanted === 'both' ? drawn : wanted;
