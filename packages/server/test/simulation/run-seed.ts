@@ -158,10 +158,7 @@ class SeedRun {
     for (const { definition, runs } of plan.environments) {
       const { name } = definition;
       const release = runs === null ? null : makeRelease(runs, ['api', 'web']);
-      const status = release ? makeWholeEnvironment(name, release) : makeEmptyEnvironment(name);
-      // As writing the definition would: the row that guards an environment says how it is guarded.
-      const { concurrency, freezes: plannedFreezes } = definition;
-      putEnvironment(state, definition, { ...status, concurrency, plannedFreezes });
+      putEnvironment(state, definition, release ? makeWholeEnvironment(name, release) : makeEmptyEnvironment(name));
       for (const target of definition.targets) {
         const component = release?.components.find((one) => one.name === target.component);
         machines.set(target.name, makeMachine(target.name, component?.digest ?? null));

@@ -69,8 +69,6 @@ const RARE: ReadonlySet<PlantedBug> = new Set([
   'chain.unlinked',
   'claim.answer_lost',
   'claim.no_epoch_check',
-  'component.disjoint_waits',
-  'component.others_forgotten',
   'force.claim_kept',
   'gate.held_for_ever',
   'outcome.dropped',
