@@ -142,7 +142,7 @@ async function superviseOne(run: Run): Promise<void> {
   const { deps, wishes } = run;
   const { clock, logger } = deps.embedded;
   const server = await adoptOrStart(run);
-  if (server === null) return pauseUnlessWished(clock, wishes, nextPauseMs(run));
+  if (server === null) return pauseUnlessWished(clock, wishes, pauseMsAfter(run.state.failureCount));
   const startedMs = clock.monotonicMs();
   await watch(run, server);
   const wasAsked = wishes.isRestartWished || wishes.isStopWished;
@@ -160,21 +160,24 @@ async function superviseOne(run: Run): Promise<void> {
   }
   const wasHealthy = clock.monotonicMs() - startedMs >= HEALTHY_MS;
   const failureCount = wasHealthy ? 1 : run.state.failureCount + 1;
+  const pauseMs = pauseMsAfter(failureCount);
+  logger.error({ ...lastExit, failureCount, pauseMs }, 'the orchestrator ended and is started again');
+  // In one: who reads that it failed once too often also reads why.
   await note(run, {
+    phase: 'waiting',
     server: null,
     serverSinceMs: null,
     failureCount,
     restartCount: run.state.restartCount + 1,
     lastExit,
+    nextStartAtMs: clock.nowMs() + pauseMs,
+    note: lastExit.words || null,
   });
-  const pauseMs = nextPauseMs(run);
-  logger.error({ ...lastExit, failureCount, pauseMs }, 'the orchestrator ended and is started again');
-  await note(run, { phase: 'waiting', nextStartAtMs: clock.nowMs() + pauseMs, note: lastExit.words || null });
   await pauseUnlessWished(clock, wishes, pauseMs);
 }
 
-function nextPauseMs({ state }: Run): number {
-  return Math.min(PAUSE_MS_MAX, PAUSE_MS_MIN * 2 ** Math.max(0, state.failureCount - 1));
+function pauseMsAfter(failureCount: number): number {
+  return Math.min(PAUSE_MS_MAX, PAUSE_MS_MIN * 2 ** Math.max(0, failureCount - 1));
 }
 
 interface Server {
