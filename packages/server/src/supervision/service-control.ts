@@ -153,8 +153,7 @@ interface Wanted {
 
 async function untilReady(deps: ControlDeps, order: ServiceOrder, { startMs, old, wasThere }: Wanted): Promise<Done> {
   const { clock } = deps.embedded;
-  // As coarse as systemd tells it.
-  const beganAtMs = Math.floor((clock.nowMs() - (clock.monotonicMs() - startMs)) / 1_000) * 1_000;
+  const beganAtMs = clock.nowMs() - (clock.monotonicMs() - startMs);
   let drainedMs: number | null = null;
   let report: ServiceReport;
   do {
@@ -173,7 +172,9 @@ async function untilReady(deps: ControlDeps, order: ServiceOrder, { startMs, old
 /** Nobody tries any more, or it failed again and again since the order was given. */
 function isHopeless({ manager, supervisorPid, failureCount, lastExit }: ServiceReport, beganAtMs: number): boolean {
   if (manager === 'supervisor' && supervisorPid === null) return true;
-  return failureCount >= FAILURES_TOLD && (lastExit?.atMs ?? 0) >= beganAtMs;
+  // systemd tells whole seconds; by those alone a failure just before the order would count as one after it.
+  const sinceMs = manager === 'systemd' ? Math.floor(beganAtMs / 1_000) * 1_000 : beganAtMs;
+  return failureCount >= FAILURES_TOLD && (lastExit?.atMs ?? 0) >= sinceMs;
 }
 
 /** False when the time ran out. */
