@@ -153,8 +153,8 @@ interface Wanted {
 
 async function untilReady(deps: ControlDeps, order: ServiceOrder, { startMs, old, wasThere }: Wanted): Promise<Done> {
   const { clock } = deps.embedded;
-  const beganAtMs = clock.nowMs() - (clock.monotonicMs() - startMs);
   let drainedMs: number | null = null;
+  let failuresBefore = Number.POSITIVE_INFINITY;
   let report: ServiceReport;
   do {
     report = await readReport(deps, order.dataDir);
@@ -162,19 +162,22 @@ async function untilReady(deps: ControlDeps, order: ServiceOrder, { startMs, old
     const elapsedMs = clock.monotonicMs() - startMs;
     if (!isOld) drainedMs ??= old === null ? 0 : elapsedMs;
     if (!isOld && report.isReady) return { report, wasThere, tookMs: elapsedMs, drainedMs: drainedMs ?? 0 };
-    if (report.pid === null && isHopeless(report, beganAtMs)) break;
+    // Fewer than before: another supervisor counts anew.
+    failuresBefore = Math.min(failuresBefore, report.restartCount);
+    if (report.pid === null && isHopeless(report, failuresBefore)) break;
     await pause(clock, LOOK_MS);
   } while (clock.monotonicMs() - startMs < order.readyWithinMs);
   const seconds = Math.round((clock.monotonicMs() - startMs) / 1_000);
   throw new AppError('service.not_ready', { details: { seconds, message: report.note ?? report.state } });
 }
 
-/** Nobody tries any more, or it failed again and again since the order was given. */
-function isHopeless({ manager, supervisorPid, failureCount, lastExit }: ServiceReport, beganAtMs: number): boolean {
+/**
+ * Nobody tries any more, or it failed again and again since the order was given. What failed before is no sign, nor is one
+ * failure after it: that may be the end of the server which the order found dying.
+ */
+function isHopeless({ manager, supervisorPid, restartCount }: ServiceReport, failuresBefore: number): boolean {
   if (manager === 'supervisor' && supervisorPid === null) return true;
-  // systemd tells whole seconds; by those alone a failure just before the order would count as one after it.
-  const sinceMs = manager === 'systemd' ? Math.floor(beganAtMs / 1_000) * 1_000 : beganAtMs;
-  return failureCount >= FAILURES_TOLD && (lastExit?.atMs ?? 0) >= sinceMs;
+  return restartCount - failuresBefore >= FAILURES_TOLD;
 }
 
 /** False when the time ran out. */
