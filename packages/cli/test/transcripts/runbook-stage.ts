@@ -24,7 +24,7 @@ export interface RunbookStage {
 
 export async function openRunbookStage(): Promise<RunbookStage> {
   const place = await makeServerPlace();
-  const directory = join(place.directory, 'work');
+  const directory = join(place.directory, 'home');
   mkdirSync(directory);
   for (const name of ['prod', 'busy']) mkdirSync(join(place.targets, name), { recursive: true });
   const tags = ['1', '2'];

@@ -39,7 +39,7 @@ export interface Stage {
 
 export async function openStage(): Promise<Stage> {
   const place = await makeServerPlace();
-  const directory = join(place.directory, 'work');
+  const directory = join(place.directory, 'home');
   mkdirSync(join(directory, 'environments'), { recursive: true });
   await writeOciLayout(
     place.layouts,
