@@ -8,6 +8,7 @@ export * from './values/instant.ts';
 export * from './values/nearest.ts';
 export * from './values/storable-text.ts';
 export * from './values/strict-json.ts';
+export * from './environment/empty-environment.ts';
 export * from './environment/environment-definition.ts';
 export * from './environment/environment-stop.ts';
 export * from './environment/freeze.ts';

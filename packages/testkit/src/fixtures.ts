@@ -8,6 +8,7 @@ import {
   type DependencyGateDefinition,
   digestOf,
   type EnvironmentDefinition,
+  emptyEnvironment,
   type EnvironmentStatus,
   type FilesTargetDefinition,
   type HttpGateDefinition,
@@ -159,20 +160,9 @@ export function makeDefinition(patch: Partial<EnvironmentDefinition> = {}): Envi
   };
 }
 
+/** As its first definition leaves it. */
 export function makeEmptyEnvironment(name: string): EnvironmentStatus {
-  return {
-    name,
-    releaseId: null,
-    releaseNumber: 0,
-    releasedAtMs: null,
-    state: 'empty',
-    policyRevision: 1,
-    concurrency: 'exclusive',
-    components: [],
-    stop: null,
-    freeze: null,
-    plannedFreezes: [],
-  };
+  return { ...emptyEnvironment(name), policyRevision: 1 };
 }
 
 /** An environment that runs the release, verified at that moment. */

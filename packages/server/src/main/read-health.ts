@@ -1,11 +1,11 @@
 /** What `/readyz` and `/metrics` look at. Nothing here waits long for a database, nor fails because of it. */
-import type { PromotionId, Settings } from '@stella/domain';
+import type { Settings } from '@stella/domain';
 import type { ProgressReport } from '../http/route-handler.ts';
 import type { MonitoredFacts } from '../metrics/fact-gauges.ts';
 import { STALLED_SERIES_MAX, WORKER_SERIES_MAX } from '../metrics/metric-definitions.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Diagnoser } from '../ports/diagnoser.ts';
 import type { OrchestratorFacts, ReadStore } from '../ports/read-store.ts';
+import type { StallCauses } from './stall-causes.ts';
 import type { WorkerSupervisor } from './worker-supervisor.ts';
 
 /** So long they wait for the database: a scrape gives up after 10 s, a load balancer sooner. */
@@ -18,7 +18,8 @@ export interface HealthDeps {
   readonly reads: ReadStore;
   readonly settings: Settings;
   readonly clock: Clock;
-  readonly diagnoser: Pick<Diagnoser, 'diagnoseStalled'>;
+  /** Asked only when something is stalled. */
+  readonly readStallCauses: () => Promise<StallCauses>;
 }
 
 export async function readProgress(
@@ -47,16 +48,8 @@ export async function readMonitoredFacts(deps: HealthDeps): Promise<MonitoredFac
   const read = await answerSoon(deps.clock, Promise.all([readFacts(deps), monitoring]));
   if (read === null) return null;
   const [orchestrator, { facts, serverNowMs }] = read;
-  return { orchestrator, monitoring: facts, causes: await readCauses(deps, facts.stalled.length), serverNowMs };
-}
-
-/** Asked for only when something is stalled. */
-async function readCauses(
-  { clock, diagnoser }: HealthDeps,
-  stalledCount: number,
-): Promise<ReadonlyMap<PromotionId, string>> {
-  const found = stalledCount === 0 ? [] : await answerSoon(clock, diagnoser.diagnoseStalled(STALLED_SERIES_MAX));
-  return new Map((found ?? []).map(({ promotionId, firstCause }) => [promotionId, firstCause?.code ?? 'unknown']));
+  const causes = facts.stalled.length === 0 ? null : await answerSoon(deps.clock, deps.readStallCauses());
+  return { orchestrator, monitoring: facts, causes: causes ?? new Map(), serverNowMs };
 }
 
 function readFacts({ reads, settings }: HealthDeps): Promise<OrchestratorFacts> {

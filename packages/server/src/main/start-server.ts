@@ -20,6 +20,7 @@ import { makeEffectRunner, type RunEffect } from '../engine/effects.ts';
 import { makeAskGate } from '../gates/ask-gate.ts';
 import { makeHttpServer } from '../http/http-server.ts';
 import type { HttpDeps } from '../http/route-handler.ts';
+import { STALLED_SERIES_MAX } from '../metrics/metric-definitions.ts';
 import { makeMetrics, type Metrics } from '../metrics/prometheus-metrics.ts';
 import type { AuditStore } from '../ports/audit-store.ts';
 import type { CommandStore } from '../ports/command-store.ts';
@@ -62,6 +63,7 @@ import { readMonitoredFacts, readProgress } from './read-health.ts';
 import { makeReadDisk } from './read-disk.ts';
 import { makeLogRing } from './log-ring.ts';
 import { type OpenStore, openStore } from './open-store.ts';
+import { makeStallCauses } from './stall-causes.ts';
 import { readTlsFiles, watchTlsFiles } from './tls-files.ts';
 import { superviseWorker, type WorkerSupervisor } from './worker-supervisor.ts';
 
@@ -285,7 +287,8 @@ async function startListening(
     about: { version, hostname: hostname() },
     readDisk: makeReadDisk(parts.store.isEmbedded ? config.dataDir : null),
   });
-  const health = { ...looking, diagnoser };
+  const readStallCauses = makeStallCauses({ clock: nodeClock, diagnoser, limit: STALLED_SERIES_MAX });
+  const health = { ...looking, readStallCauses };
   const deps: HttpDeps = {
     ...parts,
     random: nodeRandom,

@@ -4,6 +4,7 @@
  * read each time.
  */
 import {
+  emptyEnvironment,
   AppError,
   type Attempt,
   type Approval,
@@ -171,23 +172,6 @@ export async function readDefinition(
   if (!row) throw new AppError('internal', { details: { message: `definition ${hash} is not stored` } });
   // Written by us from a checked definition.
   return keep(cache.definitions, hash, row['definition'] as EnvironmentDefinition);
-}
-
-/** An environment that was removed while an ended promotion still tells of it. */
-function emptyEnvironment(name: string): EnvironmentStatus {
-  return {
-    name,
-    releaseId: null,
-    releaseNumber: 0,
-    releasedAtMs: null,
-    state: 'empty',
-    policyRevision: 0,
-    concurrency: 'exclusive',
-    components: [],
-    stop: null,
-    freeze: null,
-    plannedFreezes: [],
-  };
 }
 
 /** Rows as PostgreSQL prints them in JSON: what our own statements wrote, so their shapes are known. */

@@ -1,5 +1,6 @@
 /** Environments and releases of a command's transaction. */
 import {
+  emptyEnvironment,
   AppError,
   definitionHash,
   formatProbeSubject,
@@ -9,7 +10,7 @@ import {
   type Release,
 } from '@stella/domain';
 import type { CommandTransaction, EnvironmentRecord, LiveDefinition } from '@stella/server';
-import { baseIn, emptyEnvironment, readPredecessors } from './memory-reads.ts';
+import { baseIn, readPredecessors } from './memory-reads.ts';
 import type { MemorySession } from './memory-session.ts';
 import { debtKey, environmentKey } from './memory-state.ts';
 import { fenceMethods } from './memory-fences.ts';

@@ -1,5 +1,6 @@
 /** Reads over several tables, as the statements of the PostgreSQL store make them. */
 import {
+  emptyEnvironment,
   isPlanted,
   type DependencySnapshot,
   NO_DEPENDENCIES,
@@ -205,23 +206,6 @@ function completedAtMs(view: View, environment: string, releaseId: ReleaseId): n
     if (isCompletion) latestMs = Math.max(latestMs ?? 0, one.endedAtMs ?? 0);
   }
   return latestMs;
-}
-
-/** A new environment; also one that was removed while an ended promotion still tells of it. */
-export function emptyEnvironment(name: string): EnvironmentStatus {
-  return {
-    name,
-    releaseId: null,
-    releaseNumber: 0,
-    releasedAtMs: null,
-    state: 'empty',
-    policyRevision: 0,
-    concurrency: 'exclusive',
-    components: [],
-    stop: null,
-    freeze: null,
-    plannedFreezes: [],
-  };
 }
 
 function composedIn(view: View, baseId: ReleaseId | null): Release | null {

@@ -31,6 +31,6 @@ function judge(
   ];
   const isEnough = freeGib > FREE_GIB_ENOUGH;
   if (share >= FREE_RATIO_WARN || isEnough) return passed('it has room', facts);
-  const remedy = { text: `make room below ${dataDir}, or move it to a larger disk`, command: `df -h ${dataDir}` };
+  const remedy = { text: `make room below ${dataDir}, or move it to a larger disk`, command: null };
   return { status: share < FREE_RATIO_FAIL ? 'fail' : 'warn', message: `only ${free}`, facts, remedy };
 }
