@@ -2,10 +2,10 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { chmod, chown, mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { findFreePort } from './find-free-port.ts';
 import { waitFor } from './wait-for.ts';
 
 /** PostgreSQL 15 is the oldest that Stella supports, and what Debian 12 has. */
@@ -161,16 +161,4 @@ async function runAsOwner(program: string, parameters: readonly string[]): Promi
   // A directory that every user may stand in.
   const options = { ...owner(), cwd: '/', timeout: COMMAND_TIMEOUT_MS, encoding: 'utf8' } as const;
   return (await run(join(DIRECTORY, program), [...parameters], options)).stdout;
-}
-
-/** PostgreSQL cannot choose one by itself. */
-function findFreePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }

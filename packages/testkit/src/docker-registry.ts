@@ -1,11 +1,11 @@
 /** Debian's `docker-registry`, started for a test on loopback with its own storage, and how content is pushed to it. */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { accessSync, constants } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import type { Digest } from '@stella/domain';
+import { findProgram } from './find-program.ts';
 import { readLayoutBlob, type WrittenImage } from './oci-layout.ts';
 
 /** It is up in 0.2 s; a busy machine needs longer. */
@@ -28,8 +28,7 @@ export interface DockerRegistry {
 
 /** The path of the binary `docker-registry`, or null when it is not installed (tools/install-system-deps.sh). */
 export function findDockerRegistry(): string | null {
-  const paths = (process.env['PATH'] ?? '').split(delimiter).map((directory) => join(directory, 'docker-registry'));
-  return paths.find(isExecutable) ?? null;
+  return findProgram('docker-registry');
 }
 
 /** Takes a free port by itself. Throws when it is not up within 15 s, with the end of its log. */
@@ -67,16 +66,6 @@ export async function startDockerRegistry(binary: string): Promise<DockerRegistr
   } catch (error) {
     await stop();
     throw error;
-  }
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    // Missing, or not to be run.
-    return false;
   }
 }
 

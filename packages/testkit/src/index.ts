@@ -1,5 +1,7 @@
 export * from './debian-postgres.ts';
 export * from './docker-registry.ts';
+export * from './find-free-port.ts';
+export * from './find-program.ts';
 export * from './fixtures.ts';
 export * from './memory/memory-stores.ts';
 export * from './oci-layout.ts';

@@ -1,12 +1,11 @@
 /** Debian's Prometheus and Alertmanager, started for a test on loopback with what `ops/` ships, and a webhook that listens. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
-import { type AddressInfo, createServer as createSocket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
-import { waitFor } from '@stella/testkit';
+import { join } from 'node:path';
+import { findFreePort, findProgram, waitFor } from '@stella/testkit';
 
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 20_000;
@@ -18,8 +17,7 @@ export const PROGRAMS = ['prometheus', 'promtool', 'prometheus-alertmanager', 'a
 
 /** Those that `tools/install-system-deps.sh` has not installed. */
 export function missingPrograms(): readonly string[] {
-  const folders = (process.env['PATH'] ?? '').split(delimiter);
-  return PROGRAMS.filter((program) => !folders.some((folder) => isExecutable(join(folder, program))));
+  return PROGRAMS.filter((program) => findProgram(program) === null);
 }
 
 /** As Alertmanager posts it. */
@@ -79,7 +77,7 @@ async function startPrometheus(
     scrape_configs: [{ job_name: 'stella', static_configs: [{ targets: order.scraped }] }],
   };
   await writeFile(config, JSON.stringify(document));
-  const port = await freePort();
+  const port = await findFreePort();
   return startProgram('prometheus', port, [
     `--config.file=${config}`,
     `--storage.tsdb.path=${join(directory, 'prometheus')}`,
@@ -94,7 +92,7 @@ async function startAlertmanager(directory: string, webhookUrl: string): Promise
     receivers: [{ name: 'test', webhook_configs: [{ url: webhookUrl, send_resolved: true }] }],
   };
   await writeFile(config, JSON.stringify(document));
-  const port = await freePort();
+  const port = await findFreePort();
   return startProgram('prometheus-alertmanager', port, [
     `--config.file=${config}`,
     `--storage.path=${join(directory, 'alertmanager')}`,
@@ -170,24 +168,4 @@ async function query(address: string, expression: string): ReturnType<Monitoring
   };
   if (!answer.data) throw new Error(`${expression}: ${answer.error}`);
   return answer.data.result;
-}
-
-/** Neither program can say which port it took when it is asked for any. */
-async function freePort(): Promise<number> {
-  const server = createSocket();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  // It listens on a port.
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return port;
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    // Missing, or not to be run.
-    return false;
-  }
 }

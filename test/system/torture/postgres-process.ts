@@ -6,10 +6,9 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { chownSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { appendFile, chmod, cp, mkdir, readFile, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { createServer } from 'node:net';
 import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
-import { waitFor } from '@stella/testkit';
+import { findFreePort, waitFor } from '@stella/testkit';
 
 const DEBIAN_BINARIES = '/usr/lib/postgresql/15/bin';
 const START_TIMEOUT_MS = 60_000;
@@ -260,18 +259,4 @@ async function run(binaries: PostgresBinaries, program: string, args: readonly s
   // A program that fails at once reads nothing; its own error says why.
   running.child.stdin?.on('error', () => undefined).end(input);
   await running;
-}
-
-/** Between this answer and the start somebody else may take it; then the start fails. */
-function findFreePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() =>
-        typeof address === 'object' && address ? resolve(address.port) : reject(new Error('no port')),
-      );
-    });
-  });
 }

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { makeServerPlace, type ServerPlace, waitFor, writeOciLayout } from '@stella/testkit';
+import { findFreePort, makeServerPlace, type ServerPlace, waitFor, writeOciLayout } from '@stella/testkit';
 import { type Ran, runShell } from './stage.ts';
 
 const WAIT_TIMEOUT_MS = 90_000;
@@ -108,15 +108,6 @@ async function prepare(must: Must, { targets, layouts }: ServerPlace, tags: read
   await must('stella auth person create bo --role approver@* --code-file bo.code');
   await must('stella auth login --code-file bo.code', 'bo');
   await must('stella orch config set stuck.after 1s');
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  // It listens on a port.
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return port;
 }
 
 /** Listens, and answers nothing, ever. */

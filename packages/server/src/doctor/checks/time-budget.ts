@@ -10,7 +10,8 @@ import {
   withGateSettings,
   worstCaseMs,
 } from '@stella/domain';
-import type { EnvironmentRow, SettingChange } from '../../ports/read-store.ts';
+import type { EnvironmentRow } from '../../ports/read-store.ts';
+import { readSettingsNow } from '../../ports/settings-now.ts';
 import { type Check, type CheckFinding, passed } from '../check.ts';
 
 /** Gates over the budget that are named one by one. */
@@ -26,18 +27,11 @@ export const timeBudget: Check = {
   id: 'check.orchestrator.time-budget',
   title: 'Attempts fit into the time budget',
   why: 'a gate that may take longer than stuck.after pages somebody while all is well, or hides a stall until then',
-  async look({ reads, settings: started }) {
-    const [environments, changes] = await Promise.all([reads.listEnvironments(), reads.listSettings()]);
-    const settings = withChanges(started, changes);
+  async look(deps) {
+    const [environments, settings] = await Promise.all([deps.reads.listEnvironments(), readSettingsNow(deps)]);
     return judge(timedGates(environments, settings), settings['stuck.after']);
   },
 };
-
-/** What `orch config` says goes above what the server was started with. */
-function withChanges(started: Settings, changes: readonly SettingChange[]): Settings {
-  const set = changes.flatMap(({ key, value }) => (value === null ? [] : [[key, value] as const]));
-  return { ...started, ...Object.fromEntries(set) };
-}
 
 function timedGates(environments: readonly EnvironmentRow[], settings: Settings): readonly Timed[] {
   return environments.flatMap(({ definition: { name, gates } }) =>

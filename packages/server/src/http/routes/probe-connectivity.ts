@@ -2,7 +2,7 @@
 import { findLookables } from '../probe-order.ts';
 import { presentProbe } from '../present/present-probe.ts';
 import type { RouteHandler } from '../route-handler.ts';
-import { readSettingsNow } from '../settings-now.ts';
+import { readSettingsNow } from '../../ports/settings-now.ts';
 
 export const probeConnectivity: RouteHandler<'probeConnectivity'> = async (deps, { caller, body, signal }) => {
   const { environment = null, gate = null } = body;

@@ -2,7 +2,7 @@
 import { findLookables } from '../probe-order.ts';
 import { presentCredential } from '../present/present-probe.ts';
 import type { RouteHandler } from '../route-handler.ts';
-import { readSettingsNow } from '../settings-now.ts';
+import { readSettingsNow } from '../../ports/settings-now.ts';
 
 export const verifyCredentials: RouteHandler<'verifyCredentials'> = async (deps, { caller, parameters, signal }) => {
   const lookables = await findLookables(deps, caller, { environment: parameters.environment, gate: null });

@@ -1,8 +1,14 @@
 /** Settings as they are at this moment: what was set over what the server was started with. */
 import type { Settings } from '@stella/domain';
-import type { HttpDeps } from './route-handler.ts';
+import type { ReadStore } from './read-store.ts';
 
-export async function readSettingsNow({ reads, settings }: Pick<HttpDeps, 'reads' | 'settings'>): Promise<Settings> {
+export async function readSettingsNow({
+  reads,
+  settings,
+}: {
+  readonly reads: Pick<ReadStore, 'listSettings'>;
+  readonly settings: Settings;
+}): Promise<Settings> {
   const set = (await reads.listSettings()).flatMap(({ key, value }) => (value === null ? [] : [[key, value] as const]));
   return set.length === 0 ? settings : { ...settings, ...Object.fromEntries(set) };
 }
