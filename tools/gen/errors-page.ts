@@ -1,16 +1,23 @@
 /** `docs/errors.md`: every error code with its HTTP status, exit code, message and next step. */
-import { ERROR_CODES, ERROR_KINDS, type ErrorCode, EXIT_CODE_BY_KIND, HTTP_STATUS_BY_KIND } from '@stella/domain';
-import { parseSource } from '../code/parse-source.ts';
-import { walk } from '../code/walk.ts';
+import {
+  ERROR_CODES,
+  ERROR_FAMILIES,
+  ERROR_KINDS,
+  type ErrorCode,
+  EXIT_CODE_BY_KIND,
+  HTTP_STATUS_BY_KIND,
+} from '@stella/domain';
 import { cell, generatedNote, table } from './markdown.ts';
 
-export const ERROR_CODES_PATH = 'packages/domain/src/errors/error-codes.ts';
+const ERROR_CODES_PATH = 'packages/domain/src/errors/codes';
 
-/** `source` is the text of the registry; its comment lines are the titles of the groups. */
-export function renderErrorsPage(source: string): string {
-  const groups = groupCodes(source);
-  const sections = groups.map(({ title, codes }) =>
-    [`## ${title}`, table(['Code', 'HTTP', 'Exit', 'Message', 'Next step'], codes.map(codeRow))].join('\n\n'),
+export function renderErrorsPage(): string {
+  const sections = ERROR_FAMILIES.map(({ title, codes }) =>
+    // The keys of a family, which `Object.keys` widens to strings.
+    [
+      `## ${title}`,
+      table(['Code', 'HTTP', 'Exit', 'Message', 'Next step'], (Object.keys(codes) as ErrorCode[]).map(codeRow)),
+    ].join('\n\n'),
   );
   return `${[
     '# Errors',
@@ -35,30 +42,4 @@ function codeRow(code: ErrorCode): readonly string[] {
     cell(template),
     cell(hint),
   ];
-}
-
-interface CodeGroup {
-  readonly title: string;
-  readonly codes: readonly ErrorCode[];
-}
-
-/** Throws when the registry does not begin with a title: codes without a group would be hard to find. */
-function groupCodes(text: string): readonly CodeGroup[] {
-  const source = parseSource(ERROR_CODES_PATH, text);
-  const starts = new Map<string, number>();
-  walk(source.program, (node) => {
-    if (node.type !== 'Property') return;
-    const name = node.key.type === 'Literal' ? node.key.value : node.key.type === 'Identifier' ? node.key.name : null;
-    if (typeof name === 'string' && Object.hasOwn(ERROR_CODES, name)) starts.set(name, node.start);
-  });
-  const titles = source.comments.filter((comment) => comment.type === 'Line');
-  const groups = new Map<string, ErrorCode[]>();
-  // The keys of the registry, which `Object.keys` widens to strings.
-  for (const code of Object.keys(ERROR_CODES) as ErrorCode[]) {
-    const title = titles.findLast((comment) => comment.start < (starts.get(code) ?? 0))?.value.trim();
-    if (title === undefined)
-      throw new Error(`${ERROR_CODES_PATH}: no comment line with a group stands above "${code}"`);
-    groups.set(title, [...(groups.get(title) ?? []), code]);
-  }
-  return [...groups].map(([title, codes]) => ({ title, codes }));
 }

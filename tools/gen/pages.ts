@@ -1,13 +1,13 @@
 /** All generated files by path. */
 import type { SourceTree } from '../code/source-tree.ts';
-import { ERROR_CODES_PATH, renderErrorsPage } from './errors-page.ts';
+import { renderErrorsPage } from './errors-page.ts';
 import { FAULT_POINTS_PATH, renderFaultPoints } from './fault-points.ts';
 import { renderMetricsPage } from './metrics-page.ts';
 import { renderSettingsPage } from './settings-page.ts';
 
 export function renderPages(tree: Pick<SourceTree, 'paths' | 'read'>): ReadonlyMap<string, string> {
   return new Map([
-    ['docs/errors.md', renderErrorsPage(tree.read(ERROR_CODES_PATH) ?? '')],
+    ['docs/errors.md', renderErrorsPage()],
     ['docs/operating/metrics.md', renderMetricsPage()],
     ['docs/settings.md', renderSettingsPage()],
     [FAULT_POINTS_PATH, renderFaultPoints(tree)],

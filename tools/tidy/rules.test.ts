@@ -235,14 +235,15 @@ const CASES: readonly RuleCase[] = [
     rule: 'error-codes',
     breach: 'codes that nothing uses or tests',
     files: {
-      'packages/domain/src/errors/error-codes.ts':
-        "export const ERROR_CODES = {\n  'a.b': 1,\n  'a.c': 2,\n} as const satisfies X;\n",
+      'packages/domain/src/errors/codes/planted-codes.ts':
+        "export const PLANTED_CODES = {\n  'a.b': 1,\n  'a.c': 2,\n} as const satisfies X;\n",
       'packages/server/src/engine/planted.ts': "throw new AppError('a.b');\n",
       'packages/server/test/integration/planted.test.ts': "expectCode('a.c');\n",
     },
-    at: ['packages/domain/src/errors/error-codes.ts:2', 'packages/domain/src/errors/error-codes.ts:3'],
+    at: ['packages/domain/src/errors/codes/planted-codes.ts:2', 'packages/domain/src/errors/codes/planted-codes.ts:3'],
     mended: {
-      'packages/domain/src/errors/error-codes.ts': "export const ERROR_CODES = {\n  'a.b': 1,\n  'a.c': 2,\n};\n",
+      'packages/domain/src/errors/codes/planted-codes.ts':
+        "export const PLANTED_CODES = {\n  'a.b': 1,\n  'a.c': 2,\n};\n",
       'packages/server/src/engine/planted.ts': "throw new AppError(x ? 'a.b' : 'a.c');\n",
       'packages/cli/test/transcripts/planted.txt': 'error a.c (409)\n',
       'packages/server/test/integration/planted.test.ts': "expectCode('a.b');\n",

@@ -3,6 +3,7 @@
  * it loads this and not the rules; `tools/bundle.test.ts` sees to it.
  */
 export * from './errors/app-error.ts';
+export { ERROR_KINDS, type ErrorKind } from './errors/codes/error-entry.ts';
 export * from './errors/error-codes.ts';
 export { GATE_RUN_STATES } from './promotion/status.ts';
 export * from './promotion/status.ts';

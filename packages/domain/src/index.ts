@@ -1,4 +1,5 @@
 export * from './errors/app-error.ts';
+export { ERROR_KINDS, type ErrorKind } from './errors/codes/error-entry.ts';
 export * from './errors/error-codes.ts';
 export * from './values/canonical-json.ts';
 export * from './values/digest.ts';

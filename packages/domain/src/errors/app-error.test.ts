@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { AppError, isAppError } from './app-error.ts';
-import { ERROR_CODES, ERROR_KINDS, type ErrorCode, EXIT_CODE_BY_KIND, HTTP_STATUS_BY_KIND } from './error-codes.ts';
+import { ERROR_KINDS } from './codes/error-entry.ts';
+import { ERROR_CODES, type ErrorCode, EXIT_CODE_BY_KIND, HTTP_STATUS_BY_KIND } from './error-codes.ts';
 
 // The table's keys are its codes.
 const CODES = Object.keys(ERROR_CODES) as ErrorCode[];

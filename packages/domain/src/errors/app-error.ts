@@ -1,8 +1,9 @@
 /**
  * The one error class of Stella. Everything that a person or a program may meet is an `AppError` whose `code` is
- * listed in `error-codes.ts`; match on `code`, never on text.
+ * listed in `codes/`; match on `code`, never on text.
  */
-import { type ErrorCode, type ErrorKind, ERROR_CODES } from './error-codes.ts';
+import type { ErrorKind } from './codes/error-entry.ts';
+import { type ErrorCode, ERROR_CODES } from './error-codes.ts';
 
 export type ErrorDetails = Readonly<Record<string, unknown>>;
 

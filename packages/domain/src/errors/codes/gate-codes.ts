@@ -1,0 +1,65 @@
+/** Error codes: gates. */
+import { type ErrorEntry, entry } from './error-entry.ts';
+
+export const GATE_CODES = {
+  'gate.failed': entry(
+    'Unprocessable',
+    'gate "{gate}" said no: {message}',
+    'see: stella promotion gates {promotionId}',
+  ),
+  'gate.timeout': entry(
+    'Unavailable',
+    'gate "{gate}" did not answer within {timeoutMs} ms',
+    'see that the gate service runs, then: stella promotion retry {promotionId}',
+  ),
+  'gate.error': entry(
+    'Unavailable',
+    'gate "{gate}" could not be asked: {message}',
+    'see that the gate service runs, then: stella promotion retry {promotionId}',
+  ),
+  'gate.dns': entry(
+    'Unavailable',
+    'the name in the URL of gate "{gate}" was not found: {message}',
+    'correct the name or the name service; see: stella promotion diagnose {promotionId}',
+  ),
+  'gate.unreachable': entry(
+    'Unavailable',
+    'gate "{gate}" could not be connected to: {message}',
+    'see that the gate service runs; see: stella promotion diagnose {promotionId}',
+  ),
+  'gate.tls': entry(
+    'Unavailable',
+    'gate "{gate}" is not trusted: {message}',
+    'renew or correct its certificate; see: stella promotion diagnose {promotionId}',
+  ),
+  'gate.deadline': entry(
+    'Unprocessable',
+    'gate "{gate}" was not settled before {deadlineAt}',
+    'start anew: stella promotion retry {promotionId}',
+  ),
+  'gate.hold_ended': entry(
+    'Unprocessable',
+    'gate "{gate}" was held until {heldUntil} and nobody acted',
+    'start anew: stella promotion retry {promotionId}',
+  ),
+  'gate.rejected': entry(
+    'Unprocessable',
+    '{actor} rejected at gate "{gate}": {reason}',
+    'talk to them; then: stella promotion retry {promotionId}',
+  ),
+  'gate.bad_response': entry(
+    'Unavailable',
+    'gate "{gate}" answered something else than a verdict: {message}',
+    'the service must answer {"verdict":"passed"} or {"verdict":"failed"}',
+  ),
+  'gate.address_forbidden': entry(
+    'Forbidden',
+    'the address {address} of gate "{gate}" is not in the allowed ranges',
+    'allow it in STELLA_OUTGOING_ALLOW, or correct the URL',
+  ),
+  'gate.rounds': entry(
+    'Unprocessable',
+    'gate "{gate}" expired in {rounds} rounds',
+    'raise its validFor, then: stella promotion retry {promotionId}',
+  ),
+} as const satisfies Record<string, ErrorEntry>;

@@ -1,0 +1,85 @@
+/** Error codes: targets. */
+import { type ErrorEntry, entry } from './error-entry.ts';
+
+export const TARGET_CODES = {
+  'precheck.failed': entry(
+    'Unavailable',
+    'the precheck did not pass: {message}',
+    'mend what it names, then: stella promotion retry {promotionId}',
+  ),
+  'deploy.failed': entry(
+    'Unprocessable',
+    'the deploy failed on {targets}: {message}',
+    'see: stella promotion trace {promotionId} --verbose',
+  ),
+  'deploy.deadline': entry(
+    'Unprocessable',
+    'the deploy did not end within {deadlineMs} ms',
+    'see: stella promotion trace {promotionId} --verbose',
+  ),
+  'verify.failed': entry(
+    'Unprocessable',
+    'the verification failed on {targets}: {message}',
+    'see: stella promotion trace {promotionId} --verbose',
+  ),
+  'rollback.failed': entry(
+    'Unprocessable',
+    'the rollback failed on {targets}: {message}',
+    'see what runs: stella orch artifacts list --env {environment}',
+  ),
+  'preflight.failed': entry(
+    'Unprocessable',
+    'the preflight did not pass: {message}',
+    'mend what it names, then: stella promotion retry {promotionId}',
+  ),
+  'target.unhealthy': entry(
+    'Unprocessable',
+    'target {target} is not healthy: {message}',
+    'read what its health check answers',
+  ),
+  'target.wrong_digest': entry(
+    'Unprocessable',
+    'target {target} runs {actual}, promised was {expected}',
+    'see: stella orch artifacts list',
+  ),
+  'target.fence_stale': entry(
+    'Conflict',
+    'target {target} refused fence {fence}: it holds {held}',
+    'nothing to do; a newer operation owns the target',
+  ),
+  'target.busy': entry(
+    'Unavailable',
+    'target {target} is busy with another operation until {deadlineMs} ms passed',
+    'try again later',
+  ),
+  'target.unpack_refused': entry(
+    'Unprocessable',
+    'target {target} refuses the entry "{path}": {message}',
+    'build the artifact without it',
+  ),
+  'target.directory_forbidden': entry(
+    'Forbidden',
+    'the directory {directory} of target {target} is outside of the allowed ones',
+    'allow it in STELLA_TARGET_DIRECTORIES',
+  ),
+  'target.interrupted': entry(
+    'Unavailable',
+    'the work at target {target} was ended before it changed anything: {message}',
+    'try again; if it repeats, look at the disk and the network of the target',
+  ),
+  'target.disk_full': entry(
+    'Unavailable',
+    'the disk of target {target} is full: {message}',
+    'free space, then retry the promotion',
+  ),
+  'target.denied': entry(
+    'Unavailable',
+    'target {target} refuses access: {message}',
+    'give the user of the server the rights, then retry the promotion',
+  ),
+  'target.disk': entry(
+    'Unavailable',
+    'target {target} cannot write: {message}',
+    'free space or mend the rights, then retry the promotion',
+  ),
+} as const satisfies Record<string, ErrorEntry>;
