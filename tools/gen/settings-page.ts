@@ -31,6 +31,14 @@ export function renderSettingsPage(): string {
       'attempts when its time-out or its retries are raised.',
     ].join('\n'),
     table(['Setting', 'Unit', 'From', 'To', 'Purpose'], GATE_KEYS.map(gateRow)),
+    '## Time budget',
+    [
+      '`stella orch config list`, `get` and `set` show for each environment how long a promotion may take by what is declared:',
+      'the precheck, the gate that takes longest (all are asked at once), and the deadline of the deploy. They warn when one',
+      'gate alone may take longer than `stuck.after`, because somebody is then paged while all is as declared, and when the sum',
+      'is over the objective of 30 minutes. Such a setting is taken all the same. `stella apply` names the settings that beat',
+      'what it applies.',
+    ].join('\n'),
   ].join('\n\n')}\n`;
 }
 

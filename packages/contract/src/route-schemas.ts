@@ -66,7 +66,13 @@ import {
   promotionLogSchema,
 } from './schemas/probes.ts';
 import { createReleaseSchema, releasePageSchema, releaseSchema } from './schemas/releases.ts';
-import { changeSettingSchema, settingChangePageSchema, settingListSchema, settingSchema } from './schemas/settings.ts';
+import {
+  changedSettingSchema,
+  changeSettingSchema,
+  settingChangePageSchema,
+  settingDetailSchema,
+  settingListSchema,
+} from './schemas/settings.ts';
 import { pageQuerySchema } from './schemas/values.ts';
 
 const none = z.strictObject({});
@@ -116,8 +122,8 @@ export const ROUTE_SCHEMAS = {
   unfreezeEnvironment: { query: none, body: unfreezeSchema, answer: freezeChangeSchema },
   raiseFence: { query: none, body: raiseFenceSchema, answer: raiseFenceAnswerSchema },
   listSettings: { query: none, body: null, answer: settingListSchema },
-  getSetting: { query: none, body: null, answer: settingSchema },
-  changeSetting: { query: none, body: changeSettingSchema, answer: settingSchema },
+  getSetting: { query: none, body: null, answer: settingDetailSchema },
+  changeSetting: { query: none, body: changeSettingSchema, answer: changedSettingSchema },
   listSettingChanges: { query: pageQuerySchema, body: null, answer: settingChangePageSchema },
   createPerson: { query: none, body: createPersonSchema, answer: personCreatedSchema },
   mintToken: { query: none, body: mintTokenSchema, answer: tokenMintedSchema },

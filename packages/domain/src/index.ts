@@ -28,6 +28,7 @@ export * from './diagnosis/causes.ts';
 export * from './diagnosis/diagnose.ts';
 export * from './diagnosis/diagnosis.ts';
 export * from './diagnosis/diagnosis-snapshot.ts';
+export * from './diagnosis/environment-budget.ts';
 export * from './diagnosis/probe-report.ts';
 export {
   type AttemptTiming,
@@ -64,5 +65,6 @@ export * from './safety/store-view.ts';
 export * from './safety/violation.ts';
 export * from './safety/violations-of.ts';
 export * from './settings/gate-settings.ts';
+export * from './settings/setting-overrides.ts';
 export * from './settings/settings.ts';
 export * from './planted-bugs.ts';

@@ -49,8 +49,9 @@ export const apply: CommandSpec = {
 
 function describe(changes: readonly Change[]): string {
   return changes
-    .filter((change) => change.differences.length > 0)
-    .map((change) => `${change.environment}\n${change.differences.map((line) => `  ${line}\n`).join('')}`)
+    .map(({ environment, differences, overrides }) => ({ environment, lines: [...differences, ...overrides] }))
+    .filter(({ lines }) => lines.length > 0)
+    .map(({ environment, lines }) => `${environment}\n${lines.map((line) => `  ${line}\n`).join('')}`)
     .join('');
 }
 

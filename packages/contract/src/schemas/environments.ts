@@ -124,6 +124,8 @@ export const applyAnswerSchema = z
         version: z.int().nullable(),
         /** One line per difference: `gates.tests.timeout: 2m → 5m`. */
         differences: z.array(z.string()),
+        /** Settings that count instead of what the definition says, with both. */
+        overrides: z.array(z.string()),
       }),
     ),
   })

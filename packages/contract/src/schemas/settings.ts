@@ -24,7 +24,41 @@ export const settingSchema = z
   })
   .meta({ id: 'Setting' });
 
-export const settingListSchema = z.object({ items: z.array(settingSchema) }).meta({ id: 'SettingList' });
+export const timeBudgetSchema = z
+  .object({
+    environment: z.string(),
+    /** `precheck 10s + tests (3 × 2m + 30s of pauses) + deploy 15m = 21m40s`: of all gates the one that takes longest. */
+    arithmetic: z.string(),
+    totalMs: z.int(),
+    stuckAfterMs: z.int(),
+    /** The objective of every promotion. */
+    objectiveMs: z.int(),
+    /** What does not fit; empty when all does. */
+    warnings: z.array(z.string()),
+  })
+  .meta({ id: 'TimeBudget' });
+
+export const settingListSchema = z
+  .object({
+    items: z.array(settingSchema),
+    /** Of each environment that the caller may read, by the settings as they are now. */
+    timeBudgets: z.array(timeBudgetSchema),
+  })
+  .meta({ id: 'SettingList' });
+
+export const settingDetailSchema = settingSchema
+  .extend({
+    /** Of environments whose budget this setting is a part of. */
+    timeBudgets: z.array(timeBudgetSchema),
+  })
+  .meta({ id: 'SettingDetail' });
+
+export const changedSettingSchema = settingSchema
+  .extend({
+    /** Of environments whose budget the change moves. */
+    timeBudgets: z.array(timeBudgetSchema.extend({ before: timeBudgetSchema })),
+  })
+  .meta({ id: 'ChangedSetting' });
 
 export const changeSettingSchema = z
   .strictObject({

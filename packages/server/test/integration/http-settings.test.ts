@@ -1,4 +1,5 @@
 /** Settings that are changed while the server runs: typed, ranged, versioned, and read by everything at once. */
+import { join } from 'node:path';
 import { waitFor } from '@stella/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -147,5 +148,42 @@ describe('a setting', () => {
     expect(await ask(test.server, path('gates.slow.timeout'), { token, body })).toMatchObject({ status: 403 });
     const own = await ask(test.server, path('environments.prod.gates.slow.timeout'), { token, body });
     expect(own).toMatchObject({ status: 200, body: { value: '3s' } });
+  });
+
+  it('that breaks a time budget is taken, with the sum before and after', async () => {
+    const gate = '- { name: ticket, kind: http, url: "http://127.0.0.1:1/", timeout: 2m, retries: 2, backoff: 10s }';
+    await applyEnvironments(test, [{ name: 'timed', gates: [gate] }]);
+    const before = 'precheck 5s + ticket (3 × 2m + 30s of pauses) + deploy 15m = 21m35s';
+    const after = 'precheck 5s + ticket (3 × 5m + 30s of pauses) + deploy 15m = 30m35s';
+    const warnings = [
+      'ticket: 3 × 5m + 30s of pauses = 15m30s, over stuck.after 10m',
+      'in all 30m35s, over the objective of 30m',
+    ];
+    const own = async (key: string): Promise<unknown> => {
+      const { body } = await ask(test.server, key);
+      // The answer's schema has it.
+      return (body['timeBudgets'] as { environment: string }[]).find(({ environment }) => environment === 'timed');
+    };
+    expect(await set('probe.timeout', '5s')).toMatchObject({ status: 200 });
+    expect(await own('/api/v1/settings')).toMatchObject({ arithmetic: before, warnings: [] });
+    const changed = await set('gates.ticket.timeout', '5m');
+    expect(changed).toMatchObject({
+      status: 200,
+      body: { timeBudgets: [{ environment: 'timed', arithmetic: after, warnings, before: { arithmetic: before } }] },
+    });
+    expect(await own(path('gates.ticket.timeout'))).toMatchObject({ arithmetic: after, warnings });
+    expect(await set('gates.ticket.timeout', '5m')).toMatchObject({ body: { timeBudgets: [] } });
+    expect(await own(path('locks.timeout'))).toBeUndefined();
+  });
+
+  it('that beats a definition is named when that is applied', async () => {
+    const gate = '- { name: ticket, kind: http, url: "http://127.0.0.1:1/", timeout: 1m, retries: 2, backoff: 10s }';
+    const target = `- { name: web, kind: files, component: web, directory: "${join(test.place.targets, 'timed')}" }`;
+    const text = `kind: Environment\nname: timed\ngates:\n  ${gate}\ntargets:\n  ${target}\n`;
+    const body = { documents: [{ file: 'timed.yaml', text }], dryRun: true };
+    const { changes } = await test.admin.call('applyDefinitions', { body });
+    expect(changes).toMatchObject([
+      { environment: 'timed', overrides: ['the setting gates.ticket.timeout = 5m beats the 1m of this definition'] },
+    ]);
   });
 });

@@ -2,7 +2,7 @@
 import type { Answer } from '@stella/contract/client';
 import type { CommandSpec } from '../../command.ts';
 import { tableView } from '../../view.ts';
-import { rangeOf } from './setting-view.ts';
+import { describeBudget, rangeOf } from './setting-view.ts';
 
 type Row = Answer<'listSettings'>['items'][number];
 
@@ -29,6 +29,11 @@ export const orchConfigList: CommandSpec = {
         whenEmpty: 'no settings',
       }),
     );
+    const { output, isQuiet } = context.globals;
+    const isForPeople = output === 'table' || output === 'wide';
+    // Beside the data: a program finds it in there.
+    if (isForPeople && !isQuiet)
+      for (const budget of list.timeBudgets) context.terminal.err(`${describeBudget(budget)}\n`);
     return undefined;
   },
 };

@@ -2,7 +2,8 @@
 import type { Answer } from '@stella/contract/client';
 import { textView, type View } from '../../view.ts';
 
-type Setting = Answer<'getSetting'>;
+type Setting = Answer<'listSettings'>['items'][number];
+type TimeBudget = Answer<'listSettings'>['timeBudgets'][number] & { readonly before?: TimeBudget };
 
 const SOURCES: Readonly<Record<Setting['source'], string>> = {
   set: 'set while the server runs',
@@ -11,8 +12,12 @@ const SOURCES: Readonly<Record<Setting['source'], string>> = {
   definition: 'as the definition of each gate says',
 };
 
-export function settingView(setting: Setting): View {
-  return textView({ name: setting.key, data: setting, text: () => describe(setting) });
+export function settingView(setting: Setting & { readonly timeBudgets: readonly TimeBudget[] }): View {
+  return textView({
+    name: setting.key,
+    data: setting,
+    text: () => [describe(setting), ...setting.timeBudgets.map(describeBudget)].join('\n'),
+  });
 }
 
 /** `1s to 1h`, or `pessimistic or optimistic`. */
@@ -28,5 +33,14 @@ function describe(setting: Setting): string {
     `Purpose    ${purpose}`,
     `Range      ${rangeOf(setting)}${standard === null ? '' : `, default ${standard}`}`,
     ...(changedAt === null ? [] : [`Changed    ${changedAt} by ${changedBy?.name ?? 'nobody'}, version ${version}`]),
+  ].join('\n');
+}
+
+/** The sum, what it was before when that is told, and what does not fit: one line each. */
+export function describeBudget({ environment, arithmetic, warnings, before }: TimeBudget): string {
+  return [
+    `Budget     ${environment}: ${arithmetic}`,
+    ...(before && before.arithmetic !== arithmetic ? [`  before   ${before.arithmetic}`] : []),
+    ...warnings.map((warning) => `  warning  ${warning}`),
   ].join('\n');
 }

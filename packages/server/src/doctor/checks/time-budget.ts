@@ -2,12 +2,12 @@
 import {
   type AttemptTiming,
   describeWorstCase,
+  environmentBudgetOf,
   formatDuration,
   PROMOTION_SLO_MS,
   retriesThatFit,
   type Settings,
   timeoutWithin,
-  withGateSettings,
   worstCaseMs,
 } from '@stella/domain';
 import type { EnvironmentRow } from '../../ports/read-store.ts';
@@ -34,10 +34,8 @@ export const timeBudget: Check = {
 };
 
 function timedGates(environments: readonly EnvironmentRow[], settings: Settings): readonly Timed[] {
-  return environments.flatMap(({ definition: { name, gates } }) =>
-    gates
-      .map((gate) => withGateSettings(gate, name, settings))
-      .flatMap((gate) => (gate.kind === 'http' ? [{ environment: name, gate: gate.name, timing: gate }] : [])),
+  return environments.flatMap(({ definition }) =>
+    environmentBudgetOf(definition, settings).gates.map((gate) => ({ environment: definition.name, ...gate })),
   );
 }
 

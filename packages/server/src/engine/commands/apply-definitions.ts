@@ -4,9 +4,11 @@ import {
   authorize,
   canonicalJson,
   definitionHash,
+  describeOverride,
   type EnvironmentDefinition,
   findMovedTarget,
   type Json,
+  overridesOf,
   type Principal,
   requirementsOf,
 } from '@stella/domain';
@@ -21,6 +23,8 @@ export interface AppliedChange {
   /** Null when it was removed. */
   readonly version: number | null;
   readonly differences: readonly string[];
+  /** Settings that count instead of what the definition says. */
+  readonly overrides: readonly string[];
 }
 
 export interface ApplyOrder {
@@ -62,7 +66,7 @@ export async function applyDefinitions(
     for (const { id, gate, promotionId } of owed) {
       await note(tx, principal, { type: 'debt.superseded', subject: id, data: { gate, of: promotionId } });
     }
-    changes.push({ environment: name, change: 'removed', version: null, differences: [] });
+    changes.push({ environment: name, change: 'removed', version: null, differences: [], overrides: [] });
   }
   return changes;
 }
@@ -76,15 +80,16 @@ async function applyOne(
   const { name } = definition;
   const before = known.find((one) => one.definition.name === name);
   const hash = definitionHash(definition);
+  const overrides = overridesOf(definition, tx.settings).map(describeOverride);
   if (before?.hash === hash) {
-    return { environment: name, change: 'unchanged', version: before.version, differences: [] };
+    return { environment: name, change: 'unchanged', version: before.version, differences: [], overrides };
   }
   if (before && before.definition.concurrency !== definition.concurrency) await refuseHeld(tx, name);
   if (definition.concurrency === 'per_component') await refuseMoved(tx, definition);
   const { version } = await tx.writeDefinition(definition, principal.actor);
   await note(tx, principal, { type: 'environment.applied', subject: name, data: { version, hash } });
   const differences = before ? differencesBetween(before.definition, definition) : [];
-  return { environment: name, change: before ? 'changed' : 'created', version, differences };
+  return { environment: name, change: before ? 'changed' : 'created', version, differences, overrides };
 }
 
 async function refuseInUse(tx: CommandTransaction, name: string): Promise<void> {

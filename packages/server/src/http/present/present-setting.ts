@@ -4,7 +4,7 @@ import { type AnySettingKey, formatSetting, settingEntryOf, type Settings, toRfc
 import type { SettingChange } from '../../ports/read-store.ts';
 import { presentActor, presentInstant } from './values.ts';
 
-type Setting = Answer<'getSetting'>;
+type Setting = Answer<'listSettings'>['items'][number];
 
 /** `change`: the last one; null when it was never changed. */
 export function presentSetting(key: AnySettingKey, started: Settings, change: SettingChange | null): Setting {
