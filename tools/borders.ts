@@ -66,7 +66,8 @@ export const ZONES: readonly Zone[] = [
   serverZone('engine'),
   // Around ports and statements, for tests: in production nothing of it is composed.
   serverZone('faults', { zones: [`${SERVER}/store`], packages: ['pg'] }),
-  serverZone('gates'),
+  serverZone('webhooks'),
+  serverZone('gates', { zones: [`${SERVER}/webhooks`] }),
   serverZone('targets', { packages: ['tar-stream'] }),
   serverZone('registry'),
   serverZone('config', { packages: ['yaml', 'zod'] }),
@@ -82,7 +83,14 @@ export const ZONES: readonly Zone[] = [
   serverZone('data-dir'),
   serverZone('supervision', { zones: [`${SERVER}/config`, `${SERVER}/data-dir`, `${SERVER}/postgres`] }),
   serverZone('http', {
-    zones: [CONTRACT, `${SERVER}/auth`, `${SERVER}/doctor`, `${SERVER}/engine/commands`, `${SERVER}/probes`],
+    zones: [
+      CONTRACT,
+      `${SERVER}/auth`,
+      `${SERVER}/doctor`,
+      `${SERVER}/engine/commands`,
+      `${SERVER}/probes`,
+      `${SERVER}/webhooks`,
+    ],
     packages: ['fastify', '@fastify/*', 'zod'],
   }),
   { folder: `${SERVER}/system`, world: 'all', zones: [DOMAIN, PORTS], packages: ['undici', 'pino'] },

@@ -1,6 +1,7 @@
 /** The shapes of every route: query, body, answer. Parsed and serialised by the server, typed for the client. */
 import { z } from 'zod';
 import type { RouteName } from './routes.ts';
+import { callbackAnswerSchema, callbackSchema } from './schemas/callbacks.ts';
 import { diagnosisSchema } from './schemas/diagnosis.ts';
 import { doctorAnswerSchema, doctorQuerySchema } from './schemas/doctor.ts';
 import {
@@ -115,6 +116,7 @@ export const ROUTE_SCHEMAS = {
   cancelPromotion: { query: none, body: promotionCommandSchema, answer: promotionDetailSchema },
   changePriority: { query: none, body: changePrioritySchema, answer: promotionDetailSchema },
   retryPromotion: { query: none, body: promotionCommandSchema, answer: promotionDetailSchema },
+  takeCallback: { query: none, body: callbackSchema, answer: callbackAnswerSchema },
   streamEvents: { query: streamQuerySchema, body: null, answer: eventSchema },
   listLocks: { query: lockQuerySchema, body: null, answer: lockListSchema },
   releaseLock: { query: none, body: releaseLockSchema, answer: releaseLockAnswerSchema },

@@ -246,6 +246,13 @@ export const ROUTES = {
     summary: 'Moves it within the queue of its environment, at once',
     tag: 'promotion',
   }),
+  takeCallback: route({
+    method: 'POST',
+    path: '/api/v1/callbacks/{operation}',
+    policy: 'public',
+    summary: 'The verdict of a gate that calls back, signed as Standard Webhooks says with the secret of the gate',
+    tag: 'promotion',
+  }),
   streamEvents: route({
     method: 'GET',
     path: '/api/v1/events',

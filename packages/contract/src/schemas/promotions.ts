@@ -52,6 +52,8 @@ export const attemptSchema = z
     fence: z.string().nullable(),
     startedAt: instantSchema,
     deadlineAt: instantSchema,
+    /** Of a gate that calls back: when its service took the question. */
+    acknowledgedAt: instantSchema.nullable(),
     /** Null while it is open. */
     outcome: z.enum(ATTEMPT_OUTCOMES).nullable(),
     code: z.string(),

@@ -16,6 +16,7 @@ const CAUSE_BY_CODE: Readonly<Record<string, CauseCode>> = {
   'gate.unreachable': 'gate.unreachable',
   'gate.tls': 'gate.tls',
   'gate.address_forbidden': 'gate.misconfigured',
+  'gate.secret': 'gate.misconfigured',
   'gate.bad_response': 'gate.bad_response',
   'gate.no_callback': 'gate.no_callback',
 };
@@ -57,6 +58,9 @@ function classify(look: GateLook): Reading {
   const byStage = stage ? CAUSE_BY_STAGE[stage.stage] : undefined;
   if (byStage !== undefined) return { code: byStage, confidence: 'certain' };
   const last = look.slips.at(-1)?.result ?? null;
+  if (last?.code === 'gate.no_callback') return { code: 'gate.no_callback', confidence: 'certain' };
+  // It has taken the question: that it is slow to connect or to answer is not what is waited for.
+  if (look.open?.acknowledgedAtMs) return { code: 'gate.no_callback', confidence: 'likely' };
   if (last?.outcome === 'error') return { code: CAUSE_BY_CODE[last.code] ?? 'gate.erroring', confidence: 'certain' };
   const isLate = answeredMs(look.calls).some((durationMs) => durationMs >= look.gate.timeoutMs * CLOSE_SHARE);
   const isMeasured = measuredMs(look) !== null;
@@ -96,7 +100,8 @@ function attemptFacts(view: CaseView, { run, slips, open, gate }: GateLook): Fac
     facts.push(makeFact('attempts', `gate ${run.gate}`, `${place}: ${outcomeWords(last)}`, last.result.endedAtMs));
   }
   if (open) {
-    const value = `attempt ${run.attemptCount} of ${run.attemptLimit} asks for ${ageWords(view, open)} of ${formatDuration(gate.timeoutMs)}`;
+    const doing = open.acknowledgedAtMs === null ? 'asks' : 'was acknowledged and waits for its callback';
+    const value = `attempt ${run.attemptCount} of ${run.attemptLimit} ${doing} for ${ageWords(view, open)} of ${formatDuration(gate.timeoutMs)}`;
     facts.push(makeFact('attempts', `gate ${run.gate}`, value, open.startedAtMs));
   }
   return facts;
@@ -107,7 +112,8 @@ function ageWords({ nowMs }: CaseView, { startedAtMs }: Attempt): string {
 }
 
 function outcomeWords({ result, startedAtMs, deadlineAtMs }: Attempt): string {
-  if (result?.outcome === 'timeout') return `no answer within ${formatDuration(deadlineAtMs - startedAtMs)}`;
+  if (result?.outcome === 'timeout' && result.code !== 'gate.no_callback')
+    return `no answer within ${formatDuration(deadlineAtMs - startedAtMs)}`;
   return result === null
     ? 'open'
     : `${result.message || result.outcome}${result.code === '' ? '' : ` (${result.code})`}`;

@@ -28,6 +28,11 @@ interface GateCommon {
 /** How often a service that needs time is asked again within one attempt, unless it is told. */
 export const POLL_INTERVAL_MS = 5_000;
 
+export interface CallbackTerms {
+  /** Where the key is that signs question and verdict: `env:STELLA_SECRET_…` or `file:/…`. */
+  readonly secret: string;
+}
+
 /** Asks an HTTP service per attempt, once or until it has an answer; it answers `{"verdict":"passed"|"failed","message"?}` with status 200. */
 export interface HttpGateDefinition extends GateCommon {
   readonly kind: 'http';
@@ -42,6 +47,8 @@ export interface HttpGateDefinition extends GateCommon {
   readonly backoffMs: number;
   /** The service may answer that it needs time, and is asked again after so long; absent: each attempt asks once. */
   readonly pollIntervalMs?: number;
+  /** The service acknowledges the question, and calls back later with its signed verdict; absent: it answers at once, or is polled. */
+  readonly callback?: CallbackTerms;
   /** Within which the service promises to answer; shown beside what is measured, and nothing else. Absent: no promise. */
   readonly slaMs?: number;
   /** Path at the service that tells whether it is well, asked by GET in probes; absent: HEAD of the URL. */

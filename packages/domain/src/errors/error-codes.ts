@@ -3,6 +3,7 @@
  * and the exit code.
  */
 import { AUTH_CODES } from './codes/auth-codes.ts';
+import { CALLBACK_CODES } from './codes/callback-codes.ts';
 import { CLI_CODES } from './codes/cli-codes.ts';
 import { CONFLICT_CODES } from './codes/conflict-codes.ts';
 import type { ErrorEntry, ErrorKind } from './codes/error-entry.ts';
@@ -23,6 +24,7 @@ export const ERROR_CODES = {
   ...CONFLICT_CODES,
   ...REGISTRY_CODES,
   ...GATE_CODES,
+  ...CALLBACK_CODES,
   ...LOCK_CODES,
   ...TARGET_CODES,
   ...SERVER_CODES,
@@ -42,6 +44,7 @@ export const ERROR_FAMILIES: readonly {
   { title: 'Conflicts', codes: CONFLICT_CODES },
   { title: 'Registry and artifacts', codes: REGISTRY_CODES },
   { title: 'Gates', codes: GATE_CODES },
+  { title: 'Gates that call back', codes: CALLBACK_CODES },
   { title: 'Locks, queue', codes: LOCK_CODES },
   { title: 'Targets', codes: TARGET_CODES },
   { title: 'Start-up and environment of the server', codes: SERVER_CODES },

@@ -138,6 +138,8 @@ export interface Attempt {
   readonly fence: Fence | null;
   readonly startedAtMs: InstantMs;
   readonly deadlineAtMs: InstantMs;
+  /** The gate's service has taken the question and calls back; until then, or else, null. Nothing of it runs any more. */
+  readonly acknowledgedAtMs: InstantMs | null;
   readonly result: AttemptResult | null;
 }
 

@@ -1,5 +1,6 @@
 /** What the texts of an environment's definition must look like. Each answers what is wrong, null when nothing is. */
 import { normalize } from 'node:path/posix';
+import { parseSecretReference } from '@stella/domain';
 
 /** As releases are created. */
 const RELEASE_NAME = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$/;
@@ -44,6 +45,12 @@ export function checkReleaseName(value: string): string | null {
 
 export function checkSubject(value: string): string | null {
   return SUBJECT.test(value) ? null : `"${value.slice(0, 80)}" is not a person's subject, such as ana@example.org`;
+}
+
+/** The value is not repeated: somebody may have written the secret itself. */
+export function checkSecretReference(value: string): string | null {
+  if (parseSecretReference(value)) return null;
+  return 'a secret is named, not written: env:STELLA_SECRET_NAME, or file:/absolute/path';
 }
 
 export function checkUrl(value: string): string | null {

@@ -15,6 +15,7 @@ promotesFrom: [staging]
 gates:
   - { name: tests, kind: http, url: 'http://127.0.0.1:1/' }
   - { name: slow, kind: http, mode: poll, url: 'http://127.0.0.1:1/' }
+  - { name: scan, kind: http, mode: callback, secret: 'env:STELLA_SECRET_X', url: 'http://127.0.0.1:1/' }
   - { name: board, kind: approval }
   - { name: soak, kind: soak, duration: 1h }
   - { name: needs, kind: dependency, requires: [{ environment: staging }] }

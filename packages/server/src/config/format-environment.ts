@@ -1,5 +1,11 @@
 /** A definition as the YAML that `apply` takes, for `environment show -o yaml`: every value in force is written out. */
-import type { EnvironmentDefinition, GateDefinition, HttpHealthCheck, TargetDefinition } from '@stella/domain';
+import type {
+  EnvironmentDefinition,
+  GateDefinition,
+  HttpGateDefinition,
+  HttpHealthCheck,
+  TargetDefinition,
+} from '@stella/domain';
 import { formatDuration, usualSkipRule } from '@stella/domain';
 import { stringify } from 'yaml';
 import { ENVIRONMENT_KIND } from './parse-environments.ts';
@@ -43,8 +49,9 @@ function gateForm(gate: GateDefinition): object {
         timeout: formatDuration(gate.timeoutMs),
         retries: gate.retryCount,
         backoff: formatDuration(gate.backoffMs),
-        mode: gate.pollIntervalMs === undefined ? 'sync' : 'poll',
+        mode: modeOf(gate),
         ...(gate.pollIntervalMs === undefined ? {} : { interval: formatDuration(gate.pollIntervalMs) }),
+        ...(gate.callback === undefined ? {} : { secret: gate.callback.secret }),
         ...(gate.slaMs === undefined ? {} : { sla: formatDuration(gate.slaMs) }),
         ...(gate.probe === undefined ? {} : { probe: gate.probe }),
       };
@@ -81,6 +88,11 @@ function gateForm(gate: GateDefinition): object {
         deadline: formatDuration(gate.deadlineMs),
       };
   }
+}
+
+function modeOf({ callback, pollIntervalMs }: HttpGateDefinition): string {
+  if (callback !== undefined) return 'callback';
+  return pollIntervalMs === undefined ? 'sync' : 'poll';
 }
 
 function targetForm({ name, kind, component, directory, keepCount, health }: TargetDefinition): object {

@@ -20,6 +20,7 @@ import {
   checkName,
   checkProbePath,
   checkReleaseName,
+  checkSecretReference,
   checkSubject,
   checkUrl,
 } from './definition-checks.ts';
@@ -39,8 +40,8 @@ const TIMEOUT: NumberRule = { standard: 2 * MINUTE_MS, min: 10, max: HOUR_MS };
 /** With the longest backoff, doubled each time, ten retries take six weeks. */
 const RETRIES: NumberRule = { standard: 2, min: 0, max: 10 };
 const BACKOFF: NumberRule = { standard: 10 * SECOND_MS, min: 0, max: HOUR_MS };
-/** `sync`: one question, one answer. `poll`: the service may say that it needs time. */
-const HTTP_MODES = ['sync', 'poll'] as const;
+/** `sync`: one question, one answer. `poll`: the service may say that it needs time. `callback`: it calls when it knows. */
+const HTTP_MODES = ['sync', 'poll', 'callback'] as const;
 const POLL_INTERVAL: NumberRule = { standard: POLL_INTERVAL_MS, min: 100, max: 5 * MINUTE_MS };
 /** 0: the service promises nothing. */
 const SLA: NumberRule = { standard: 0, min: 0, max: HOUR_MS };
@@ -51,7 +52,7 @@ const SOAK: NumberRule = { min: SECOND_MS, max: DEADLINE_MS_MAX - DAY_MS };
 
 const COMMON_KEYS = ['name', 'kind', 'validFor', 'skip'] as const;
 const KEYS_BY_KIND: Readonly<Record<GateKind, readonly string[]>> = {
-  http: ['url', 'headers', 'timeout', 'retries', 'backoff', 'mode', 'interval', 'sla', 'probe'],
+  http: ['url', 'headers', 'timeout', 'retries', 'backoff', 'mode', 'interval', 'secret', 'sla', 'probe'],
   approval: ['count', 'group', 'deadline'],
   soak: ['duration', 'environments', 'deadline'],
   dependency: ['requires', 'deadline'],
@@ -117,18 +118,23 @@ function readHttp(map: MapReader): Own<HttpGateDefinition> {
     timeoutMs: map.duration('timeout', TIMEOUT),
     retryCount: map.count('retries', RETRIES),
     backoffMs: map.duration('backoff', BACKOFF),
-    ...readPolling(map),
+    ...readMode(map),
     ...readPromise(map),
   };
 }
 
-/** Kept only where it polls, so that a definition from before stays the same. */
-function readPolling(map: MapReader): { pollIntervalMs?: number } {
+/** Kept only where it polls or is called back, so that a definition from before stays the same. */
+function readMode(map: MapReader): Pick<HttpGateDefinition, 'pollIntervalMs' | 'callback'> {
   const mode = map.choice('mode', HTTP_MODES, 'sync');
   const intervalMs = map.duration('interval', POLL_INTERVAL);
-  if (mode === 'poll') return { pollIntervalMs: intervalMs };
-  if (map.has('interval')) map.refuse('interval', 'interval: only a gate with "mode: poll" is asked again');
-  return {};
+  if (mode !== 'poll' && map.has('interval')) {
+    map.refuse('interval', 'interval: only a gate with "mode: poll" is asked again');
+  }
+  if (mode !== 'callback' && map.has('secret')) {
+    map.refuse('secret', 'secret: only a gate with "mode: callback" signs');
+  }
+  if (mode === 'callback') return { callback: { secret: map.text('secret', checkSecretReference) } };
+  return mode === 'poll' ? { pollIntervalMs: intervalMs } : {};
 }
 
 /** Kept only where it is given. */

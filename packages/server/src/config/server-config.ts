@@ -6,6 +6,7 @@ import {
   isAppError,
   nearestOf,
   parseSetting,
+  SECRET_VARIABLE_PREFIX,
   SETTING_KEYS,
   type SettingKey,
   type Settings,
@@ -148,7 +149,7 @@ function readSettings(env: ServeProcess['env']): Settings {
 function refuseUnknown(env: ServeProcess['env']): void {
   const known: readonly string[] = [...NAMES, ...CLIENT_NAMES, ...SETTING_KEYS.map(variableOf)];
   for (const name of Object.keys(env)) {
-    if (!name.startsWith('STELLA_') || known.includes(name)) continue;
+    if (!name.startsWith('STELLA_') || name.startsWith(SECRET_VARIABLE_PREFIX) || known.includes(name)) continue;
     const nearest = nearestOf(name, known);
     throw new AppError('config.invalid', {
       details: { name, message: 'there is no such variable', nearest },

@@ -19,6 +19,8 @@ import type { EngineMetrics } from '../ports/metrics.ts';
 
 /** A debt is opened by a completion and asked for about at once. */
 const POLL_MS = 500;
+/** Between two looks for a callback of a service. */
+const CALLBACK_POLL_MS = 1_000;
 /** After the database failed. */
 const RETRY_MS = 2_000;
 /** Askings under way in one process: hung gates only delay other debts, never promotions. */
@@ -115,6 +117,11 @@ async function ask(deps: DebtCollectorDeps, { debt, snapshot }: DueDebt, signal:
   }
 }
 
+interface CallbackAnswer {
+  readonly outcome: 'passed' | 'failed' | 'timeout';
+  readonly message: string;
+}
+
 interface Question {
   readonly debt: GateDebt;
   readonly snapshot: DueDebt['snapshot'];
@@ -123,7 +130,7 @@ interface Question {
 }
 
 async function askOnce(
-  { askGate, clock, metrics }: DebtCollectorDeps,
+  { askGate, store, clock, metrics }: DebtCollectorDeps,
   { debt, snapshot, gate, timeoutMs }: Question,
   signal: AbortSignal,
 ): Promise<DebtAnswer> {
@@ -138,9 +145,26 @@ async function askOnce(
     release: { name: release.name, components: release.components.map(({ name, digest }) => ({ name, digest })) },
   };
   const startedAtMs = clock.monotonicMs();
-  const { outcome, message } = await askGate(gate, question, { signal, timeoutMs });
+  const given = await askGate(gate, question, { signal, timeoutMs });
+  const { outcome, message } =
+    given.outcome === 'acknowledged' ? await awaitCallback(store, clock, question.operationId, signal) : given;
   const { environment } = debt;
   const durationMs = clock.monotonicMs() - startedAtMs;
   metrics.gateEvaluated({ environment, gate: gate.name, kind: gate.kind, outcome, durationMs });
   return { outcome, message: message.slice(0, MESSAGE_LENGTH_MAX) };
+}
+
+/** What its service called back with; whoever asked gives it up by the signal. */
+async function awaitCallback(
+  store: DebtStore,
+  clock: Clock,
+  operationId: string,
+  signal: AbortSignal,
+): Promise<CallbackAnswer> {
+  while (!signal.aborted) {
+    const given = await store.findCallback(operationId);
+    if (given) return given;
+    await pause(clock, CALLBACK_POLL_MS, signal);
+  }
+  return { outcome: 'timeout', message: 'took the question and did not call back' };
 }

@@ -82,7 +82,7 @@ export function makeEffectRunner(deps: EffectDeps): RunEffect {
         if (controller.signal.aborted) deps.clock.schedule(GIVE_UP_AFTER_MS, giveUp);
       });
       const result = trimmed(await Promise.race([perform(deps, call, controller.signal), given]), call.snapshot);
-      if (call.attempt.purpose === 'gate')
+      if (call.attempt.purpose === 'gate' && result.outcome !== 'acknowledged')
         countGate(deps, call, result.outcome, deps.clock.monotonicMs() - startedAtMs);
       return result;
     } catch (error) {
@@ -193,6 +193,7 @@ async function askGate(
     release: { name: release.name, components: release.components.map(({ name, digest }) => ({ name, digest })) },
   };
   const given = await deps.askGate(gate, question, targetCall);
+  if (given.outcome === 'acknowledged') return answer(given.outcome, '', given.message);
   if ('code' in given) return answer(given.outcome, given.code, given.message);
   const code = given.outcome === 'failed' ? 'gate.failed' : '';
   return { ...answer(given.outcome, code, given.message), output: given.output };
@@ -273,7 +274,7 @@ function operationOf({ fence, operationId }: AcceptedOperation): TargetHolding['
   return operationId === null ? null : { fence, operationId };
 }
 
-function answer(outcome: AttemptResult['outcome'], code: string, message: string): EffectResult {
+function answer(outcome: EffectResult['outcome'], code: string, message: string): EffectResult {
   return { outcome, code, message, output: '', digest: null, sealed: null };
 }
 

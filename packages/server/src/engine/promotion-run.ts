@@ -229,7 +229,9 @@ function endRun(state: RunState): void {
   state.finish();
 }
 
-function report(deps: RunDeps, before: PromotionSnapshot, { promotion, takenLocks }: Decision): void {
+function report(deps: RunDeps, before: PromotionSnapshot, decision: Decision): void {
+  const { promotion, takenLocks } = decision;
+  countGivenUp(deps, before, decision);
   const { status, step, id } = promotion;
   if (takenLocks.length > 0) {
     const sinceMs = before.steps.find((run) => run.step === 'acquire_locks')?.startedAtMs;
@@ -238,4 +240,20 @@ function report(deps: RunDeps, before: PromotionSnapshot, { promotion, takenLock
   if (status === before.promotion.status && step === before.promotion.step) return;
   deps.logger.info({ promotionId: id, status, step, code: promotion.ending?.code }, 'promotion moved');
   if (isTerminal(status)) deps.metrics.promotionEnded(status, (promotion.endedAtMs ?? 0) - promotion.createdAtMs);
+}
+
+/** A callback that did not come is counted here, where it was given up: no effect ends with it. */
+function countGivenUp(
+  { metrics }: RunDeps,
+  { attempts }: PromotionSnapshot,
+  { promotion, settledAttempts }: Decision,
+): void {
+  for (const { operationId, result } of settledAttempts) {
+    const attempt = attempts.find((one) => one.operationId === operationId);
+    const gate = promotion.definition.gates.find((one) => one.name === attempt?.subject);
+    if (!attempt || !gate || result.code !== 'gate.no_callback') continue;
+    const durationMs = result.endedAtMs - attempt.startedAtMs;
+    const { environment } = promotion;
+    metrics.gateEvaluated({ environment, gate: gate.name, kind: gate.kind, outcome: result.outcome, durationMs });
+  }
 }

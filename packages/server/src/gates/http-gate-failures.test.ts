@@ -26,6 +26,11 @@ const CLOCK: Clock = {
   timeoutSignal: () => new AbortController().signal,
 };
 
+const NO_CALLBACKS = {
+  secrets: { read: () => Promise.resolve({ isThere: false, message: 'none' } as const) },
+  callbackUrl: Promise.resolve(null),
+};
+
 describe('a gate that cannot be asked', () => {
   it.each<[HttpFailureKind, string]>([
     ['dns', 'gate.dns'],
@@ -36,7 +41,7 @@ describe('a gate that cannot be asked', () => {
     ['address_forbidden', 'gate.address_forbidden'],
   ])('answers an error for %s with the code %s', async (failure, code) => {
     const http = { request: () => Promise.reject(new HttpFailure(failure, 'said so')) };
-    const answer = await makeHttpGate({ http, clock: CLOCK }).evaluate(GATE, QUESTION, {
+    const answer = await makeHttpGate({ http, clock: CLOCK, ...NO_CALLBACKS }).evaluate(GATE, QUESTION, {
       signal: new AbortController().signal,
       timeoutMs: 1_000,
     });

@@ -18,6 +18,11 @@ const QUESTION = {
   release: { name: 'shop-1', components: [] },
 };
 
+const NO_CALLBACKS = {
+  secrets: { read: () => Promise.resolve({ isThere: false, message: 'none' } as const) },
+  callbackUrl: Promise.resolve(null),
+};
+
 interface Said {
   readonly status?: number;
   readonly body?: string;
@@ -52,7 +57,7 @@ async function ask(says: readonly Said[], pollIntervalMs?: number) {
   };
   const gate = makeDefinition(pollIntervalMs === undefined ? {} : { pollIntervalMs });
   const call = { signal: new AbortController().signal, timeoutMs: TIMEOUT_MS };
-  const answer: GateAnswer = await makeHttpGate({ http, clock }).evaluate(gate, QUESTION, call);
+  const answer: GateAnswer = await makeHttpGate({ http, clock, ...NO_CALLBACKS }).evaluate(gate, QUESTION, call);
   return { answer, requests };
 }
 
@@ -109,6 +114,7 @@ describe('an http gate whose request fails', () => {
       makeHttpGate({
         http: { request: () => Promise.reject(new HttpFailure(failure, 'no connection')) },
         clock: { monotonicMs: () => 0 } as Clock,
+        ...NO_CALLBACKS,
       }).evaluate(makeDefinition(), QUESTION, { signal: new AbortController().signal, timeoutMs: 5 });
     expect(await failing('timeout')).toMatchObject({ outcome: 'timeout', message: 'no answer within 5 ms' });
     expect(await failing('refused')).toMatchObject({ outcome: 'error', message: 'refused: no connection' });

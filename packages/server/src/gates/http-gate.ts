@@ -1,16 +1,20 @@
 /**
  * Gate kind `http`: POSTs the question and takes `{"verdict":"passed"|"failed","message"?}` with status 200 for an answer.
- * A gate that polls lets the service say that it needs time, and asks the same question again within the attempt.
+ * A gate that polls lets the service say that it needs time, and asks the same question again within the attempt. One with
+ * a callback only hands the question over, signed, and takes 202 for "taken"; its verdict comes by `http/callback.ts`.
  * Everything else is an error, and errors close: also an answer that readers could understand in two ways, or that
  * repeats a part of the question with another value.
  */
 import { type ErrorCode, type HttpGateDefinition, canonicalJson, type Json, parseStrictJson } from '@stella/domain';
 import { type Clock, pause } from '../ports/clock.ts';
+import type { Secrets } from '../ports/secrets.ts';
+import { signatureHeaders } from '../webhooks/webhook-signature.ts';
 import type { GateAnswer, GateCall, GateEvaluator, GateQuestion } from '../ports/gate.ts';
 import {
   type HttpClient,
   HttpFailure,
   type HttpFailureKind,
+  type HttpRequest,
   type HttpResponse,
   readBody,
 } from '../ports/http-client.ts';
@@ -28,16 +32,21 @@ interface Pending {
   readonly retryAfterMs: number;
 }
 
-interface HttpGateDeps {
+export interface HttpGateDeps {
   readonly http: HttpClient;
   readonly clock: Clock;
+  readonly secrets: Secrets;
+  /** Where services reach this server, as soon as it listens; null: it does not, and nobody has said where others do. */
+  readonly callbackUrl: Promise<string | null>;
 }
 
 export function makeHttpGate(deps: HttpGateDeps): GateEvaluator<HttpGateDefinition> {
   return {
     async evaluate(definition, question, call) {
       try {
-        return await askUntilAnswered(deps, definition, question, call);
+        return definition.callback === undefined
+          ? await askUntilAnswered(deps, definition, question, call)
+          : await askForCallback(deps, definition, question, call);
       } catch (cause) {
         return fromFailure(cause, call.timeoutMs);
       }
@@ -65,13 +74,56 @@ async function askUntilAnswered(
   return { outcome: 'timeout', code: 'gate.timeout', message: `still pending after ${timeoutMs} ms` };
 }
 
+/** The service only takes the question: the connection does not outlive it, so that the wait costs nobody anything. */
+async function askForCallback(
+  deps: HttpGateDeps,
+  definition: HttpGateDefinition,
+  question: GateQuestion,
+  call: GateCall,
+): Promise<GateAnswer> {
+  const secret = await deps.secrets.read(definition.callback?.secret ?? '');
+  if (!secret.isThere) return error('gate.secret', secret.message);
+  const base = await deps.callbackUrl;
+  if (base === null) return error('gate.error', 'this server does not know where it is reached: set STELLA_URL');
+  const url = `${base}${callbackPath(question.operationId)}`;
+  const request = requestOf(definition, { ...question, callback: { url } }, call);
+  const { operationId } = question;
+  const signed = signatureHeaders(secret.key, { id: operationId, atMs: deps.clock.nowMs(), body: request.body });
+  const response = await deps.http.request({ ...request, headers: { ...request.headers, ...signed } });
+  await readBody(response);
+  if (response.status === 202) return { outcome: 'acknowledged', message: 'took the question, and calls back' };
+  if (response.status === 200) {
+    return error('gate.bad_response', 'status 200 instead of 202: a gate that calls back gives no verdict at once');
+  }
+  return refuseHead(response) ?? error('gate.bad_response', `status ${response.status} instead of 202`);
+}
+
+function callbackPath(operationId: string): string {
+  return `/api/v1/callbacks/${encodeURIComponent(operationId)}`;
+}
+
 async function askOnce(
   { http }: HttpGateDeps,
   definition: HttpGateDefinition,
   question: GateQuestion,
-  { signal, timeoutMs }: GateCall,
+  call: GateCall,
 ): Promise<Said> {
-  const response = await http.request({
+  const response = await http.request(requestOf(definition, question, call));
+  const bytes = await readBody(response);
+  const pending = { outcome: 'pending', retryAfterMs: retryAfterOf(response) } as const;
+  const isPolling = definition.pollIntervalMs !== undefined;
+  if (isPolling && response.status === 202) return pending;
+  const said = refuseHead(response) ?? parseAnswer(bytes, question);
+  if (said !== 'pending') return said;
+  return isPolling ? pending : error('gate.bad_response', `the answer is no verdict: ${NO_VERDICT}`);
+}
+
+function requestOf(
+  definition: HttpGateDefinition,
+  question: GateQuestion,
+  { signal, timeoutMs }: GateCall,
+): HttpRequest & { readonly body: string } {
+  return {
     method: 'POST',
     url: definition.url,
     headers: {
@@ -84,14 +136,7 @@ async function askOnce(
     timeoutMs,
     responseBytesMax: RESPONSE_BYTES_MAX,
     signal,
-  });
-  const bytes = await readBody(response);
-  const pending = { outcome: 'pending', retryAfterMs: retryAfterOf(response) } as const;
-  const isPolling = definition.pollIntervalMs !== undefined;
-  if (isPolling && response.status === 202) return pending;
-  const said = refuseHead(response) ?? parseAnswer(bytes, question);
-  if (said !== 'pending') return said;
-  return isPolling ? pending : error('gate.bad_response', `the answer is no verdict: ${NO_VERDICT}`);
+  };
 }
 
 /** Seconds; a date, or nothing, asks for no longer pause than the definition does. */

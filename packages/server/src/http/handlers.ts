@@ -49,7 +49,7 @@ import { verifyCredentials } from './routes/verify-credentials.ts';
 import { whoami } from './routes/whoami.ts';
 
 /** Routes that answer one JSON value; streams have their own way. */
-export type AnsweringRoute = Exclude<RouteName, 'streamEvents'>;
+export type AnsweringRoute = Exclude<RouteName, 'streamEvents' | 'takeCallback'>;
 
 export const HANDLERS: { readonly [Name in AnsweringRoute]: RouteHandler<Name> } = {
   applyDefinitions,

@@ -16,6 +16,7 @@ import {
 } from '@stella/contract';
 import { ACTIONS, AppError } from '@stella/domain';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { takeBytes, takeCallbackRequest } from './callback.ts';
 import { streamEvents } from './event-stream.ts';
 import { type AnsweringRoute, HANDLERS } from './handlers.ts';
 import { registerHealth } from './health.ts';
@@ -55,7 +56,10 @@ export function makeHttpServer(deps: HttpDeps, tls: TlsMaterial | null): HttpSer
   const closing = new AbortController();
   registerErrors(app, deps);
   registerHealth(app, deps);
-  for (const name of ROUTE_NAMES) registerRoute(app, deps, { name, closing: closing.signal });
+  for (const name of ROUTE_NAMES) {
+    if (name === 'takeCallback') registerCallback(app, deps);
+    else registerRoute(app, deps, { name, closing: closing.signal });
+  }
   return {
     listen: (address) => listen(app, address),
     renewTls(renewed) {
@@ -132,7 +136,7 @@ function sendProblem(deps: HttpDeps, request: FastifyRequest, reply: FastifyRepl
 }
 
 interface RouteOrder {
-  readonly name: RouteName;
+  readonly name: Exclude<RouteName, 'takeCallback'>;
   /** Aborts when the server closes. */
   readonly closing: AbortSignal;
 }
@@ -151,6 +155,21 @@ function registerRoute(app: FastifyInstance, deps: HttpDeps, { name, closing }: 
       if (name === 'streamEvents') return answerStream(deps, request, reply, hangUp);
       return answer(deps, { name, route, request, reply, hangUp });
     },
+  });
+}
+
+/** In a scope of its own, where bodies stay the bytes that were signed. */
+function registerCallback(app: FastifyInstance, deps: HttpDeps): void {
+  const { method, path } = ROUTES.takeCallback;
+  void app.register(async (scope) => {
+    takeBytes(scope);
+    scope.route({
+      method,
+      url: path.replace('{operation}', ':operation'),
+      schema: { response: { 200: answerSchema('takeCallback') } },
+      validatorCompiler: () => () => true,
+      handler: (request, reply) => takeCallbackRequest(deps, request, reply),
+    });
   });
 }
 

@@ -9,9 +9,11 @@ import type { CommandStore, CommandTransaction } from '../ports/command-store.ts
 import type { Diagnoser } from '../ports/diagnoser.ts';
 import type { LogRing } from '../ports/log-ring.ts';
 import type { Logger } from '../ports/logger.ts';
+import type { EngineMetrics } from '../ports/metrics.ts';
 import type { ProbeStore } from '../ports/probe-store.ts';
 import type { Random } from '../ports/random.ts';
 import type { ReadStore } from '../ports/read-store.ts';
+import type { Secrets } from '../ports/secrets.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { Target } from '../ports/target.ts';
 import type { Prober } from '../probes/prober.ts';
@@ -30,6 +32,8 @@ export interface HttpDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly logRing: LogRing;
+  readonly secrets: Secrets;
+  readonly gateEvaluated: EngineMetrics['gateEvaluated'];
   readonly settings: Settings;
   readonly attemptLimit: AttemptLimit;
   readonly configuration: ConfigurationReader;

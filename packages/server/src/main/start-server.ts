@@ -30,6 +30,7 @@ import type { Logger } from '../ports/logger.ts';
 import type { ProbeStore } from '../ports/probe-store.ts';
 import type { ReadStore } from '../ports/read-store.ts';
 import type { Registry } from '../ports/registry.ts';
+import type { Secrets } from '../ports/secrets.ts';
 import { makeProber } from '../probes/prober.ts';
 import { makeRegistry } from '../registry/open-registry.ts';
 import { linuxPlatform, pickManifest } from '../registry/pick-manifest.ts';
@@ -65,6 +66,7 @@ import { makeLogRing } from './log-ring.ts';
 import { type OpenStore, openStore } from './open-store.ts';
 import { makeStallCauses } from './stall-causes.ts';
 import { readTlsFiles, watchTlsFiles } from './tls-files.ts';
+import { makeSecrets } from '../webhooks/read-secret.ts';
 import { superviseWorker, type WorkerSupervisor } from './worker-supervisor.ts';
 
 /** What the command line on this machine reads to find the server. */
@@ -131,6 +133,7 @@ interface Parts {
   readonly registry: Registry;
   readonly http: ClosableHttpClient;
   readonly metrics: Metrics;
+  readonly secrets: Secrets;
   readonly openTarget: HttpDeps['openTarget'];
   readonly storeOptions: StoreOptions;
   /** Adds the fault points of a port where a test passes faults; elsewhere the port itself. */
@@ -158,8 +161,13 @@ async function startParts(given: StartOptions, stops: Stops): Promise<Omit<Runni
   const parts = makeParts(options, store);
   stops.push(() => parts.http.close());
   const adminTokenFile = needsDataDir ? await insist(() => ensureAccess(parts, config)) : null;
-  const worker = config.role === 'api' ? null : await startWorking(options, parts, { stops, insist });
+  let tellUrl: (url: string | null) => void = () => undefined;
+  const reachable = new Promise<string | null>((resolve) => {
+    tellUrl = resolve;
+  });
+  const worker = config.role === 'api' ? null : await startWorking(options, parts, { stops, insist, reachable });
   const url = config.role === 'worker' ? null : await startListening(options, parts, { worker, stops, logRing: ring });
+  tellUrl(url ?? config.url);
   return { url, dataDir: config.dataDir, adminTokenFile };
 }
 
@@ -195,6 +203,7 @@ function makeParts({ config, logger, version, faults = NO_FAULTS }: StartOptions
     http,
     registry,
     metrics: makeMetrics(version),
+    secrets: makeSecrets({ env: process.env, fileSystem: nodeFileSystem }),
     commands: faulty('command_store', makeCommandStore(store.database, storeOptions)),
     reads: makeReadStore(store.database, storeOptions),
     probes: makeProbeStore(store.database),
@@ -213,16 +222,19 @@ async function ensureAccess({ ids, commands, reads }: Parts, { dataDir }: Server
 interface Working {
   readonly stops: Stops;
   readonly insist: Insist;
+  /** Where services reach this server, once it listens; null: not known. */
+  readonly reachable: Promise<string | null>;
 }
 
 async function startWorking(
   options: StartOptions,
   parts: Parts,
-  { stops, insist }: Working,
+  { stops, insist, reachable }: Working,
 ): Promise<WorkerSupervisor> {
   const { logger, version, faults = NO_FAULTS } = options;
   const { store, storeOptions, ids, registry, metrics, openTarget, faulty } = parts;
-  const askGate = faulty('gate', { evaluate: makeAskGate({ http: parts.http, clock: nodeClock }) }).evaluate;
+  const asking = { http: parts.http, clock: nodeClock, secrets: parts.secrets, callbackUrl: reachable };
+  const askGate = faulty('gate', { evaluate: makeAskGate(asking) }).evaluate;
   const runEffect =
     options.runEffect ??
     makeEffectRunner({
@@ -300,10 +312,12 @@ async function startListening(
       network: makeNetworkProbe({ allowedRanges: config.outgoingAllow }),
       registry: parts.registry,
       openTarget: parts.openTarget,
+      secrets: parts.secrets,
       clock: nodeClock,
       logger,
     }),
     settings: config.settings,
+    gateEvaluated: (evaluation) => parts.metrics.gateEvaluated(evaluation),
     doctor: {
       audit: parts.audit,
       reads: parts.reads,

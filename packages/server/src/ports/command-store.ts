@@ -15,6 +15,7 @@ import type {
   EventDraft,
   Fence,
   GateDebt,
+  GateRunId,
   LockId,
   PersonId,
   PredecessorStatus,
@@ -63,6 +64,18 @@ export interface LiveDefinition {
   readonly definition: EnvironmentDefinition;
 }
 
+/** A signed verdict, as it was taken. */
+export interface NewCallback {
+  readonly operationId: string;
+  readonly gateRunId: GateRunId;
+  /** The sender's name for the message. */
+  readonly webhookId: string;
+  readonly verdict: 'passed' | 'failed';
+  readonly message: string;
+  /** The whole body in canonical form, for replay. */
+  readonly body: string;
+}
+
 export interface CommandTransaction {
   /** The database's clock at the start of the transaction. */
   readonly nowMs: number;
@@ -79,6 +92,11 @@ export interface CommandTransaction {
   ): Promise<{ snapshot: PromotionSnapshot; guard: NonNullable<DecideContext['guard']> }>;
   /** Writes what a command decided. `promotion.live_exists` when another live one has this release and environment. */
   writeDecision(decision: Decision): Promise<void>;
+  /**
+   * Keeps what a gate's service called back with: once per operation, and each id once per gate run, whatever ends at the
+   * same time. Anything but `written` has written nothing.
+   */
+  insertCallback(callback: NewCallback): Promise<'written' | 'replayed' | 'answered'>;
   /** An approval of a gate that a completed promotion owes; its debt is looked at now. The promotion does not change. */
   writeDebtApproval(approval: DebtApproval): Promise<void>;
   /** The promotion that holds a live lock; null when the lock is not live or not known. */

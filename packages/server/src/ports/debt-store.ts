@@ -21,4 +21,8 @@ export interface DebtStore {
    * meanwhile: then this answer is late.
    */
   recordAnswer(debt: GateDebt, answer: DebtAnswer, actor: Actor): Promise<GateDebt | null>;
+  /** The verdict that a gate's service called back with; null: none yet. */
+  findCallback(
+    operationId: string,
+  ): Promise<{ readonly outcome: 'passed' | 'failed'; readonly message: string } | null>;
 }

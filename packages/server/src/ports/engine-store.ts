@@ -47,7 +47,9 @@ export interface DueWork {
   readonly owned: readonly Claim[];
 }
 
-export interface EffectResult extends Omit<AttemptResult, 'endedAtMs'> {
+export interface EffectResult extends Omit<AttemptResult, 'endedAtMs' | 'outcome'> {
+  /** `acknowledged` is no outcome: the effect is over, and the attempt stays open for a callback. */
+  readonly outcome: AttemptResult['outcome'] | 'acknowledged';
   /** What the target said that it holds, where the effect was told; the store compares it with what it knows. */
   readonly holds?: TargetHolding | null;
 }

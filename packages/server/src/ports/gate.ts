@@ -13,6 +13,8 @@ export interface GateQuestion {
     readonly name: string;
     readonly components: readonly { readonly name: string; readonly digest: Digest }[];
   };
+  /** Where the verdict goes, of a gate that is called back by its service. */
+  readonly callback?: { readonly url: string };
 }
 
 /** `failed` is a no; `timeout` and `error` mean that we could not tell. */
@@ -22,7 +24,9 @@ export type GateAnswer =
       readonly message: string /** The answer in canonical form, at most 16 KiB. */;
       readonly output: string;
     }
-  | { readonly outcome: 'timeout' | 'error'; readonly code: string; readonly message: string };
+  | { readonly outcome: 'timeout' | 'error'; readonly code: string; readonly message: string }
+  /** The service has taken the question and will call back. */
+  | { readonly outcome: 'acknowledged'; readonly message: string };
 
 /** How long one attempt may take, which settings may have changed since the definition; and its early end. */
 export interface GateCall {

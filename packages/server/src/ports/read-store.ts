@@ -7,6 +7,7 @@ import type {
   Digest,
   EnvironmentStatus,
   GateDebt,
+  GateRunId,
   LockId,
   LockMode,
   Fence,
@@ -226,6 +227,15 @@ export interface GateStats {
   readonly isCut: boolean;
 }
 
+/** An attempt at a gate, or one asking of a debt. */
+export interface CallbackPlace {
+  readonly promotionId: PromotionId;
+  readonly gateRunId: GateRunId;
+  readonly gate: string;
+  /** It is owed, and this asking is the newest of an open debt. */
+  readonly isDebt: boolean;
+}
+
 export interface ReadStore {
   /** Whole id or unique start of one. Errors: `promotion.not_found`, `input.id_ambiguous`; likewise below. */
   findPromotionId(text: string): Promise<PromotionId>;
@@ -266,6 +276,8 @@ export interface ReadStore {
   }>;
   /** What a request with this Idempotency-Key was answered; null: none has ended. Errors: `idempotency.mismatch`. */
   findAnswer(request: IdempotencyRequest): Promise<StoredAnswer | null>;
+  /** What a gate was asked about by that operation; null: nothing was asked by it that a callback could answer. */
+  findCallbackPlace(operationId: string): Promise<CallbackPlace | null>;
   /** Those that were ever changed, as they are now. */
   listSettings(): Promise<readonly SettingChange[]>;
   /** Newest first. */

@@ -16,6 +16,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { NetworkProbe } from '../ports/network-probe.ts';
 import type { EnvironmentRow } from '../ports/read-store.ts';
 import type { Registry } from '../ports/registry.ts';
+import type { Secrets } from '../ports/secrets.ts';
 import type { Target } from '../ports/target.ts';
 import { registryOrigin } from '../registry/registry-origin.ts';
 import { isAliveStatus, isGoodStatus, lookAtUrl, skippedStage } from './url-stages.ts';
@@ -25,6 +26,7 @@ export interface SubjectDeps {
   readonly registry: Registry;
   readonly openTarget: (definition: TargetDefinition) => Target;
   readonly clock: Clock;
+  readonly secrets: Secrets;
 }
 
 export interface LookCall {
@@ -86,7 +88,19 @@ function lookAtHealth(
   return lookAtUrl(network, { url, method: 'GET', ...call }, { judge, hasCredential: false });
 }
 
-function lookAtGate(
+async function lookAtGate(deps: SubjectDeps, call: LookCall, gate: HttpGateDefinition): Promise<readonly ProbeStage[]> {
+  const stages = await lookAtService(deps, call, gate);
+  if (gate.callback === undefined) return stages;
+  const secret = await deps.secrets.read(gate.callback.secret);
+  // It signs and is no credential that a probe shows: whether it is the service's own is seen by its first callback.
+  const auth: ProbeStage = secret.isThere
+    ? { stage: 'auth', outcome: 'ok', durationMs: 0, code: null, detail: `${gate.callback.secret} can be read` }
+    : { stage: 'auth', outcome: 'failed', durationMs: 0, code: 'auth.secret_missing', detail: secret.message };
+  const isRefused = stages.some(({ stage, outcome }) => stage === 'auth' && outcome === 'failed');
+  return isRefused ? stages : stages.map((stage) => (stage.stage === 'auth' ? auth : stage));
+}
+
+function lookAtService(
   { network }: SubjectDeps,
   call: LookCall,
   { url, headers, probe }: HttpGateDefinition,

@@ -68,8 +68,9 @@ export interface InsertedOutcomes {
 }
 
 export async function insertOutcomes(session: Session, outcomes: readonly OutcomeRecord[]): Promise<InsertedOutcomes> {
-  if (outcomes.length === 0) return { ended: [], unknownHoldings: [] };
-  const rows = await session.rows(INSERT, [JSON.stringify(outcomes.map(toRow))]);
+  const given = outcomes.filter(isOutcome);
+  if (given.length === 0) return { ended: [], unknownHoldings: [] };
+  const rows = await session.rows(INSERT, [JSON.stringify(given.map(toRow))]);
   return {
     ended: rows.map((row) => String(row['operation_id'])),
     // Of our own statement; `holds` comes back as it was given.
@@ -80,11 +81,22 @@ export async function insertOutcomes(session: Session, outcomes: readonly Outcom
 }
 
 export async function insertLateOutcomes(session: Session, outcomes: readonly OutcomeRecord[]): Promise<void> {
-  if (outcomes.length > 0) await session.rows(INSERT_LATE, [JSON.stringify(outcomes.map(toRow))]);
+  const given = outcomes.filter(isOutcome);
+  if (given.length > 0) await session.rows(INSERT_LATE, [JSON.stringify(given.map(toRow))]);
 }
 
 export async function pruneOutputs(session: Session, beforeMs: number, limit: number): Promise<number> {
   return session.count(PRUNE_OUTPUTS, [toRfc3339(beforeMs), limit]);
+}
+
+/** A question that was taken has no outcome yet. */
+function isOutcome({ result }: OutcomeRecord): boolean {
+  return result.outcome !== 'acknowledged';
+}
+
+/** Whose service has taken the question. */
+export function acknowledgedIn(outcomes: readonly OutcomeRecord[]): readonly string[] {
+  return outcomes.filter((one) => !isOutcome(one)).map((one) => one.operationId);
 }
 
 function toRow({ operationId, result }: OutcomeRecord): Record<string, unknown> {

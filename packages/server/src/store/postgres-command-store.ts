@@ -1,6 +1,7 @@
 /** The commands' port on PostgreSQL: effect, events and idempotency key in one transaction (safety S6, S12). */
 import { AppError, chainEvents, type PromotionId, type PromotionSnapshot } from '@stella/domain';
 import type { CommandStore, CommandTransaction } from '../ports/command-store.ts';
+import { insertCallbackRow } from './callback-rows.ts';
 import type { Database, Session, Statement } from './connection.ts';
 import { closeDebtRows, writeDebtApprovalRow } from './debt-rows.ts';
 import {
@@ -90,6 +91,7 @@ type PromotionMethods = Pick<
   | 'guard'
   | 'writeDecision'
   | 'writeDebtApproval'
+  | 'insertCallback'
   | 'findLockHolder'
   | 'insertPromotion'
 >;
@@ -108,6 +110,7 @@ function promotionMethods(session: Session, { cache, settings, owed }: CommandOp
     },
     writeDecision: (decision) => writeDecision(session, decision, 'person', owed),
     writeDebtApproval: (approval) => writeDebtApprovalRow(session, approval),
+    insertCallback: (callback) => insertCallbackRow(session, callback),
     findLockHolder: (id) => findLockHolderRow(session, id),
     async insertPromotion(decision) {
       const { releaseId, environment } = decision.promotion;

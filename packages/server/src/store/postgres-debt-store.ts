@@ -9,7 +9,8 @@ import {
   toRfc3339,
 } from '@stella/domain';
 import type { DebtStore, DueDebt } from '../ports/debt-store.ts';
-import { type Database, type Session, type Statement, transact } from './connection.ts';
+import { findCallbackRow } from './callback-rows.ts';
+import { autocommit, type Database, type Session, type Statement, transact } from './connection.ts';
 import { insertEvents } from './event-rows.ts';
 import { lockEnvironment } from './guard.ts';
 import type { StoreOptions } from './postgres-engine-store.ts';
@@ -47,6 +48,7 @@ export function makeDebtStore(database: Database, options: StoreOptions): DebtSt
     takeDueDebts: (limit) => transact(database, (session) => takeDueDebts(session, options, limit)),
     recordAnswer: (debt, answer, actor) =>
       transact(database, (session) => recordAnswer(session, options, { debt, answer, actor })),
+    findCallback: (operationId) => autocommit(database, (session) => findCallbackRow(session, operationId)),
   };
 }
 

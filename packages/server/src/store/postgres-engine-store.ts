@@ -1,7 +1,8 @@
 /** The engine's port on PostgreSQL. One transaction per method; the database's clock throughout. */
 import type { DecideContext, Decision, IdSource, PromotionSnapshot, Settings } from '@stella/domain';
 import type { Claim, DecideCallback, EngineStore, OutcomeRecord, TickResult } from '../ports/engine-store.ts';
-import { insertLateOutcomes, insertOutcomes, pruneOutputs } from './attempt-rows.ts';
+import { acknowledgedIn, insertLateOutcomes, insertOutcomes, pruneOutputs } from './attempt-rows.ts';
+import { insertAcknowledgements } from './callback-rows.ts';
 import { autocommit, type Database, pipelined, query, type Session, type Statement, transact } from './connection.ts';
 import { lockEnvironment, readGuard } from './guard.ts';
 import { transactAndWake } from './owed-wakes.ts';
@@ -73,10 +74,12 @@ async function tickInside(
   // One round trip. The clock is read by the last of them: after the lock was got, and not before an outcome ended.
   const locking = pipelined(lockPromotionRow(session, id));
   const recording = pipelined(insertOutcomes(session, outcomes));
+  const acknowledging = pipelined(insertAcknowledgements(session, acknowledgedIn(outcomes)));
   const reading = pipelined(readTimedSnapshot(session, cache, settings, id));
   const locked = await locking;
   if (!locked?.hasLiveWorker || locked.claimEpoch !== claim.claimEpoch) throw new ClaimLost();
   const { ended, unknownHoldings } = await recording;
+  await acknowledging;
   const read = await reading;
   if (!read) throw new ClaimLost();
   const { snapshot, nowMs } = read;

@@ -2,6 +2,7 @@
 import { AppError, type IdPrefix, isIdStart, nearestOf, type Settings } from '@stella/domain';
 import type { Cursor, OrchestratorFacts, Page, ReadStore } from '../ports/read-store.ts';
 import { readChain, readChainHead, readPromotionChain } from './chain-rows.ts';
+import { findCallbackPlaceRow } from './callback-rows.ts';
 import { autocommit, type Database, type Session, type Statement } from './connection.ts';
 import { readDiagnosisRows } from './diagnosis-rows.ts';
 import { listEnvironmentNames, listEnvironmentRows, readEnvironmentRow } from './environment-rows.ts';
@@ -62,6 +63,7 @@ export function makeReadStore(database: Database, options: ReadStoreOptions): Re
       }),
     findPerson: (subject) => read((session) => findPerson(session, subject)),
     findAnswer: (request) => read((session) => readAnswer(session, request)),
+    findCallbackPlace: (operationId) => read((session) => findCallbackPlaceRow(session, operationId)),
     listSettings: () => read(listSettingRows),
     listSettingChanges: (key, { cursor, limit }) =>
       read(async (session) => {

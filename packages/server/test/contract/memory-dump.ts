@@ -31,6 +31,7 @@ export function dumpMemory(state: MemoryState): StoreDump {
       [...state.outputs].map(([operationId, { output, endedAtMs }]) => ({ operationId, output, endedAt: endedAtMs })),
       'operationId',
     ),
+    callbacks: sorted([...state.callbacks.values()].map(renamed), 'operationId'),
     approvals: sorted(
       stored.flatMap((row) =>
         row.approvals.map(({ atMs, ...one }) => ({ promotionId: row.promotion.id, ...one, decidedAt: atMs })),

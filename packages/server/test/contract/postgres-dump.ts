@@ -7,7 +7,9 @@ const TABLES: Readonly<Record<string, string>> = {
   promotions: 'select * from stella.promotions order by id',
   steps: 'select * from stella.promotion_steps order by promotion_id, step',
   gateRuns: 'select * from stella.gate_runs order by id',
-  attempts: 'select * from stella.attempts order by operation_id',
+  attempts:
+    'select a.*, k.acknowledged_at from stella.attempts a left join stella.gate_acknowledgements k using (operation_id) order by a.operation_id',
+  callbacks: 'select * from stella.gate_callbacks order by operation_id',
   outcomes: `select operation_id, is_late, outcome, code, message, digest, sealed, ended_at
     from stella.attempt_outcomes order by operation_id, is_late, outcome, message`,
   outputs: `select o.operation_id, t.output, t.ended_at from stella.attempt_outputs t

@@ -1,5 +1,6 @@
 /** What every store must do, whoever keeps the rows: run on memory, the embedded PostgreSQL and Debian's PostgreSQL 15. */
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
+import { describeCallbackStore } from './store-callbacks.contract.ts';
 import { describeClaimsOfStore } from './store-claims.contract.ts';
 import { describeCommandStore } from './store-commands.contract.ts';
 import { describeComponentsOfStore } from './store-components.contract.ts';
@@ -17,6 +18,7 @@ export function describeStoreContract(placeName: string, openWorld: () => Promis
     });
     beforeEach(() => world.control.reset());
     afterAll(() => world?.close());
+    describeCallbackStore(() => world);
     describeClaimsOfStore(() => world);
     describeComponentsOfStore(() => world);
     describeDebtStore(() => world);

@@ -7,6 +7,7 @@ import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { text as readText } from 'node:stream/consumers';
 import { type Client, makeClient } from '@stella/contract/client';
 import { isAppError } from '@stella/domain';
 import {
@@ -22,13 +23,15 @@ import pg from 'pg';
 import { expect } from 'vitest';
 import { pause } from '../../src/ports/clock.ts';
 import { nodeClock } from '../../src/system/node-clock.ts';
+import { signatureHeaders } from '../../src/webhooks/webhook-signature.ts';
 
 const REPEAT_MS = 20;
 const STEP_TIMEOUT_MS = 90_000;
 /** A call may end with the server; then it is repeated. */
 const CALL_TIMEOUT_MS = 15_000;
 /** What was cut off is probed again soon. */
-const SOON = { STELLA_PRECHECK_INTERVAL: '1s' };
+const SECRET = 'a secret of the gates that call back';
+const SOON = { STELLA_PRECHECK_INTERVAL: '1s', STELLA_SECRET_TESTS: SECRET };
 /** Errors that say nothing about whether the call took effect, or that it is repeated too early. */
 const UNCLEAR = ['server.unreachable', 'request.timeout', 'database.unavailable', 'idempotency.in_flight'] as const;
 
@@ -62,8 +65,8 @@ export async function makeCrashStage(): Promise<CrashStage> {
   const images = ['odd', 'even'].map((tag) => ({ tag, files: { 'index.html': `<h1>${tag}</h1>` } }));
   await writeOciLayout(place.layouts, images);
   const asked: string[] = [];
-  const outside = await listen(asked, place);
   const lives = await makeLives(place);
+  const outside = await listen(asked, place, lives.current);
   // The test's own server listens on a port.
   const { port } = outside.address() as AddressInfo;
   const caller = (token?: string): Call => stubbornCaller(lives.current, token);
@@ -106,9 +109,9 @@ export async function makeCrashStage(): Promise<CrashStage> {
 }
 
 /** Passes every gate; what runs in an environment is healthy when it is `odd`. */
-async function listen(asked: string[], { targets }: ServerPlace): Promise<Server> {
+async function listen(asked: string[], { targets }: ServerPlace, current: Lives['current']): Promise<Server> {
   const server = createServer((request, response) => {
-    request.resume();
+    if (request.url !== '/callback') request.resume();
     response.setHeader('content-type', 'application/json');
     const [, name] = /^\/health\/([a-z0-9-]+)$/.exec(request.url ?? '') ?? [];
     if (name !== undefined) {
@@ -117,11 +120,35 @@ async function listen(asked: string[], { targets }: ServerPlace): Promise<Server
       return;
     }
     asked.push(String(request.headers['idempotency-key']));
+    if (request.url === '/callback') {
+      void readText(request).then((body) => callBack(current, body));
+      response.writeHead(202).end();
+      return;
+    }
     if (request.url === '/undecided') response.statusCode = 500;
     response.end('{"verdict":"passed","message":"tested"}');
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return server;
+}
+
+/** Says yes until that was taken, or is of no use; each server has another port. */
+async function callBack(current: Lives['current'], question: string): Promise<void> {
+  const { callback, ...asked } = JSON.parse(question) as { callback: { url: string }; operationId: string };
+  const body = JSON.stringify({ ...asked, verdict: 'passed' });
+  const endsAtMs = performance.now() + STEP_TIMEOUT_MS;
+  while (performance.now() < endsAtMs) {
+    const signed = signatureHeaders(Buffer.from(SECRET), { id: asked.operationId, atMs: Date.now(), body });
+    const url = new URL(new URL(callback.url).pathname, (await current()).url);
+    const headers = { 'content-type': 'application/json', ...signed };
+    const given = { method: 'POST', headers, body, signal: AbortSignal.timeout(CALL_TIMEOUT_MS) };
+    const status = await fetch(url, given).then(
+      (answer) => answer.status,
+      () => 0,
+    );
+    if (status === 200 || status === 409) return;
+    await pause(nodeClock, REPEAT_MS);
+  }
 }
 
 interface Lives extends Pick<CrashStage, 'deathCount' | 'arm' | 'restart'> {
@@ -232,15 +259,20 @@ export interface EnvironmentWish {
   readonly isSkippable?: boolean;
   readonly hasHealth?: boolean;
   readonly queue?: 'fifo' | 'latest';
+  /** Its gate takes the question, and calls back. */
+  readonly isCalledBack?: boolean;
   /** Its gate says neither yes nor no. */
   readonly isUndecided?: boolean;
 }
 
 /** YAML of an environment with a gate that passes, and a target of its own. */
 export async function environment(stage: CrashStage, wish: EnvironmentWish): Promise<string> {
-  const { name, approvals = 0, isSkippable = false, hasHealth = false, isUndecided = false, queue = 'fifo' } = wish;
+  const { name, approvals = 0, isSkippable = false, hasHealth = false, queue = 'fifo' } = wish;
   const directory = join(stage.place.targets, name);
   await mkdir(directory, { recursive: true });
+  const { isUndecided = false, isCalledBack = false } = wish;
+  const path = isUndecided ? 'undecided' : isCalledBack ? 'callback' : 'tests';
+  const mode = isCalledBack ? ', mode: callback, secret: env:STELLA_SECRET_TESTS' : '';
   const skip = isSkippable ? ', skip: allowed' : '';
   const approval = `  - { name: sign, kind: approval, count: ${approvals}${skip} }\n`;
   const health = `, health: { url: "${stage.outside}/health/${name}", deadline: 5s, interval: 200ms, threshold: 1 }`;
@@ -248,7 +280,7 @@ export async function environment(stage: CrashStage, wish: EnvironmentWish): Pro
 name: ${name}
 queue: ${queue}
 gates:
-  - { name: tests, kind: http, url: "${stage.outside}/${isUndecided ? 'undecided' : 'tests'}", retries: 0 }
+  - { name: tests, kind: http, url: "${stage.outside}/${path}", retries: 0${mode} }
 ${approvals > 0 ? approval : ''}targets:
   - { name: web, kind: files, component: web, directory: ${directory}${hasHealth ? health : ''} }
 `;

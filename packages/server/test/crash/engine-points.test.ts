@@ -2,6 +2,7 @@
 import { describeCrashes } from './crash-at.ts';
 import {
   audit,
+  callBack,
   complete,
   drain,
   releaseByForce,
@@ -52,6 +53,15 @@ describeCrashes({
       'sql.chain_append',
       'sql.chain_head_move',
     ],
+  },
+  'while a gate calls back': {
+    scenario: callBack,
+    points: ['gate.evaluate.before', 'gate.evaluate.after', 'sql.acknowledgements_insert', 'sql.callback_insert'],
+  },
+  'around commits while a gate calls back': {
+    scenario: callBack,
+    points: ['sql.commit.before', 'sql.commit.after'],
+    hits: [4, 5, 6],
   },
   'around commits on the way of a promotion': {
     scenario: complete,

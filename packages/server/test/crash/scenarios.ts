@@ -39,6 +39,18 @@ export const complete: Scenario = async (play) => {
   expect(items.map((one) => one.id)).toEqual([id]);
 };
 
+/** A gate that calls back, whoever has asked it and whoever takes the call. */
+export const callBack: Scenario = async (play) => {
+  const { stage, strike } = play;
+  const name = await applyEnvironment(play, { isCalledBack: true });
+  await strike();
+  const id = await promote(play, name, 'odd');
+  await stage.until(id, 'completed');
+  await checkTraces(stage, name, id);
+  const { items } = await stage.caller()('listGateRuns', { parameters: { promotion: id } });
+  expect(items).toMatchObject([{ state: 'passed', attempts: [{ outcome: 'passed' }] }]);
+};
+
 /** Killed in the middle of a deploy; whoever takes over dies too. */
 export const takeOver: Scenario = async (play) => {
   const { stage, strikeAfterDeploy } = play;

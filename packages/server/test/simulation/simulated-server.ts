@@ -207,7 +207,12 @@ class Server implements SimulatedServer {
       metrics: NO_METRICS,
       registry: makeRegistryClient(world.registry, process),
       openTarget: (definition) => this.openTarget(definition),
-      askGate: makeAskGate({ http: makeGateClient(world.gates, process), clock: process.clockOn('world') }),
+      askGate: makeAskGate({
+        http: makeGateClient(world.gates, process),
+        clock: process.clockOn('world'),
+        secrets: { read: () => Promise.resolve({ isThere: false, message: 'there are none here' }) },
+        callbackUrl: Promise.resolve(null),
+      }),
       // Reports are no part of the engine's state: nothing that it decides rests on them.
       noteProbe: () => undefined,
     });

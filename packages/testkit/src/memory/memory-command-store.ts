@@ -1,6 +1,6 @@
 /** The commands' port in memory: the same statements, locks and commits as `postgres-command-store.ts`. */
 import { AppError, chainEvents, type PromotionId, type PromotionSnapshot } from '@stella/domain';
-import type { CommandStore, CommandTransaction } from '@stella/server';
+import type { CommandStore, CommandTransaction, NewCallback } from '@stella/server';
 import { freezeDeeply } from '../simulation/safety-violation.ts';
 import { environmentMethods } from './memory-environments.ts';
 import { writeOn } from './memory-engine-store.ts';
@@ -55,6 +55,7 @@ type PromotionMethods = Pick<
   | 'guard'
   | 'writeDecision'
   | 'writeDebtApproval'
+  | 'insertCallback'
   | 'findLockHolder'
   | 'insertPromotion'
 >;
@@ -103,6 +104,7 @@ function promotionMethods(connections: MemoryConnections, session: MemorySession
         const current = tx.get(tx.state.debts, debt.id);
         if (current?.state === 'open') writeDebt(tx, { ...current, dueAtMs: approval.atMs });
       }),
+    insertCallback: (callback) => insertCallback(session, callback),
     findLockHolder: (id) =>
       session.statement('findLockHolder', (tx) => {
         const lock = tx.get(tx.state.locks, id);
@@ -118,6 +120,23 @@ function promotionMethods(connections: MemoryConnections, session: MemorySession
       session.writes.push({ kind: 'created', before: null, context, ended: [], decision });
     },
   };
+}
+
+function insertCallback(
+  session: MemorySession,
+  callback: NewCallback,
+): ReturnType<CommandTransaction['insertCallback']> {
+  return session.statement('insertCallback', async (tx, receivedAtMs) => {
+    const { operationId, gateRunId, webhookId } = callback;
+    await session.lock(`gate_callbacks ${operationId}`);
+    await session.lock(`gate_callbacks ${gateRunId} ${webhookId}`);
+    for (const other of tx.rows(tx.state.callbacks)) {
+      if (other.gateRunId === gateRunId && other.webhookId === webhookId) return 'replayed';
+    }
+    if (tx.get(tx.state.callbacks, operationId)) return 'answered';
+    tx.put(tx.state.callbacks, operationId, { ...callback, receivedAtMs });
+    return 'written';
+  });
 }
 
 /** Errors: `promotion.not_found`. */

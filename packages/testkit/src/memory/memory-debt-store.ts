@@ -14,6 +14,10 @@ export function makeMemoryDebtStore(connections: MemoryConnections): DebtStore {
       transact(connections, 'takeDueDebts', (session) => takeDueDebts(connections, session, limit)),
     recordAnswer: (debt, answer, actor) =>
       transact(connections, 'recordAnswer', (session) => recordAnswer(connections, session, { debt, answer, actor })),
+    async findCallback(operationId) {
+      const { verdict, message } = connections.state.callbacks.get(operationId) ?? {};
+      return verdict === undefined ? null : { outcome: verdict, message: message ?? '' };
+    },
   };
 }
 

@@ -25,10 +25,16 @@ export function insertOutcomes(
   const attempts = new Map(row?.attempts);
   const ended: string[] = [];
   const unknownHoldings: UnknownHolding[] = [];
+  let isChanged = false;
   for (const { operationId, result: given } of outcomes) {
     const { holds, ...result } = given;
     const attempt = attempts.get(operationId);
     demand(attempt !== undefined, FOREIGN, () => `no operation ${operationId}`);
+    if (!isEnding(result)) {
+      attempts.set(operationId, { ...attempt, acknowledgedAtMs: attempt.acknowledgedAtMs ?? endedAtMs });
+      isChanged = true;
+      continue;
+    }
     if (attempt.result !== null && !isPlanted('outcome.overwritten')) continue;
     attempts.set(operationId, { ...attempt, result: { ...printable(result), output: '', endedAtMs } });
     ended.push(operationId);
@@ -37,7 +43,7 @@ export function insertOutcomes(
     const output = toStorableText(result.output);
     if (output !== '') tx.put(state.outputs, operationId, { output, endedAtMs });
   }
-  if (row && ended.length > 0) tx.put(state.promotions, id, { ...row, attempts });
+  if (row && (isChanged || ended.length > 0)) tx.put(state.promotions, id, { ...row, attempts });
   return { ended, unknownHoldings };
 }
 
@@ -52,14 +58,25 @@ export function insertLateOutcomes(
 ): void {
   const { state } = tx;
   const row = tx.get(state.promotions, id);
+  const ending = outcomes.flatMap(({ operationId, result: given }) => {
+    const { holds: _compared, ...result } = given;
+    return isEnding(result) ? [{ operationId, result: printable(result) }] : [];
+  });
   // All of one statement are compared with what there was before it.
-  const fresh = outcomes.filter(({ operationId, result }) => !isKept(tx, row, operationId, printable(result)));
+  const fresh = ending.filter(({ operationId, result }) => !isKept(tx, row, operationId, result));
   for (const { operationId, result } of fresh) {
     demand(row?.attempts.has(operationId) === true, FOREIGN, () => `no operation ${operationId}`);
     state.lastOutcomeId += 1;
-    const late = { operationId, result: { ...printable(result), output: '', endedAtMs } };
+    const late = { operationId, result: { ...result, output: '', endedAtMs } };
     tx.put(state.lateOutcomes, state.lastOutcomeId, late);
   }
+}
+
+type Ending = Omit<AttemptResult, 'endedAtMs'>;
+
+/** A question that was taken has no outcome yet. */
+function isEnding(result: Omit<OutcomeRecord['result'], 'holds'>): result is Ending {
+  return result.outcome !== 'acknowledged';
 }
 
 function isKept(
@@ -77,7 +94,7 @@ function isKept(
   return false;
 }
 
-function printable({ holds: _compared, ...result }: OutcomeRecord['result']): Omit<AttemptResult, 'endedAtMs'> {
+function printable(result: Ending): Ending {
   const message = toStorableText(result.message);
   return message === result.message ? result : { ...result, message };
 }

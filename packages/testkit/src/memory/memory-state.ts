@@ -35,7 +35,7 @@ import type {
   WorkerId,
 } from '@stella/domain';
 import { definitionHash } from '@stella/domain';
-import type { NewToken, SettingChange, StoredAnswer, WorkerSession } from '@stella/server';
+import type { NewCallback, NewToken, SettingChange, StoredAnswer, WorkerSession } from '@stella/server';
 import { SafetyViolation } from '../simulation/safety-violation.ts';
 import { makeRowLocks, type RowLocks } from './row-locks.ts';
 
@@ -119,6 +119,10 @@ export interface StoredToken extends NewToken {
   readonly revokedAtMs: number | null;
 }
 
+export interface StoredCallback extends NewCallback {
+  readonly receivedAtMs: number;
+}
+
 export interface ChainHead {
   readonly seq: number;
   readonly chainHash: Digest | null;
@@ -147,6 +151,8 @@ export interface MemoryState {
   readonly lateOutcomes: Map<number, StoredOutcome>;
   /** Captured output of attempts, by operation id, and when it was recorded. */
   readonly outputs: Map<string, { readonly output: string; readonly endedAtMs: number }>;
+  /** Verdicts that services called back with, by operation id. */
+  readonly callbacks: Map<string, StoredCallback>;
   readonly events: Map<number, StoredEvent>;
   /** Events that the sequencer has not chained yet; each is in `events`, too. */
   readonly unsequenced: Map<number, StoredEvent>;
@@ -197,6 +203,7 @@ export function makeMemoryState(settings: Settings, { isFrozen = true }: { isFro
     earlierCompletions: new Map(),
     lateOutcomes: new Map(),
     outputs: new Map(),
+    callbacks: new Map(),
     events: new Map(),
     unsequenced: new Map(),
     chainHead: new Map([['only', { seq: 0, chainHash: null }]]),

@@ -71,7 +71,7 @@ export interface PromotionPlan {
 }
 
 export interface EffectPatch extends Partial<Omit<AttemptResult, 'outcome'>> {
-  readonly outcome?: AttemptOutcome;
+  readonly outcome?: AttemptOutcome | 'acknowledged';
   /** What the target says that it holds; nothing unless given. */
   readonly holds?: TargetHolding;
 }
@@ -254,8 +254,10 @@ function answer(
 function openAttempts({ attempts, locks }: PromotionSnapshot): Attempt[] {
   const held = locks[0]?.fence;
   return attempts.filter(
-    ({ result, fence }) =>
-      result === null && (fence === null || (held !== undefined && compareFences(fence, held) >= 0)),
+    ({ result, fence, acknowledgedAtMs }) =>
+      result === null &&
+      acknowledgedAtMs === null &&
+      (fence === null || (held !== undefined && compareFences(fence, held) >= 0)),
   );
 }
 

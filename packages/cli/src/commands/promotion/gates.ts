@@ -76,12 +76,20 @@ function skipUntil({ skips }: Row, nowMs: number): string {
   return approved ? `skip counts ${relativeTo(nowMs, approved.expiresAt)}` : '-';
 }
 
-function messageOf({ message, approvals, skips }: Row): string {
+/** A question that was taken and is not answered yet. */
+function waitOf({ attempts }: Row, nowMs: number): string {
+  const last = attempts.at(-1);
+  if (!last || last.outcome !== null || last.acknowledgedAt === null) return '';
+  return `taken ${relativeTo(nowMs, last.acknowledgedAt)}, is to call back ${relativeTo(nowMs, last.deadlineAt)}`;
+}
+
+function messageOf(row: Row, nowMs: number): string {
+  const { message, approvals, skips } = row;
   const who = approvals.map((one) => `${one.decision} by ${one.subject}`).join(', ');
   const asked = skips.flatMap(({ approveCommand, requestedBy }) =>
     approveCommand === null ? [] : [`${requestedBy} asks to skip it; another person: ${approveCommand}`],
   );
-  return [message, who, ...asked].filter((text) => text !== '').join('; ');
+  return [waitOf(row, nowMs) || message, who, ...asked].filter((text) => text !== '').join('; ');
 }
 
 function parseState(text: string | undefined): State | undefined {

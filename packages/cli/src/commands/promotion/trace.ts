@@ -89,9 +89,16 @@ function eventRow(event: Event, { id }: Promotion): TraceRow {
 }
 
 function attemptRow(attempt: Promotion['attempts'][number]): TraceRow {
-  const { startedAt, endedAt, purpose, subject, number, outcome, code, message, operationId, fence } = attempt;
-  const took = endedAt === null ? 'runs' : `${Date.parse(endedAt) - Date.parse(startedAt)}ms`;
-  const result = outcome === null ? `until ${attempt.deadlineAt}` : [outcome, code, message].filter(Boolean).join(': ');
+  const { startedAt, endedAt, purpose, subject, number, outcome, code, message, operationId, fence, acknowledgedAt } =
+    attempt;
+  const took =
+    endedAt === null
+      ? acknowledgedAt === null
+        ? 'runs'
+        : 'waits'
+      : `${Date.parse(endedAt) - Date.parse(startedAt)}ms`;
+  const until = `${acknowledgedAt === null ? '' : `taken ${acknowledgedAt}, calls back `}until ${attempt.deadlineAt}`;
+  const result = outcome === null ? until : [outcome, code, message].filter(Boolean).join(': ');
   const what = `${purpose} attempt ${number}`;
   return { at: startedAt, what, subject, took, result, who: 'worker', operation: operationId, fence: fence ?? '' };
 }

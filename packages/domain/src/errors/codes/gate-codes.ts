@@ -52,6 +52,16 @@ export const GATE_CODES = {
     'gate "{gate}" answered something else than a verdict: {message}',
     'the service must answer {"verdict":"passed"} or {"verdict":"failed"}',
   ),
+  'gate.no_callback': entry(
+    'Unavailable',
+    'gate "{gate}" took the question and did not call back: {message}',
+    'see that its service can reach this server; see: stella promotion diagnose {promotionId}',
+  ),
+  'gate.secret': entry(
+    'Unavailable',
+    'the secret of gate "{gate}" cannot be read: {message}',
+    "set the variable, or let the server's user read the file; see: stella promotion diagnose {promotionId}",
+  ),
   'gate.address_forbidden': entry(
     'Forbidden',
     'the address {address} of gate "{gate}" is not in the allowed ranges',

@@ -39,12 +39,12 @@ export function concludeDraft(draft: Draft, next: Pick<Promotion, 'workerId' | '
   };
 }
 
-/** Open attempts, unless they carry a fence older than the one that the promotion holds now. */
+/** Open attempts that nobody has acknowledged, unless they carry a fence older than the one that the promotion holds now. */
 export function runnableAttempts(draft: Draft): Attempt[] {
   if (isTerminal(draft.promotion.status)) return [];
   const held = draft.locks[0]?.fence;
   return draft.attempts.filter((attempt) => {
-    if (attempt.result !== null) return false;
+    if (attempt.result !== null || attempt.acknowledgedAtMs !== null) return false;
     if (attempt.fence === null) return true;
     return held !== undefined && compareFences(attempt.fence, held) >= 0;
   });

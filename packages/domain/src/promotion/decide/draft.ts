@@ -233,6 +233,7 @@ export function openAttempt(draft: Draft, plan: AttemptPlan): Attempt {
     fence: plan.fence ?? null,
     startedAtMs: nowMs,
     deadlineAtMs: nowMs + plan.timeoutMs,
+    acknowledgedAtMs: null,
     result: null,
   };
   draft.attempts.push(attempt);

@@ -19,6 +19,7 @@ import {
   moveToStep,
   openAttempt,
   setStepWaiting,
+  settleAttempt,
   updatePromotion,
   wakeAt,
 } from './draft.ts';
@@ -37,6 +38,7 @@ import { endOvertaken, isOvertaken } from './overtaken.ts';
 import { lookAtSoak } from './soak.ts';
 import { passWindow, watchWindows } from './windows.ts';
 import { isTerminal } from '../status.ts';
+import { formatDuration } from '../../values/duration.ts';
 import { wordSetting } from '../../settings/settings.ts';
 
 /** A soak whose predecessor does not run the release looks again this often: nobody wakes it from another environment. */
@@ -108,6 +110,7 @@ function evaluate(draft: Draft, gate: GateDefinition, run: GateRun): void {
 
 function evaluateHttp(draft: Draft, gate: HttpGateDefinition, run: GateRun): void {
   const { nowMs } = draft.context;
+  giveUpCallback(draft, run);
   const attempt = run.attemptCount > 0 ? lastAttempt(draft, 'gate', run.gate) : null;
   if (attempt && attempt.result === null) return;
   if (attempt?.result && run.state === 'evaluating') {
@@ -132,6 +135,26 @@ function evaluateHttp(draft: Draft, gate: HttpGateDefinition, run: GateRun): voi
     return;
   }
   openGateAttempt(draft, gate, run);
+}
+
+/** The service has taken the question: until the attempt's deadline it may call back, and nobody waits for it but the row. */
+function giveUpCallback(draft: Draft, run: GateRun): void {
+  const attempt = lastAttempt(draft, 'gate', run.gate);
+  if (!attempt || attempt.result !== null || attempt.acknowledgedAtMs === null) return;
+  const { nowMs } = draft.context;
+  if (nowMs < attempt.deadlineAtMs) {
+    wakeAt(draft, attempt.deadlineAtMs);
+    return;
+  }
+  settleAttempt(draft, attempt, {
+    outcome: 'timeout',
+    code: 'gate.no_callback',
+    message: `took the question and did not call back within ${formatDuration(attempt.deadlineAtMs - attempt.startedAtMs)}`,
+    output: '',
+    digest: null,
+    sealed: null,
+    endedAtMs: nowMs,
+  });
 }
 
 function openGateAttempt(draft: Draft, gate: HttpGateDefinition, run: GateRun): void {

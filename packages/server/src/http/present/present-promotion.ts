@@ -132,6 +132,7 @@ function presentAttempt({ result, ...attempt }: Attempt): Detail['attempts'][num
     fence: attempt.fence ? formatFence(attempt.fence) : null,
     startedAt: toRfc3339(attempt.startedAtMs),
     deadlineAt: toRfc3339(attempt.deadlineAtMs),
+    acknowledgedAt: presentInstant(attempt.acknowledgedAtMs),
     outcome: result?.outcome ?? null,
     code: result?.code ?? '',
     message: result?.message ?? '',

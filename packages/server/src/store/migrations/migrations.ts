@@ -9,6 +9,7 @@ import { priority } from './0007-priority.ts';
 import { freezes } from './0008-freezes.ts';
 import { dependencies } from './0009-dependencies.ts';
 import { concurrency } from './0010-concurrency.ts';
+import { callbacks, callbacksGrants } from './0011-callbacks.ts';
 
 export interface Migration {
   readonly name: string;
@@ -26,10 +27,11 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'freezes', sql: `set local search_path = stella, pg_temp;\n${freezes}` },
   { name: 'dependencies', sql: `set local search_path = stella, pg_temp;\n${dependencies}` },
   { name: 'concurrency', sql: `set local search_path = stella, pg_temp;\n${concurrency}` },
+  { name: 'callbacks', sql: `set local search_path = stella, pg_temp;\n${callbacks}` },
 ];
 
 /** Rights of the application role, whose name comes quoted. */
 export function grantsFor(quotedRole: string): string {
-  const grants = `${foundationGrants}${skipsGrants}${environmentStopsGrants}${auditGrants}${probesGrants}`;
+  const grants = `${foundationGrants}${skipsGrants}${environmentStopsGrants}${auditGrants}${probesGrants}${callbacksGrants}`;
   return grants.replaceAll('{app}', quotedRole);
 }

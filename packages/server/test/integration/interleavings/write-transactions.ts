@@ -3,6 +3,7 @@ import { decide, type LockId, type PromotionId } from '@stella/domain';
 import { makeApprovalGate, makeDefinition, makeHttpGate, makeTarget } from '@stella/testkit';
 import { applyDefinitions } from '../../../src/engine/commands/apply-definitions.ts';
 import { changeFreeze } from '../../../src/engine/commands/freeze-environment.ts';
+import { takeGateCallback } from '../../../src/engine/commands/take-callback.ts';
 import { takeLock } from '../../../src/engine/commands/release-lock.ts';
 import { raiseEnvironmentFence } from '../../../src/engine/commands/raise-fence.ts';
 import type { Claim, OutcomeRecord } from '../../../src/ports/engine-store.ts';
@@ -152,6 +153,20 @@ const cancelOf =
   (world, stage) =>
     command(on(world, stage), pick(stage), 'olga', { kind: 'cancel', reason: '' });
 
+/** At the gate of the one whose skip was asked for. */
+async function callBack(world: StoreWorld, { asked }: StageOfPairs): Promise<string> {
+  const { promotionId } = asked.claim;
+  const [{ operationId } = { operationId: '' }] = asked.outcomes;
+  const { attempts, release } = await snapshotOf(world, promotionId);
+  const gateRunId = attempts.find((one) => one.operationId === operationId)?.gateRunId;
+  if (!gateRunId) throw new Error('no gate was asked');
+  const { components } = release;
+  const verdict = { operationId, gateRunId, components, verdict: 'passed' as const, message: '' };
+  const place = { promotionId, gateRunId, gate: 'tests', isDebt: false };
+  await inTransaction(world, (tx) => takeGateCallback(tx, world, { place, verdict, webhookId: 'msg_1', body: '{}' }));
+  return 'taken';
+}
+
 export const WRITE_TRANSACTIONS: readonly WriteTransaction[] = [
   { name: 'tick unguarded', run: tickOf((stage) => stage.gated) },
   { name: 'tick taking locks', run: tickOf((stage) => stage.taking) },
@@ -205,6 +220,17 @@ export const WRITE_TRANSACTIONS: readonly WriteTransaction[] = [
         reason: 'no',
       }),
   },
+  {
+    name: 'tick taken',
+    run: tickOf(({ asked }) => ({
+      claim: asked.claim,
+      outcomes: asked.outcomes.map(({ operationId, result }) => ({
+        operationId,
+        result: { ...result, outcome: 'acknowledged' as const },
+      })),
+    })),
+  },
+  { name: 'call back', run: callBack },
   { name: 'cancel asked', run: cancelOf((stage) => stage.asked.claim.promotionId) },
   { name: 'cancel signed', run: cancelOf((stage) => stage.signed) },
   { name: 'cancel gated', run: cancelOf((stage) => stage.gated.claim.promotionId) },
