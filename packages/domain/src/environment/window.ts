@@ -115,8 +115,24 @@ function spansAround({ allow, zone }: WindowGateDefinition, atMs: InstantMs): Sp
 
 type LocalDate = ReturnType<typeof localDateOf>;
 
+/** Dates of one list of times that are kept: a look ahead passes over half as many. */
+const DATES_KEPT_MAX = 2 * DAYS_AHEAD;
+/** Times are never changed once they are read, and what they are on a date is asked several times in each look. */
+const spansKept = new WeakMap<readonly WeeklyTimes[], Map<string, readonly Span[]>>();
+
 /** Those that begin on that date; none that the clock skips. */
-function spansOf(allow: readonly WeeklyTimes[], date: LocalDate, zone: string): Span[] {
+function spansOf(allow: readonly WeeklyTimes[], date: LocalDate, zone: string): readonly Span[] {
+  const known = spansKept.get(allow) ?? new Map<string, readonly Span[]>();
+  const key = `${zone} ${date.year} ${date.month} ${date.day}`;
+  const kept = known.get(key);
+  if (kept) return kept;
+  const spans = findSpans(allow, date, zone);
+  if (known.size >= DATES_KEPT_MAX) known.clear();
+  spansKept.set(allow, known.set(key, spans));
+  return spans;
+}
+
+function findSpans(allow: readonly WeeklyTimes[], date: LocalDate, zone: string): readonly Span[] {
   return allow.flatMap(({ days, from, to }) => {
     // Monday is 1, as in the list of names it is 0.
     if (!days.some((day) => WEEKDAYS.indexOf(day) === date.dayOfWeek - 1)) return [];

@@ -56,9 +56,10 @@ export function instantOfDay(date: Temporal.PlainDate, time: string, zone: strin
 
 function instantOf(local: Temporal.PlainDateTime, zone: string, occurrence: Occurrence): InstantMs {
   const earlier = local.toZonedDateTime(zone, { disambiguation: 'earlier' });
+  const isSkipped = !earlier.toPlainDateTime().equals(local);
+  if (!isSkipped && occurrence === 'first') return earlier.epochMilliseconds;
   const later = local.toZonedDateTime(zone, { disambiguation: 'later' });
   // Skipped: the two lie before and after the jump, and neither shows the wanted time.
-  const isSkipped = !earlier.toPlainDateTime().equals(local);
   const jump = isSkipped ? earlier.getTimeZoneTransition('next') : null;
   return (jump ?? (occurrence === 'first' ? earlier : later)).epochMilliseconds;
 }

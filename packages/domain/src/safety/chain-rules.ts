@@ -43,11 +43,18 @@ const alone: StoreRule = {
       .map((event) => ({ subject: `event ${event.seq ?? 'without seq'}`, message: 'is not the one that was hashed' })),
 };
 
-function sequenced(view: StoreView): (StoredEvent & { seq: number })[] {
+type SequencedEvent = StoredEvent & { readonly seq: number };
+
+/** Two rules go through the same list. */
+const listed = new WeakMap<StoreView, readonly SequencedEvent[]>();
+
+function sequenced(view: StoreView): readonly SequencedEvent[] {
+  const known = listed.get(view);
+  if (known) return known;
   const all = [...view.state.events, ...view.state.promotions.flatMap((record) => record.events)];
-  return all
-    .filter((event): event is StoredEvent & { seq: number } => event.seq !== null)
-    .sort((a, b) => a.seq - b.seq);
+  const events = all.filter((event): event is SequencedEvent => event.seq !== null).sort((a, b) => a.seq - b.seq);
+  listed.set(view, events);
+  return events;
 }
 
 const link: StoreRule = {
