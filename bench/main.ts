@@ -6,13 +6,15 @@ import { runCliBench } from './cli.ts';
 import { runIsolation } from './isolation.ts';
 import { runLifecycle } from './lifecycle.ts';
 import { printRows, type Row } from './report.ts';
+import { runStatusBench } from './status.ts';
 import { runTakeover } from './takeover.ts';
 import { runWaiting } from './waiting.ts';
 
-const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
+const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<readonly Row[]>>> = {
   cli: runCliBench,
   isolation: runIsolation,
   lifecycle: runLifecycle,
+  status: runStatusBench,
   takeover: runTakeover,
   waiting: runWaiting,
 };
@@ -20,7 +22,7 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
 const name = process.argv[2] ?? '';
 const bench = BENCHES[name];
 if (bench) {
-  printRows(await bench());
+  printRows(await bench(process.argv.slice(3)));
 } else {
   process.stderr.write(`there is no bench "${name}"; known: ${Object.keys(BENCHES).join(', ')}\n`);
   process.exitCode = 2;
