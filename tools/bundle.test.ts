@@ -1,12 +1,16 @@
 /** What the production bundle must not hold. */
 import { join } from 'node:path';
+import { COMMANDS } from '@stella/cli';
 import { PLANTED_BUGS } from '@stella/domain';
+import type { Metafile } from 'esbuild';
 import { expect, it } from 'vitest';
 import { bundle } from './bundle.ts';
 
+const root = join(import.meta.dirname, '..');
+const built = bundle({ root, outdir: join(root, 'not-written'), write: false });
+
 it('leaves out every bug that tests plant, with its name', async () => {
-  const root = join(import.meta.dirname, '..');
-  const { outputFiles = [] } = await bundle({ root, outdir: join(root, 'not-written'), write: false });
+  const { outputFiles = [] } = await built;
   const code = outputFiles.filter(({ path }) => path.endsWith('.mjs')).map(({ text }) => text);
   expect(code.join('').length).toBeGreaterThan(100_000);
   for (const bug of PLANTED_BUGS) {
@@ -16,16 +20,34 @@ it('leaves out every bug that tests plant, with its name', async () => {
   expect(code.filter((text) => /isPlanted|plantBug/.test(text))).toEqual([]);
 }, 60_000);
 
-it('starts a command without the rules of the engine and without the server', async () => {
-  const root = join(import.meta.dirname, '..');
-  const { metafile } = await bundle({ root, outdir: join(root, 'not-written'), write: false });
-  const outputs = new Map(Object.entries(metafile.outputs));
-  const loaded = new Set([...outputs.keys()].filter((path) => path.endsWith('/main.mjs')));
-  // What is imported while it starts; what is imported later is another kind. The set grows while it is gone through.
+/** What is imported with that file; what is imported later is another kind. */
+function sourcesOf({ outputs }: Metafile, isFirst: (path: string) => boolean): readonly string[] {
+  const loaded = new Set(Object.keys(outputs).filter(isFirst));
+  // The set grows while it is gone through.
   for (const path of loaded) {
-    for (const one of outputs.get(path)?.imports ?? []) if (one.kind === 'import-statement') loaded.add(one.path);
+    for (const one of outputs[path]?.imports ?? []) if (one.kind === 'import-statement') loaded.add(one.path);
   }
-  const sources = [...loaded].flatMap((path) => Object.keys(outputs.get(path)?.inputs ?? {}));
-  expect(sources).toContain('packages/cli/src/main.ts');
-  expect(sources.filter((path) => /^packages\/server\/|\/decide\/|temporal|zod|\/pg\//.test(path))).toEqual([]);
+  return [...loaded].flatMap((path) => Object.keys(outputs[path]?.inputs ?? {}));
+}
+
+it('starts a command without the rules of the engine, the server, and what commands do', async () => {
+  const { metafile } = await built;
+  const started = sourcesOf(metafile, (path) => path.endsWith('/main.mjs'));
+  expect(started).toContain('packages/cli/src/main.ts');
+  const rules = /^packages\/server\/|\/decide\/|temporal|zod|\/pg\//;
+  expect(started.filter((path) => rules.test(path))).toEqual([]);
+  expect(started.filter((path) => /\/cli\/src\/(commands\/.*\/|connect|output)|contract\//.test(path))).toEqual([]);
+  const asking = sourcesOf(metafile, (path) =>
+    Object.keys(metafile.outputs[path]?.inputs ?? {}).some((source) => source.endsWith('/promotion/status.ts')),
+  );
+  expect(asking).toContain('packages/cli/src/commands/release/show.ts');
+  expect(asking.filter((path) => rules.test(path) || /\/yaml\/|\/service\//.test(path))).toEqual([]);
+}, 60_000);
+
+it('has every command of the registry, as the same words', async () => {
+  const { outputFiles = [] } = await built;
+  const code = outputFiles.filter(({ path }) => path.endsWith('.mjs')).map(({ text }) => text);
+  for (const { summary, path } of COMMANDS) {
+    expect(code.filter((text) => text.includes(summary)).length, path.join(' ')).toBeGreaterThan(0);
+  }
 }, 60_000);

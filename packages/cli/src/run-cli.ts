@@ -1,24 +1,10 @@
 /** One call of the command line: parse, run, print, exit code. Touches nothing but what it is given. */
 import { CommanderError } from 'commander';
-import { randomUUID } from 'node:crypto';
-import { makeClient } from '@stella/contract/client';
 import { AppError, parseDuration } from '@stella/domain/client';
-import {
-  type CommandContext,
-  type CommandInput,
-  type CommandSpec,
-  EXIT_CODES,
-  type GlobalOptions,
-  OUTPUT_FORMATS,
-  type OutputFormat,
-  type Terminal,
-} from './command.ts';
+import { EXIT_CODES, type GlobalOptions, OUTPUT_FORMATS, type OutputFormat, type Terminal } from './command.ts';
 import { COMMANDS } from './commands/all.ts';
-import { findServer } from './connect/find-server.ts';
-import { showView } from './output/show-view.ts';
 import { exitCodeOf, printError, toAppError } from './print-error.ts';
 import { makeProgram } from './program.ts';
-import { VERSION } from './version.ts';
 
 const TIMEOUT_STANDARD = '30s';
 
@@ -41,6 +27,7 @@ export async function runCli(argv: readonly string[], env: Env, terminal: Termin
     async run(spec, input, given) {
       const globals = readGlobals(given, env, terminal);
       isVerbose = globals.isVerbose;
+      const { runCommand } = await import('./run-command.ts');
       code = await runCommand(spec, input, { terminal, env, globals });
     },
   });
@@ -48,7 +35,9 @@ export async function runCli(argv: readonly string[], env: Env, terminal: Termin
     if (argv[0] === COMPLETE) return await completeWords(argv.slice(1), env, terminal);
     if (argv.includes('--version')) {
       program.parseOptions([...argv]);
-      return await printVersions(program.opts(), env, terminal);
+      const globals = readGlobals({ timeout: VERSION_TIMEOUT, ...program.opts() }, env, terminal);
+      const { printVersions } = await import('./print-versions.ts');
+      return await printVersions(globals, env, terminal);
     }
     await program.parseAsync(argv.length === 0 ? ['--help'] : [...argv], { from: 'user' });
     return code;
@@ -66,25 +55,6 @@ async function completeWords(typed: readonly string[], env: Env, terminal: Termi
   const { complete } = await import('./completion/complete.ts');
   await complete({ typed, env, terminal, globals: readGlobals({}, env, terminal) });
   return EXIT_CODES.ok;
-}
-
-async function runCommand(
-  spec: CommandSpec,
-  input: CommandInput,
-  { terminal, env, globals }: Pick<CommandContext, 'terminal' | 'env' | 'globals'>,
-): Promise<number> {
-  const context: CommandContext = {
-    terminal,
-    env,
-    globals,
-    connect: () => {
-      const { server, token } = findServer(globals, env);
-      const client = makeClient({ server, token, timeoutMs: globals.timeoutMs });
-      return Promise.resolve({ client, server, idempotencyKey: randomUUID() });
-    },
-    show: (view) => showView(terminal, globals, view),
-  };
-  return (await spec.run(context, input)) ?? EXIT_CODES.ok;
 }
 
 function readGlobals(given: Readonly<Record<string, unknown>>, env: Env, terminal: Terminal): GlobalOptions {
@@ -119,23 +89,4 @@ function afterCommander(error: CommanderError, terminal: Terminal): number {
   const message = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
   printError(terminal, new AppError('cli.usage', { details: { message } }), false);
   return EXIT_CODES.usage;
-}
-
-async function printVersions(given: Readonly<Record<string, unknown>>, env: Env, terminal: Terminal): Promise<number> {
-  terminal.out(`client ${VERSION}\n`);
-  try {
-    const globals = readGlobals({ timeout: VERSION_TIMEOUT, ...given }, env, terminal);
-    const { server, token } = findServer(globals, env);
-    const answer = await makeClient({ server, token, timeoutMs: globals.timeoutMs }).call('getVersion');
-    terminal.out(`server ${answer.version}, api ${answer.api}, ${server}\n`);
-    return EXIT_CODES.ok;
-  } catch (error) {
-    const known = toAppError(error);
-    if (known.code !== 'server.unreachable') {
-      printError(terminal, known, false);
-      return exitCodeOf(known);
-    }
-    terminal.out('server none found\n');
-    return EXIT_CODES.ok;
-  }
 }

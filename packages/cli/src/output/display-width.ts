@@ -1,7 +1,10 @@
 /** How many columns of a terminal a text takes, and how it is folded to fewer. For texts without control characters. */
 
-/** Nearly all texts are of these, where a character is a column. */
-const ASCII = /^[\x20-\x7e]*$/;
+/**
+ * Nearly all texts are of these, where a character is a column: ASCII, Latin-1, dashes, quotes, ellipsis, arrows. For others
+ * the segmenter is asked, which takes longer to load than most commands to run.
+ */
+const PLAIN = /^[\x20-\x7e\u00a1-\u00ac\u00ae-\u00ff\u2010-\u2027\u2190-\u21ff]*$/;
 /** Take two columns (Unicode Annex 11, wide and fullwidth; and emoji, which terminals draw as wide). */
 const WIDE =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}|\ufe0f/u;
@@ -11,7 +14,7 @@ const ZERO = /^[\p{Mn}\p{Me}\p{Cf}]+$/u;
 let graphemes: Intl.Segmenter | null = null;
 
 function segment(text: string): readonly string[] {
-  if (ASCII.test(text)) return text.split('');
+  if (PLAIN.test(text)) return text.split('');
   graphemes ??= new Intl.Segmenter('en', { granularity: 'grapheme' });
   return Array.from(graphemes.segment(text), (part) => part.segment);
 }
@@ -23,7 +26,7 @@ function widthOfGrapheme(grapheme: string): number {
 
 /** `'prod'` → 4, `'本番'` → 4. */
 export function displayWidth(text: string): number {
-  if (ASCII.test(text)) return text.length;
+  if (PLAIN.test(text)) return text.length;
   return segment(text).reduce((sum, grapheme) => sum + widthOfGrapheme(grapheme), 0);
 }
 

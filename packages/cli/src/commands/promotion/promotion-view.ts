@@ -16,8 +16,9 @@ export function promotionView(promotion: Promotion): View {
 /** With its first causes; a text instead of a diagnosis says why there is none. */
 export function statusView(promotion: Promotion, diagnosis: Diagnosis | string): View {
   const data = typeof diagnosis === 'string' ? promotion : { ...promotion, diagnosis };
-  const causes = typeof diagnosis === 'string' ? [line('Cause', `not known: ${diagnosis}`)] : statusLines(diagnosis);
-  return textView({ name: promotion.id, data, text: () => describePromotion(promotion, causes) });
+  const causes = (): readonly string[] =>
+    typeof diagnosis === 'string' ? [line('Cause', `not known: ${diagnosis}`)] : statusLines(diagnosis);
+  return textView({ name: promotion.id, data, text: () => describePromotion(promotion, causes()) });
 }
 
 /** Ages are told by the server's clock, which is the one that counts. */
