@@ -5,6 +5,7 @@
 import {
   type Actor,
   type ApprovalGateDefinition,
+  type CommandGateDefinition,
   type DependencyGateDefinition,
   digestOf,
   type EnvironmentDefinition,
@@ -86,6 +87,21 @@ export function makeHttpGate(patch: Partial<HttpGateDefinition> = {}): HttpGateD
     name: 'tests',
     url: 'http://gate.example/verdict',
     headers: {},
+    timeoutMs: 2 * MINUTE_MS,
+    retryCount: 2,
+    backoffMs: 10_000,
+    validForMs: 24 * HOUR_MS,
+    ...patch,
+  };
+}
+
+export function makeCommandGate(patch: Partial<CommandGateDefinition> = {}): CommandGateDefinition {
+  return {
+    kind: 'command',
+    name: 'policy',
+    program: '/opt/gates/policy',
+    args: [],
+    directory: null,
     timeoutMs: 2 * MINUTE_MS,
     retryCount: 2,
     backoffMs: 10_000,

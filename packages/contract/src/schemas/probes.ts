@@ -97,7 +97,7 @@ export const gateServiceListSchema = z.object({
       .object({
         environment: z.string(),
         gate: z.string(),
-        /** Scheme, host and port. */
+        /** Scheme, host and port; or the path of a program. */
         service: z.string(),
         stats: gateStatsSchema,
         /** The newest look; null when nobody has looked yet. */

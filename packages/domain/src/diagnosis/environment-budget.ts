@@ -4,6 +4,7 @@
  * pages somebody while all is as declared, because only its verdict is progress. Times that people and calendars take are
  * no part of it: a promotion that waits for those is not in progress.
  */
+import { hasAttempts } from '../environment/environment-definition.ts';
 import type { EnvironmentDefinition } from '../environment/environment-definition.ts';
 import { partsOfGateKey, withGateSettings } from '../settings/gate-settings.ts';
 import type { AnySettingKey, Settings } from '../settings/settings.ts';
@@ -35,7 +36,7 @@ export function environmentBudgetOf(
   const timed = gates
     .map((gate) => withGateSettings(gate, name, settings))
     .flatMap((gate): readonly BudgetedGate[] =>
-      gate.kind === 'http' ? [{ gate: gate.name, timing: gate, totalMs: worstCaseMs(gate) }] : [],
+      hasAttempts(gate) ? [{ gate: gate.name, timing: gate, totalMs: worstCaseMs(gate) }] : [],
     )
     .toSorted((a, b) => b.totalMs - a.totalMs);
   const precheckMs = settings['probe.timeout'];
@@ -62,7 +63,7 @@ export function isBudgetSetting(
   const parts = partsOfGateKey(key);
   if (parts === null) return key === 'stuck.after' || key === 'probe.timeout';
   if (parts.environment !== null && parts.environment !== name) return false;
-  return gates.some((gate) => gate.name === parts.gate && gate.kind === 'http');
+  return gates.some((gate) => gate.name === parts.gate && hasAttempts(gate));
 }
 
 /** `precheck 10s + tests (3 × 2m + 30s of pauses) + deploy 15m = 21m40s` */

@@ -17,6 +17,8 @@ const CAUSE_BY_CODE: Readonly<Record<string, CauseCode>> = {
   'gate.tls': 'gate.tls',
   'gate.address_forbidden': 'gate.misconfigured',
   'gate.secret': 'gate.misconfigured',
+  'gate.program_forbidden': 'gate.misconfigured',
+  'gate.program_missing': 'gate.misconfigured',
   'gate.bad_response': 'gate.bad_response',
   'gate.no_callback': 'gate.no_callback',
 };
@@ -26,6 +28,8 @@ const CAUSE_BY_STAGE: Readonly<Partial<Record<ProbeStageName, CauseCode>>> = {
   dns: 'gate.dns',
   tcp: 'gate.unreachable',
   tls: 'gate.tls',
+  path: 'gate.misconfigured',
+  rights: 'gate.misconfigured',
 };
 
 /** An earlier answer that used so much of the time-out was only just in time. */
@@ -120,9 +124,9 @@ function outcomeWords({ result, startedAtMs, deadlineAtMs }: Attempt): string {
 }
 
 /** `connects in 4ms, answers after 1m35s` */
-function probeFacts({ probe, run, gate }: GateLook): Fact[] {
+function probeFacts({ probe, gate }: GateLook): Fact[] {
   if (!probe) return [];
-  const where = gate.kind === 'http' ? hostOf(gate.url) : run.gate;
+  const where = gate.kind === 'http' ? hostOf(gate.url) : gate.program;
   const failed = failedStage(probe);
   if (failed) {
     const value = `${failed.stage} failed after ${formatDuration(failed.durationMs)}: ${failed.detail} (${failed.code ?? ''})`;

@@ -38,7 +38,8 @@ const MENDING: Readonly<Partial<Record<CauseCode, string>>> = {
   'gate.bad_response': 'let its service answer {"verdict":"passed"} or {"verdict":"failed"} with status 200',
   'gate.erroring': 'look into the log of its service for what it answered',
   'gate.no_callback': 'let its service call back with a signed verdict, and reach this server',
-  'gate.misconfigured': 'correct its URL, or allow its address in STELLA_OUTGOING_ALLOW and start the server again',
+  'gate.misconfigured':
+    'correct its URL or program, or allow it in STELLA_OUTGOING_ALLOW or STELLA_COMMAND_DIRECTORIES and start the server again',
 };
 
 function connectivity({ run }: GateLook): string {

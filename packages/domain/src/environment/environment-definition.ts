@@ -7,11 +7,11 @@ import { digestOf } from '../values/digest.ts';
 import { canonicalJson, type Json } from '../values/canonical-json.ts';
 import type { PlannedFreeze } from './freeze.ts';
 
-export const GATE_KINDS = ['http', 'approval', 'soak', 'window', 'dependency'] as const;
+export const GATE_KINDS = ['http', 'command', 'approval', 'soak', 'window', 'dependency'] as const;
 export type GateKind = (typeof GATE_KINDS)[number];
 
 /** Gates that ask something outside and may need several attempts; the others have one evaluation and a deadline. */
-export const ATTEMPT_GATE_KINDS = ['http'] as const satisfies readonly GateKind[];
+export const ATTEMPT_GATE_KINDS = ['http', 'command'] as const satisfies readonly GateKind[];
 
 export const SKIP_RULES = ['allowed', 'forbidden'] as const;
 export type SkipRule = (typeof SKIP_RULES)[number];
@@ -25,6 +25,18 @@ interface GateCommon {
   readonly skip?: SkipRule;
 }
 
+/** Timing of a gate with attempts; settings may change it while promotions wait. */
+interface AttemptCommon extends GateCommon {
+  /** Deadline of one attempt. Default 2 m. */
+  readonly timeoutMs: number;
+  /** Attempts after the first. Default 2. */
+  readonly retryCount: number;
+  /** Pause before the second attempt, doubled before each further one. Default 10 s. */
+  readonly backoffMs: number;
+  /** Within which it promises to answer; shown beside what is measured, and nothing else. Absent: no promise. */
+  readonly slaMs?: number;
+}
+
 /** How often a service that needs time is asked again within one attempt, unless it is told. */
 export const POLL_INTERVAL_MS = 5_000;
 
@@ -34,26 +46,31 @@ export interface CallbackTerms {
 }
 
 /** Asks an HTTP service per attempt, once or until it has an answer; it answers `{"verdict":"passed"|"failed","message"?}` with status 200. */
-export interface HttpGateDefinition extends GateCommon {
+export interface HttpGateDefinition extends AttemptCommon {
   readonly kind: 'http';
   readonly url: string;
   /** Headers sent with each attempt. Never a secret: these are shown to viewers. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Deadline of one attempt. Default 2 m. */
-  readonly timeoutMs: number;
-  /** Attempts after the first. Default 2. */
-  readonly retryCount: number;
-  /** Pause before the second attempt, doubled before each further one. Default 10 s. */
-  readonly backoffMs: number;
   /** The service may answer that it needs time, and is asked again after so long; absent: each attempt asks once. */
   readonly pollIntervalMs?: number;
   /** The service acknowledges the question, and calls back later with its signed verdict; absent: it answers at once, or is polled. */
   readonly callback?: CallbackTerms;
-  /** Within which the service promises to answer; shown beside what is measured, and nothing else. Absent: no promise. */
-  readonly slaMs?: number;
   /** Path at the service that tells whether it is well, asked by GET in probes; absent: HEAD of the URL. */
   readonly probe?: string;
 }
+
+/** Runs a program on the orchestrator's machine per attempt; exit code 0 is a yes, 1 a no. */
+export interface CommandGateDefinition extends AttemptCommon {
+  readonly kind: 'command';
+  /** Absolute path of the program; no shell. */
+  readonly program: string;
+  readonly args: readonly string[];
+  /** Absolute path that it runs in; null: the folder of the program. */
+  readonly directory: string | null;
+}
+
+/** Gates that are asked, in attempts. */
+export type AttemptGateDefinition = HttpGateDefinition | CommandGateDefinition;
 
 /** Wants `count` distinct persons with the role `approver` on the environment; the requester never counts. */
 export interface ApprovalGateDefinition extends GateCommon {
@@ -121,7 +138,7 @@ export interface DependencyGateDefinition extends GateCommon {
 }
 
 export type GateDefinition =
-  | HttpGateDefinition
+  | AttemptGateDefinition
   | ApprovalGateDefinition
   | SoakGateDefinition
   | WindowGateDefinition
@@ -186,6 +203,15 @@ export interface EnvironmentDefinition {
   readonly concurrency: ConcurrencyMode;
   /** Bounds preflight, deploy and verify together, and once more the rollback: the time under lock. Default 15 m. */
   readonly deployDeadlineMs: number;
+}
+
+/** Such a gate may be asked several times; the others have one evaluation and a deadline. */
+export function hasAttempts(gate: GateDefinition): gate is AttemptGateDefinition {
+  return isAttemptKind(gate.kind);
+}
+
+export function isAttemptKind(kind: GateKind): boolean {
+  return ATTEMPT_GATE_KINDS.some((one) => one === kind);
 }
 
 /** What the dependencies of all its gates ask for. */

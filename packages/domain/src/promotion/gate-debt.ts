@@ -3,6 +3,7 @@
  * promotion has ended and never changes; the debt is a row of its own, asked again until it is paid or until the
  * environment gets another completed release.
  */
+import { hasAttempts } from '../environment/environment-definition.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { GateKind } from '../environment/environment-definition.ts';
 import { gateNamed } from '../environment/freeze.ts';
@@ -89,7 +90,7 @@ const CLAIM_SLACK_MS = 30_000;
 export function claimDebt(debt: GateDebt, { promotion, settings }: PromotionSnapshot, nowMs: InstantMs): GateDebt {
   const declared = promotion.definition.gates.find((one) => one.name === debt.gate);
   const gate = declared && withGateSettings(declared, debt.environment, settings);
-  const askingMs = gate?.kind === 'http' ? gate.timeoutMs : 0;
+  const askingMs = gate && hasAttempts(gate) ? gate.timeoutMs : 0;
   return { ...debt, askCount: debt.askCount + 1, dueAtMs: nowMs + askingMs + CLAIM_SLACK_MS };
 }
 

@@ -1,5 +1,10 @@
 /** S7: a verdict is set once, is supported by what was answered, and bound to what was asked and for how long. */
-import { definitionHash, type GateDefinition, gateMeaningHash } from '../environment/environment-definition.ts';
+import {
+  definitionHash,
+  type GateDefinition,
+  gateMeaningHash,
+  isAttemptKind,
+} from '../environment/environment-definition.ts';
 import { gateNamed } from '../environment/freeze.ts';
 import { personOf } from '../identity/actor.ts';
 import type { GateRun } from '../promotion/promotion.ts';
@@ -30,7 +35,7 @@ const supported: PromotionRule = {
 };
 
 function isSupported(record: PromotionRecord, run: GateRun): boolean {
-  if (run.kind === 'http') {
+  if (isAttemptKind(run.kind)) {
     return record.attempts.some((one) => one.gateRunId === run.id && countedOutcome(one)?.outcome === run.verdict);
   }
   if (run.kind !== 'approval') return true;

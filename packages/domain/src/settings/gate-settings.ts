@@ -2,6 +2,7 @@
  * Timing of a gate, changed while promotions wait at it: `gates.tests.timeout` wherever a gate has that name,
  * `environments.prod.gates.tests.timeout` in one environment, which beats the other; both beat the definition in YAML.
  */
+import { hasAttempts } from '../environment/environment-definition.ts';
 import type { GateDefinition } from '../environment/environment-definition.ts';
 import type { SettingEntry, Settings } from './settings.ts';
 
@@ -41,7 +42,7 @@ export function isGateSettingKey(key: string): key is GateSettingKey {
 
 /** The gate as it is timed now. Gates without attempts are as their definition says. */
 export function withGateSettings(gate: GateDefinition, environment: string, settings: Settings): GateDefinition {
-  if (gate.kind !== 'http') return gate;
+  if (!hasAttempts(gate)) return gate;
   const now = (setting: GateSetting): number | undefined =>
     settings[`environments.${environment}.gates.${gate.name}.${setting}`] ?? settings[`gates.${gate.name}.${setting}`];
   return {

@@ -1,4 +1,5 @@
 /** Settings of gates that say something else than the definition that was applied: they count, whatever the file says. */
+import { hasAttempts } from '../environment/environment-definition.ts';
 import type { EnvironmentDefinition } from '../environment/environment-definition.ts';
 import { formatDuration } from '../values/duration.ts';
 import { GATE_SETTINGS, type GateSetting, type GateSettingKey } from './gate-settings.ts';
@@ -22,7 +23,7 @@ export function overridesOf(
   settings: Settings,
 ): readonly SettingOverride[] {
   return gates.flatMap((gate) => {
-    if (gate.kind !== 'http') return [];
+    if (!hasAttempts(gate)) return [];
     const declared = { timeout: gate.timeoutMs, retries: gate.retryCount, backoff: gate.backoffMs };
     return TIMINGS.flatMap((timing): readonly SettingOverride[] => {
       const keys: readonly GateSettingKey[] = [

@@ -13,6 +13,7 @@ const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/;
 const HEADER_VALUE = /^[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?$/;
 
 const HEADER_VALUE_LENGTH_MAX = 4_096;
+const ARGUMENT_LENGTH_MAX = 1_000;
 const URL_LENGTH_MAX = 2_000;
 /** PATH_MAX of Linux is 4,096; a target adds names of its own below. */
 const DIRECTORY_LENGTH_MAX = 1_024;
@@ -89,6 +90,16 @@ export function checkDirectory(value: string): string | null {
   const shortest = withoutEndSlash(normalize(value));
   if (shortest === '') return 'the root directory cannot be a target';
   return shortest === withoutEndSlash(value) ? null : `write the path in its shortest form: "${shortest}"`;
+}
+
+/** A program of a gate, or where it runs; no `..` that could hide where it is. */
+export function checkProgram(value: string): string | null {
+  return checkDirectory(value) ?? (value.endsWith('/') ? 'write the path without a slash at its end' : null);
+}
+
+export function checkArgument(value: string): string | null {
+  if (value.length > ARGUMENT_LENGTH_MAX) return `the argument is longer than ${ARGUMENT_LENGTH_MAX} characters`;
+  return value.includes('\0') ? 'an argument cannot hold U+0000' : null;
 }
 
 /** `/srv/shop/` → `/srv/shop`. */

@@ -16,6 +16,7 @@ gates:
   - { name: tests, kind: http, url: 'http://127.0.0.1:1/' }
   - { name: slow, kind: http, mode: poll, url: 'http://127.0.0.1:1/' }
   - { name: scan, kind: http, mode: callback, secret: 'env:STELLA_SECRET_X', url: 'http://127.0.0.1:1/' }
+  - { name: policy, kind: command, program: /opt/policy }
   - { name: board, kind: approval }
   - { name: soak, kind: soak, duration: 1h }
   - { name: needs, kind: dependency, requires: [{ environment: staging }] }
@@ -52,7 +53,17 @@ describe('docs/environments.md', () => {
     expect(lines).toEqual(expect.arrayContaining([...GATE_KINDS, ...TARGET_KINDS].map((kind) => `kind: ${kind}`)));
     // Keys of the bare one with all defaults are all keys but these, which stand for something only when given.
     expect(new Set(keysOf(whole).filter((key) => key !== 'x'))).toEqual(
-      new Set([...keysOf(inForce(BARE)), 'headers', 'sla', 'probe', 'group', 'component', 'release']),
+      new Set([
+        ...keysOf(inForce(BARE)),
+        'headers',
+        'sla',
+        'probe',
+        'args',
+        'directory',
+        'group',
+        'component',
+        'release',
+      ]),
     );
   });
 

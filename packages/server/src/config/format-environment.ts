@@ -55,6 +55,17 @@ function gateForm(gate: GateDefinition): object {
         ...(gate.slaMs === undefined ? {} : { sla: formatDuration(gate.slaMs) }),
         ...(gate.probe === undefined ? {} : { probe: gate.probe }),
       };
+    case 'command':
+      return {
+        ...common,
+        program: gate.program,
+        ...(gate.args.length === 0 ? {} : { args: gate.args }),
+        ...(gate.directory === null ? {} : { directory: gate.directory }),
+        timeout: formatDuration(gate.timeoutMs),
+        retries: gate.retryCount,
+        backoff: formatDuration(gate.backoffMs),
+        ...(gate.slaMs === undefined ? {} : { sla: formatDuration(gate.slaMs) }),
+      };
     case 'approval':
       return {
         ...common,

@@ -1,6 +1,7 @@
 /** One entry of `gates`: kind → keys, limits and defaults. The defaults are those of the domain's gate definitions. */
 import {
   type ApprovalGateDefinition,
+  type CommandGateDefinition,
   type DependencyGateDefinition,
   type DependencyRequirement,
   FREEZE_GATE,
@@ -16,9 +17,11 @@ import {
   usualSkipRule,
 } from '@stella/domain';
 import {
+  checkArgument,
   checkHeader,
   checkName,
   checkProbePath,
+  checkProgram,
   checkReleaseName,
   checkSecretReference,
   checkSubject,
@@ -32,6 +35,7 @@ import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from './time-units.ts';
 const DEADLINE_MS_MAX = 90 * DAY_MS;
 const GROUP_COUNT_MAX = 100;
 const HEADER_COUNT_MAX = 20;
+const ARGUMENT_COUNT_MAX = 50;
 /** An environment promotes from no more. */
 export const PREDECESSOR_COUNT_MAX = 50;
 
@@ -53,6 +57,7 @@ const SOAK: NumberRule = { min: SECOND_MS, max: DEADLINE_MS_MAX - DAY_MS };
 const COMMON_KEYS = ['name', 'kind', 'validFor', 'skip'] as const;
 const KEYS_BY_KIND: Readonly<Record<GateKind, readonly string[]>> = {
   http: ['url', 'headers', 'timeout', 'retries', 'backoff', 'mode', 'interval', 'secret', 'sla', 'probe'],
+  command: ['program', 'args', 'directory', 'timeout', 'retries', 'backoff', 'sla'],
   approval: ['count', 'group', 'deadline'],
   soak: ['duration', 'environments', 'deadline'],
   dependency: ['requires', 'deadline'],
@@ -79,6 +84,8 @@ export function readGate(map: MapReader, promotesFrom: readonly string[]): GateD
   switch (kind) {
     case 'http':
       return { kind, ...common, ...readHttp(map) };
+    case 'command':
+      return { kind, ...common, ...readCommand(map) };
     case 'approval':
       return { kind, ...common, ...readApproval(map) };
     case 'soak':
@@ -115,11 +122,9 @@ function readHttp(map: MapReader): Own<HttpGateDefinition> {
   return {
     url: map.text('url', checkUrl),
     headers,
-    timeoutMs: map.duration('timeout', TIMEOUT),
-    retryCount: map.count('retries', RETRIES),
-    backoffMs: map.duration('backoff', BACKOFF),
+    ...readTiming(map),
     ...readMode(map),
-    ...readPromise(map),
+    ...readProbe(map),
   };
 }
 
@@ -137,11 +142,32 @@ function readMode(map: MapReader): Pick<HttpGateDefinition, 'pollIntervalMs' | '
   return mode === 'poll' ? { pollIntervalMs: intervalMs } : {};
 }
 
-/** Kept only where it is given. */
-function readPromise(map: MapReader): Pick<HttpGateDefinition, 'slaMs' | 'probe'> {
+type Timing = Pick<CommandGateDefinition, 'timeoutMs' | 'retryCount' | 'backoffMs' | 'slaMs'>;
+
+function readTiming(map: MapReader): Timing {
   const slaMs = map.duration('sla', SLA);
+  return {
+    timeoutMs: map.duration('timeout', TIMEOUT),
+    retryCount: map.count('retries', RETRIES),
+    backoffMs: map.duration('backoff', BACKOFF),
+    ...(slaMs > 0 && { slaMs }),
+  };
+}
+
+/** Kept only where it is given. */
+function readProbe(map: MapReader): Pick<HttpGateDefinition, 'probe'> {
   const probe = map.text('probe', checkProbePath, '');
-  return { ...(slaMs > 0 && { slaMs }), ...(probe !== '' && { probe }) };
+  return probe === '' ? {} : { probe };
+}
+
+function readCommand(map: MapReader): Own<CommandGateDefinition> {
+  const directory = map.text('directory', (value) => (value === '' ? null : checkProgram(value)), '');
+  return {
+    program: map.text('program', checkProgram),
+    args: map.texts('args', checkArgument, { countMax: ARGUMENT_COUNT_MAX }) ?? [],
+    directory: directory || null,
+    ...readTiming(map),
+  };
 }
 
 function readApproval(map: MapReader): Own<ApprovalGateDefinition> {

@@ -35,6 +35,8 @@ export interface ServerConfig {
   /** Directories below which targets may write, and below which image layouts may be read. Empty: none. */
   readonly targetDirectories: readonly string[];
   readonly layoutDirectories: readonly string[];
+  /** Below which programs of gates may lie. Empty: none is run. */
+  readonly commandDirectories: readonly string[];
   /** Ranges that gates, health checks and registries may be reached at. */
   readonly outgoingAllow: readonly string[];
   readonly settings: Settings;
@@ -80,6 +82,7 @@ const NAMES = [
   'STELLA_LOG_LEVEL',
   'STELLA_TARGET_DIRECTORIES',
   'STELLA_LAYOUT_DIRECTORIES',
+  'STELLA_COMMAND_DIRECTORIES',
   'STELLA_OUTGOING_ALLOW',
   'STELLA_SERVICE_MANAGER',
 ] as const;
@@ -126,6 +129,7 @@ export function readServerConfig(flags: ServeFlags, { env, uid, home, cwd }: Ser
     logLevel: wordOf('STELLA_LOG_LEVEL', env['STELLA_LOG_LEVEL'] ?? 'info', LOG_LEVELS),
     targetDirectories: directoriesOf('STELLA_TARGET_DIRECTORIES', env['STELLA_TARGET_DIRECTORIES']),
     layoutDirectories: directoriesOf('STELLA_LAYOUT_DIRECTORIES', env['STELLA_LAYOUT_DIRECTORIES']),
+    commandDirectories: directoriesOf('STELLA_COMMAND_DIRECTORIES', env['STELLA_COMMAND_DIRECTORIES']),
     outgoingAllow: env['STELLA_OUTGOING_ALLOW']?.split(',').map((one) => one.trim()) ?? OUTGOING_STANDARD,
     settings: readSettings(env),
   };

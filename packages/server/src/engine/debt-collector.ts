@@ -10,6 +10,7 @@ import {
   type GateDefinition,
   lookAtDebt,
   withGateSettings,
+  hasAttempts,
 } from '@stella/domain';
 import type { AskGate } from '../ports/gate.ts';
 import { type Clock, pause } from '../ports/clock.ts';
@@ -96,7 +97,7 @@ async function ask(deps: DebtCollectorDeps, { debt, snapshot }: DueDebt, signal:
   const declared = promotion.definition.gates.find((one) => one.name === debt.gate);
   if (!declared) return { outcome: 'error', message: `the definition has no gate ${debt.gate}` };
   const gate = withGateSettings(declared, promotion.environment, settings);
-  const timeoutMs = gate.kind === 'http' ? gate.timeoutMs : 0;
+  const timeoutMs = hasAttempts(gate) ? gate.timeoutMs : 0;
   const controller = new AbortController();
   const abort = (): void => controller.abort();
   signal.addEventListener('abort', abort, { once: true });

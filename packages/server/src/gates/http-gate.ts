@@ -5,11 +5,12 @@
  * Everything else is an error, and errors close: also an answer that readers could understand in two ways, or that
  * repeats a part of the question with another value.
  */
-import { type ErrorCode, type HttpGateDefinition, canonicalJson, type Json, parseStrictJson } from '@stella/domain';
+import { type ErrorCode, type HttpGateDefinition, canonicalJson, type Json } from '@stella/domain';
 import { type Clock, pause } from '../ports/clock.ts';
 import type { Secrets } from '../ports/secrets.ts';
 import { signatureHeaders } from '../webhooks/webhook-signature.ts';
 import type { GateAnswer, GateCall, GateEvaluator, GateQuestion } from '../ports/gate.ts';
+import { error, NO_VERDICT, parseAnswer } from './parse-answer.ts';
 import {
   type HttpClient,
   HttpFailure,
@@ -21,7 +22,6 @@ import {
 
 /** A verdict is small; a service that answers more is broken or hostile. */
 const RESPONSE_BYTES_MAX = 65_536;
-const MESSAGE_LENGTH_MAX = 500;
 
 /** What a service has said: an answer, or that it needs time. */
 type Said = GateAnswer | Pending;
@@ -155,56 +155,6 @@ function refuseHead({ status, headers }: HttpResponse): GateAnswer | null {
   return error('gate.bad_response', `the answer is encoded as "${encoding.slice(0, 40)}", which was not asked for`);
 }
 
-const NO_VERDICT = 'it has no "verdict" of "passed" or "failed"';
-
-/** The bytes of an answer to the question → a verdict, that there is none yet, or the error that they are neither. */
-function parseAnswer(bytes: Uint8Array, question: GateQuestion): GateAnswer | 'pending' {
-  try {
-    const value = parseStrictJson(bytes, badResponse);
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      throw badResponse('it is not a JSON object');
-    }
-    // An object of unknown members, as just checked.
-    const members = value as Readonly<Record<string, Json>>;
-    refuseOtherQuestion(members, question);
-    const { verdict, message } = members;
-    if (verdict === 'pending') return 'pending';
-    if (verdict !== 'passed' && verdict !== 'failed') throw badResponse(NO_VERDICT);
-    const words =
-      typeof message === 'string' ? message.slice(0, MESSAGE_LENGTH_MAX) : `the service answered ${verdict}`;
-    return { outcome: verdict, message: words, output: inCanonicalForm(members) };
-  } catch (cause) {
-    if (cause instanceof BadResponse) return error('gate.bad_response', `the answer is no verdict: ${cause.message}`);
-    throw cause;
-  }
-}
-
-class BadResponse extends Error {}
-
-function badResponse(message: string): BadResponse {
-  return new BadResponse(message);
-}
-
-/** An answer may repeat members of its question; what it repeats must be the same, or it answers another question. */
-function refuseOtherQuestion(members: Readonly<Record<string, Json>>, question: GateQuestion): void {
-  // A question is a plain JSON value.
-  for (const [name, asked] of Object.entries(question as unknown as Readonly<Record<string, Json>>)) {
-    if (!Object.hasOwn(members, name)) continue;
-    if (inCanonicalForm(members[name] ?? null) !== canonicalJson(asked)) {
-      throw badResponse(`its "${name}" is not that of the question`);
-    }
-  }
-}
-
-function inCanonicalForm(value: Json): string {
-  try {
-    return canonicalJson(value);
-  } catch (cause) {
-    if (cause instanceof RangeError) throw badResponse('it has a number that is too large');
-    throw cause;
-  }
-}
-
 function fromFailure(cause: unknown, timeoutMs: number): GateAnswer {
   if (!(cause instanceof HttpFailure)) {
     return error('gate.error', cause instanceof Error ? cause.message : String(cause));
@@ -223,7 +173,3 @@ const CODE_BY_FAILURE: Readonly<Partial<Record<HttpFailureKind, ErrorCode>>> = {
   refused: 'gate.unreachable',
   connect: 'gate.unreachable',
 };
-
-function error(code: string, message: string): GateAnswer {
-  return { outcome: 'error', code, message };
-}

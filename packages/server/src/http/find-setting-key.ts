@@ -1,5 +1,5 @@
 /** A setting as a path names it; one of a gate only when some environment has that gate. */
-import { type AnySettingKey, AppError, nearestOf, partsOfGateKey, settingKeyOf } from '@stella/domain';
+import { type AnySettingKey, AppError, nearestOf, partsOfGateKey, settingKeyOf, hasAttempts } from '@stella/domain';
 import type { ReadStore } from '../ports/read-store.ts';
 
 /** Errors: `setting.not_found`, `environment.not_found`, each with the nearest. */
@@ -9,7 +9,7 @@ export async function findSettingKey(reads: ReadStore, text: string): Promise<An
   if (parts === null) return key;
   const environments =
     parts.environment === null ? await reads.listEnvironments() : [await reads.readEnvironment(parts.environment)];
-  const gates = environments.flatMap(({ definition }) => definition.gates).filter((gate) => gate.kind === 'http');
+  const gates = environments.flatMap(({ definition }) => definition.gates).filter(hasAttempts);
   if (gates.some((gate) => gate.name === parts.gate)) return key;
   const nearest = nearestOf(parts.gate, [...new Set(gates.map((gate) => gate.name))]);
   const hint =

@@ -1,10 +1,10 @@
-/** Gates that ask a service, in environments that the caller may see. */
-import { type HttpGateDefinition, isAllowed, type Principal } from '@stella/domain';
+/** Gates that are asked, in environments that the caller may see. */
+import { type AttemptGateDefinition, hasAttempts, isAllowed, type Principal } from '@stella/domain';
 import type { HttpDeps } from './route-handler.ts';
 
 export interface VisibleGate {
   readonly environment: string;
-  readonly gate: HttpGateDefinition;
+  readonly gate: AttemptGateDefinition;
 }
 
 /** Ordered by environment, then as declared. Errors: `environment.not_found`. */
@@ -17,6 +17,6 @@ export async function listVisibleGates(
   return rows
     .filter(({ definition }) => isAllowed(bindings, 'environment.read', definition.name))
     .flatMap(({ definition }) =>
-      definition.gates.flatMap((gate) => (gate.kind === 'http' ? [{ environment: definition.name, gate }] : [])),
+      definition.gates.flatMap((gate) => (hasAttempts(gate) ? [{ environment: definition.name, gate }] : [])),
     );
 }

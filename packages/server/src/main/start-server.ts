@@ -2,7 +2,7 @@
  * The composition root of `stella orch serve`: the only place that knows every part. Starts them in order, each on what is
  * ready, and stops them in the opposite one.
  */
-import { hostname } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findCycle, type IdSource, makeIds } from '@stella/domain';
 import { type Auditor, startAuditor } from '../auditor/auditor.ts';
@@ -18,10 +18,13 @@ import { withFaults } from '../faults/port-faults.ts';
 import { armStatements } from '../faults/statement-faults.ts';
 import { makeEffectRunner, type RunEffect } from '../engine/effects.ts';
 import { makeAskGate } from '../gates/ask-gate.ts';
+import { findProgram } from '../gates/find-program.ts';
+import { openCommandRuns } from '../gates/command-runs.ts';
 import { makeHttpServer } from '../http/http-server.ts';
 import type { HttpDeps } from '../http/route-handler.ts';
 import { STALLED_SERIES_MAX } from '../metrics/metric-definitions.ts';
 import { makeMetrics, type Metrics } from '../metrics/prometheus-metrics.ts';
+import type { AskGate } from '../ports/gate.ts';
 import type { AuditStore } from '../ports/audit-store.ts';
 import type { CommandStore } from '../ports/command-store.ts';
 import { type Faults, NO_FAULTS } from '../ports/faults.ts';
@@ -31,7 +34,7 @@ import type { ProbeStore } from '../ports/probe-store.ts';
 import type { ReadStore } from '../ports/read-store.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { Secrets } from '../ports/secrets.ts';
-import { makeProber } from '../probes/prober.ts';
+import { makeProber, type Prober } from '../probes/prober.ts';
 import { makeRegistry } from '../registry/open-registry.ts';
 import { linuxPlatform, pickManifest } from '../registry/pick-manifest.ts';
 import { type Sequencer, startSequencer } from '../sequencer/sequencer.ts';
@@ -233,8 +236,7 @@ async function startWorking(
 ): Promise<WorkerSupervisor> {
   const { logger, version, faults = NO_FAULTS } = options;
   const { store, storeOptions, ids, registry, metrics, openTarget, faulty } = parts;
-  const asking = { http: parts.http, clock: nodeClock, secrets: parts.secrets, callbackUrl: reachable };
-  const askGate = faulty('gate', { evaluate: makeAskGate(asking) }).evaluate;
+  const askGate = await openGates(options, parts, reachable);
   const runEffect =
     options.runEffect ??
     makeEffectRunner({
@@ -280,6 +282,21 @@ async function startWorking(
   return worker;
 }
 
+async function openGates(
+  { config, logger }: StartOptions,
+  { http, secrets, faulty }: Parts,
+  callbackUrl: Promise<string | null>,
+): Promise<AskGate> {
+  const machine = { fileSystem: nodeFileSystem, processes: nodeProcesses };
+  const uid = process.getuid?.() ?? 0;
+  // A worker of its own has no data directory.
+  const folder = join(config.role === 'worker' ? tmpdir() : config.dataDir, `gate-programs-${uid}`);
+  const runs = await openCommandRuns({ ...machine, logger, folder, uid, pid: process.pid });
+  const { commandDirectories } = config;
+  const asking = { ...machine, http, clock: nodeClock, secrets, callbackUrl, commandDirectories, runs };
+  return faulty('gate', { evaluate: makeAskGate(asking) }).evaluate;
+}
+
 interface Listening {
   readonly worker: WorkerSupervisor | null;
   readonly stops: Stops;
@@ -307,15 +324,7 @@ async function startListening(
     clock: nodeClock,
     logger,
     logRing,
-    prober: makeProber({
-      store: parts.probes,
-      network: makeNetworkProbe({ allowedRanges: config.outgoingAllow }),
-      registry: parts.registry,
-      openTarget: parts.openTarget,
-      secrets: parts.secrets,
-      clock: nodeClock,
-      logger,
-    }),
+    prober: proberOf(parts, config, logger),
     settings: config.settings,
     gateEvaluated: (evaluation) => parts.metrics.gateEvaluated(evaluation),
     doctor: {
@@ -355,6 +364,20 @@ async function startListening(
   stops.push(() => nodeFileSystem.rm(join(config.dataDir, SERVER_FILE), { force: true }));
   logger.info({ url, listening }, 'listening');
   return url;
+}
+
+function proberOf(parts: Parts, config: ServerConfig, logger: Logger): Prober {
+  const programs = { fileSystem: nodeFileSystem, commandDirectories: config.commandDirectories };
+  return makeProber({
+    store: parts.probes,
+    network: makeNetworkProbe({ allowedRanges: config.outgoingAllow }),
+    registry: parts.registry,
+    openTarget: parts.openTarget,
+    secrets: parts.secrets,
+    findProgram: (gate) => findProgram(programs, gate),
+    clock: nodeClock,
+    logger,
+  });
 }
 
 interface Announced {

@@ -46,7 +46,37 @@ export interface ProcessFacts {
   readonly startedAt: string | null;
 }
 
+export interface GroupOptions {
+  readonly cwd: string;
+  /** The whole environment of the child; nothing is inherited. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly input: string;
+  /** Of stdout and stderr each; with more its group is killed at once. */
+  readonly outputBytesMax: number;
+  /** SIGTERM to its group after this long, SIGKILL at the second moment. */
+  readonly termAfterMs: number;
+  readonly killAfterMs: number;
+  /** SIGTERM when it aborts, SIGKILL so long after. */
+  readonly signal: AbortSignal;
+  readonly abortGraceMs: number;
+  /** It runs, as the leader of its group. */
+  readonly onStart: (pid: number) => void;
+}
+
+export interface GroupResult extends RunResult {
+  readonly isAborted: boolean;
+  /** It wrote too much. */
+  readonly isCut: boolean;
+}
+
 export interface Processes {
+  /**
+   * Runs a program as the leader of a process group of its own, to its end; with it ends whatever it has started in that
+   * group. argv, no shell. Rejects only when it cannot be started.
+   */
+  runGroup(argv: readonly [string, ...string[]], options: GroupOptions): Promise<GroupResult>;
+  /** SIGKILL to the group that this process leads. */
+  killGroup(pid: number): void;
   /** Runs a program to its end. argv, no shell. Rejects only when it cannot be started. */
   run(argv: readonly [string, ...string[]], options: RunOptions): Promise<RunResult>;
   /** Starts a program that outlives this process (own session). */

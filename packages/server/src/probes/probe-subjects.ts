@@ -1,6 +1,7 @@
 /** What of an environment can be looked at from outside, and how each kind is looked at. */
 import {
   type ArtifactSource,
+  type CommandGateDefinition,
   type Digest,
   formatSource,
   type HttpGateDefinition,
@@ -27,6 +28,12 @@ export interface SubjectDeps {
   readonly openTarget: (definition: TargetDefinition) => Target;
   readonly clock: Clock;
   readonly secrets: Secrets;
+  /** Where the program of a gate is, or why it is not run. */
+  readonly findProgram: (
+    gate: CommandGateDefinition,
+  ) => Promise<
+    { readonly isThere: true } | { readonly isThere: false; readonly code: string; readonly message: string }
+  >;
 }
 
 export interface LookCall {
@@ -60,7 +67,9 @@ export function lookablesOf({ definition, status }: EnvironmentRow, releases: re
               look: (deps, call) => lookAtGate(deps, call, gate),
             },
           ]
-        : [],
+        : gate.kind === 'command'
+          ? [{ subject: { kind: 'gate', environment, name: gate.name }, look: (deps) => lookAtProgram(deps, gate) }]
+          : [],
     ),
     ...registriesOf(environment, releases),
   ];
@@ -98,6 +107,20 @@ async function lookAtGate(deps: SubjectDeps, call: LookCall, gate: HttpGateDefin
     : { stage: 'auth', outcome: 'failed', durationMs: 0, code: 'auth.secret_missing', detail: secret.message };
   const isRefused = stages.some(({ stage, outcome }) => stage === 'auth' && outcome === 'failed');
   return isRefused ? stages : stages.map((stage) => (stage.stage === 'auth' ? auth : stage));
+}
+
+/** That it is there and may be run is all that can be seen without running it. */
+async function lookAtProgram(
+  { findProgram, clock }: SubjectDeps,
+  gate: CommandGateDefinition,
+): Promise<readonly ProbeStage[]> {
+  const beganMs = clock.monotonicMs();
+  const found = await findProgram(gate);
+  const durationMs = Math.round(clock.monotonicMs() - beganMs);
+  const ok: ProbeStage = { stage: 'path', outcome: 'ok', durationMs, code: null, detail: `${gate.program} may be run` };
+  if (found.isThere) return [ok];
+  const code = found.code === 'gate.program_forbidden' ? 'path.forbidden' : 'path.missing';
+  return [{ ...ok, outcome: 'failed', code, detail: found.message }];
 }
 
 function lookAtService(

@@ -2,12 +2,16 @@
 import { execFile, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { readdir, readFile, readlink } from 'node:fs/promises';
+import { runGroup, signalGroup } from './process-group.ts';
 import type { ProcessFacts, Processes, RunResult } from '../ports/processes.ts';
 
 /** Its number among the open files of every process. */
 const STDERR = 2;
 
 export const nodeProcesses: Processes = {
+  runGroup,
+  killGroup: (pid) => signalGroup(pid, 'SIGKILL'),
+
   run(argv, options) {
     const [program, ...parameters] = argv;
     return new Promise((resolve, reject) => {

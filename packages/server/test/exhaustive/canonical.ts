@@ -14,6 +14,7 @@ import {
   type StepRun,
   STEPS,
   type WorkerId,
+  hasAttempts,
 } from '@stella/domain';
 import { NOW_MS, type Part, type Place } from './world.ts';
 
@@ -147,7 +148,7 @@ function canonicalGateRun(run: GateRun, promotion: Promotion, { pastMs, isDecide
 function canonicalAttempt(one: Attempt, { definition }: Promotion, { isLive, pastMs }: Frame): Attempt {
   const gate = one.purpose === 'gate' ? definition.gates.find((declared) => declared.name === one.subject) : undefined;
   // Whether somebody gave a gate more time since then is asked of its last attempt.
-  const lengthMs = gate?.kind === 'http' ? gate.timeoutMs : 0;
+  const lengthMs = gate && hasAttempts(gate) ? gate.timeoutMs : 0;
   if (!isLive || one.result !== null) {
     const isSeal = isLive && one.purpose === 'seal';
     const startedAtMs = isSeal ? NOW_MS : pastMs;

@@ -189,7 +189,7 @@ function drawEnvironments(random: SeededRandom, isShort: boolean): EnvironmentPl
   const runsAny = random.chance(60);
   return ['dev', 'staging', 'prod', 'edge'].map((name) => {
     const promotesFrom = { dev: [], staging: ['dev'], prod: ['staging'], edge: ['dev'] }[name] ?? [];
-    const kinds: GateKind[] = (['http', 'approval', 'soak'] as const).filter(
+    const kinds: SimulatedKind[] = (['http', 'approval', 'soak'] as const).filter(
       // A soak in a place that never runs the release looks every 30 s until its deadline: a day, where waits are long.
       (kind) => random.chance(kind === 'soak' && !isShort ? 8 : 45) && (kind !== 'soak' || promotesFrom.length > 0),
     );
@@ -218,7 +218,7 @@ function goByComponent(random: SeededRandom, { definition, runs }: EnvironmentPl
 
 export function drawGate(
   random: SeededRandom,
-  kind: GateKind,
+  kind: SimulatedKind,
   { isShort, promotesFrom }: { isShort: boolean; promotesFrom: readonly string[] },
 ): GateDefinition {
   // Skips of approvals are forbidden unless somebody allows them.
@@ -253,6 +253,9 @@ export function drawGate(
 }
 
 /** One place runs it already, or nothing is on its way into another. */
+/** A program of the machine is asked by the same rules as a service. */
+type SimulatedKind = Exclude<GateKind, 'command'>;
+
 function drawRequirements(random: SeededRandom): Pick<DependencyGateDefinition, 'requires'> {
   const environment = random.pick(['dev', 'edge']);
   const component = random.chance(30) ? random.pick(['web', 'api']) : null;

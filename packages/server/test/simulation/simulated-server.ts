@@ -19,6 +19,7 @@ import type { Clock } from '../../src/ports/clock.ts';
 import type { CommandTransaction, IdempotencyRequest } from '../../src/ports/command-store.ts';
 import type { Claim, DecideCallback, EngineStore } from '../../src/ports/engine-store.ts';
 import type { Logger } from '../../src/ports/logger.ts';
+import { nodeFileSystem } from '../../src/system/node-file-system.ts';
 import { NO_METRICS } from '../../src/ports/metrics.ts';
 import type { Registry } from '../../src/ports/registry.ts';
 import type { SequencerStore } from '../../src/ports/sequencer-store.ts';
@@ -212,6 +213,11 @@ class Server implements SimulatedServer {
         clock: process.clockOn('world'),
         secrets: { read: () => Promise.resolve({ isThere: false, message: 'there are none here' }) },
         callbackUrl: Promise.resolve(null),
+        // No plan has a gate that runs one.
+        commandDirectories: [],
+        fileSystem: nodeFileSystem,
+        processes: { runGroup: () => Promise.reject(new Error('there are no programs here')) },
+        runs: { note: () => () => undefined },
       }),
       // Reports are no part of the engine's state: nothing that it decides rests on them.
       noteProbe: () => undefined,

@@ -30,7 +30,7 @@ export const promotionGates: CommandSpec = {
           { title: 'STATE', value: (row) => (row.heldUntil === null ? row.state : `${row.state}, held`) },
           {
             title: 'ATTEMPTS',
-            value: (row) => (row.kind === 'http' ? `${row.attemptCount} of ${row.attemptLimit}` : '-'),
+            value: (row) => (row.limits !== null ? `${row.attemptCount} of ${row.attemptLimit}` : '-'),
           },
           { title: 'NEXT', value: (row, nowMs) => relativeTo(nowMs, row.nextAttemptAt) },
           { title: 'UNTIL', value: untilOf },

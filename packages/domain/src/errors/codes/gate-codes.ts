@@ -67,6 +67,16 @@ export const GATE_CODES = {
     'the address {address} of gate "{gate}" is not in the allowed ranges',
     'allow it in STELLA_OUTGOING_ALLOW, or correct the URL',
   ),
+  'gate.program_forbidden': entry(
+    'Forbidden',
+    'the program of gate "{gate}" may not be run: {message}',
+    'allow its folder in STELLA_COMMAND_DIRECTORIES, or correct the path',
+  ),
+  'gate.program_missing': entry(
+    'Unavailable',
+    'the program of gate "{gate}" cannot be run: {message}',
+    'install it on every machine with a worker; see: stella promotion diagnose {promotionId}',
+  ),
   'gate.rounds': entry(
     'Unprocessable',
     'gate "{gate}" expired in {rounds} rounds',

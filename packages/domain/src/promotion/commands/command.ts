@@ -2,7 +2,7 @@
  * What people ask of a live promotion. A command is pure: snapshot and principal in, decision or `AppError` out. It
  * writes down what was asked and makes the promotion due; the worker that looks next carries it out by `decide`.
  */
-import { type GateDefinition, isSkippable } from '../../environment/environment-definition.ts';
+import { type GateDefinition, isSkippable, isAttemptKind } from '../../environment/environment-definition.ts';
 import { gateNamed } from '../../environment/freeze.ts';
 import { AppError } from '../../errors/app-error.ts';
 import type { Actor } from '../../identity/actor.ts';
@@ -130,7 +130,9 @@ export function canRetryNow({
   if (promotion.setAside !== null) return true;
   if (promotion.step === 'precheck') return steps.some((run) => run.step === 'precheck' && run.state === 'waiting');
   if (promotion.step !== 'evaluate_gates') return false;
-  return gateRuns.some((run) => !isSettled(run) && (isHeld(run) || (run.kind === 'http' && run.state === 'waiting')));
+  return gateRuns.some(
+    (run) => !isSettled(run) && (isHeld(run) || (isAttemptKind(run.kind) && run.state === 'waiting')),
+  );
 }
 
 export function illegalTransition(snapshot: Commandable, action: string): AppError {

@@ -2,6 +2,7 @@
  * The status of a live promotion follows from what it waits for; the strongest wait wins (domain, "Precedence"): an
  * open machine wait, then a person, then its turn, then time.
  */
+import { isAttemptKind } from '../../environment/environment-definition.ts';
 import { orphanedOperations } from './takeover.ts';
 import type { Draft } from './draft.ts';
 import { isPastDeploy } from './cancel.ts';
@@ -19,7 +20,7 @@ export function deriveStatus(draft: Draft): LiveStatus {
 
 function gateStatus(draft: Draft): LiveStatus {
   const open = currentGateRuns(draft).filter((run) => !isSettled(run));
-  if (open.some((run) => run.kind === 'http' || isHeld(run))) return 'in_progress';
+  if (open.some((run) => isAttemptKind(run.kind) || isHeld(run))) return 'in_progress';
   if (open.some((run) => run.kind === 'approval')) return 'pending_approval';
   if (open.some((run) => run.kind === 'dependency')) return 'queued';
   if (open.some((run) => run.kind === 'soak' || run.kind === 'window')) return 'scheduled';

@@ -2,9 +2,9 @@
 import { isPlanted } from '../../planted-bugs.ts';
 import type {
   ApprovalGateDefinition,
+  AttemptGateDefinition,
   DependencyGateDefinition,
   GateDefinition,
-  HttpGateDefinition,
   SoakGateDefinition,
 } from '../../environment/environment-definition.ts';
 import type { GateRun } from '../promotion.ts';
@@ -91,7 +91,8 @@ function settledWords(draft: Draft): string {
 function evaluate(draft: Draft, gate: GateDefinition, run: GateRun): void {
   switch (gate.kind) {
     case 'http':
-      evaluateHttp(draft, gate, run);
+    case 'command':
+      evaluateAttempts(draft, gate, run);
       break;
     case 'approval':
       evaluateApproval(draft, gate, run);
@@ -108,7 +109,7 @@ function evaluate(draft: Draft, gate: GateDefinition, run: GateRun): void {
   }
 }
 
-function evaluateHttp(draft: Draft, gate: HttpGateDefinition, run: GateRun): void {
+function evaluateAttempts(draft: Draft, gate: AttemptGateDefinition, run: GateRun): void {
   const { nowMs } = draft.context;
   giveUpCallback(draft, run);
   const attempt = run.attemptCount > 0 ? lastAttempt(draft, 'gate', run.gate) : null;
@@ -157,7 +158,7 @@ function giveUpCallback(draft: Draft, run: GateRun): void {
   });
 }
 
-function openGateAttempt(draft: Draft, gate: HttpGateDefinition, run: GateRun): void {
+function openGateAttempt(draft: Draft, gate: AttemptGateDefinition, run: GateRun): void {
   openAttempt(draft, { purpose: 'gate', subject: run.gate, gateRunId: run.id, timeoutMs: gate.timeoutMs });
   updateGateRun(draft, run, {
     state: 'evaluating',
@@ -177,7 +178,7 @@ interface Unanswered {
 /** No verdict: another attempt after the pause, or, after the last one, the hold in which people can act. */
 function noteUnanswered(
   draft: Draft,
-  gate: HttpGateDefinition,
+  gate: AttemptGateDefinition,
   { run, outcome, message, endedAtMs }: Unanswered,
 ): void {
   const attemptLimit = Math.max(run.attemptLimit, 1 + gate.retryCount);
@@ -193,7 +194,7 @@ function noteUnanswered(
   decideHeld(draft, gate, held);
 }
 
-function decideHeld(draft: Draft, gate: HttpGateDefinition, run: GateRun): void {
+function decideHeld(draft: Draft, gate: AttemptGateDefinition, run: GateRun): void {
   const heldUntilMs = run.heldUntilMs ?? draft.context.nowMs;
   if (draft.promotion.retryRequestedAtMs !== null || isRelaxed(draft, gate, run)) {
     const renewed = updateGateRun(draft, run, { attemptLimit: run.attemptCount + 1 + gate.retryCount });
@@ -209,7 +210,7 @@ function decideHeld(draft: Draft, gate: HttpGateDefinition, run: GateRun): void 
 }
 
 /** Somebody raised the gate's time-out or retries since its last attempt: it gets new attempts. */
-function isRelaxed(draft: Draft, gate: HttpGateDefinition, run: GateRun): boolean {
+function isRelaxed(draft: Draft, gate: AttemptGateDefinition, run: GateRun): boolean {
   const last = lastAttempt(draft, 'gate', run.gate);
   const wasTimeoutMs = last ? last.deadlineAtMs - last.startedAtMs : gate.timeoutMs;
   return gate.timeoutMs > wasTimeoutMs || 1 + gate.retryCount > run.attemptLimit;

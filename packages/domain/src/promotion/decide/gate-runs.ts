@@ -1,7 +1,7 @@
 /** The gate runs of a promotion as a whole: which is current, which is settled, and the opening of new rounds. */
 import { isPlanted } from '../../planted-bugs.ts';
 import type { GateDefinition } from '../../environment/environment-definition.ts';
-import { ATTEMPT_GATE_KINDS, gateMeaningHash } from '../../environment/environment-definition.ts';
+import { gateMeaningHash, hasAttempts } from '../../environment/environment-definition.ts';
 import { FREEZE_GATE, gateNamed } from '../../environment/freeze.ts';
 import { withGateSettings } from '../../settings/gate-settings.ts';
 import type { GateRun } from '../promotion.ts';
@@ -83,18 +83,18 @@ export function openGateRun(draft: Draft, declared: GateDefinition): GateRun {
   const { nowMs, ids } = draft.context;
   const gate = timedNow(draft, declared);
   const round = draft.gateRuns.filter((run) => run.gate === gate.name).length + 1;
-  const hasAttempts = (ATTEMPT_GATE_KINDS as readonly string[]).includes(gate.kind);
+  const isAsked = hasAttempts(gate);
   const run: GateRun = {
     id: ids.next('gtr'),
     gate: gate.name,
     kind: gate.kind,
     meaningHash: gateMeaningHash(gate),
     round,
-    state: hasAttempts ? 'pending' : 'waiting',
+    state: isAsked ? 'pending' : 'waiting',
     attemptCount: 0,
-    attemptLimit: gate.kind === 'http' ? 1 + gate.retryCount : 1,
-    nextAttemptAtMs: hasAttempts ? nowMs : null,
-    deadlineAtMs: gate.kind === 'http' ? null : nowMs + gate.deadlineMs,
+    attemptLimit: hasAttempts(gate) ? 1 + gate.retryCount : 1,
+    nextAttemptAtMs: isAsked ? nowMs : null,
+    deadlineAtMs: hasAttempts(gate) ? null : nowMs + gate.deadlineMs,
     heldUntilMs: null,
     verdict: null,
     verdictAtMs: null,

@@ -1,5 +1,5 @@
 /** Whether the services behind gates answer in time. */
-import { formatDuration } from '@stella/domain';
+import { formatDuration, hasAttempts } from '@stella/domain';
 import type { EnvironmentRow, GateStats, ReadStore } from '../../ports/read-store.ts';
 import { type Check, type CheckFact, type CheckFinding, passed } from '../check.ts';
 
@@ -22,7 +22,7 @@ export const gateTimeout: Check = {
 };
 
 function gateNames(environments: readonly EnvironmentRow[]): readonly string[] {
-  const asked = environments.flatMap(({ definition }) => definition.gates.filter(({ kind }) => kind === 'http'));
+  const asked = environments.flatMap(({ definition }) => definition.gates.filter(hasAttempts));
   return [...new Set(asked.map(({ name }) => name))];
 }
 

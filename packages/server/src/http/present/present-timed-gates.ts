@@ -7,6 +7,7 @@ import {
   type GateSettingKey,
   type PromotionSnapshot,
   withGateSettings,
+  hasAttempts,
 } from '@stella/domain';
 import type { GateStats } from '../../ports/read-store.ts';
 import { presentGateRuns } from './present-promotion.ts';
@@ -21,7 +22,7 @@ export function presentTimedGateRuns(snapshot: PromotionSnapshot, stats: readonl
   return presentGateRuns(snapshot).map((run) => {
     const gate = promotion.definition.gates.find((one) => one.name === run.gate);
     const own = stats.find((one) => one.gate === run.gate && one.environment === promotion.environment);
-    const isTimed = gate?.kind === 'http';
+    const isTimed = gate !== undefined && hasAttempts(gate);
     return {
       ...run,
       limits: gate === undefined ? null : limitsOf(gate, snapshot),
@@ -33,7 +34,7 @@ export function presentTimedGateRuns(snapshot: PromotionSnapshot, stats: readonl
 
 function limitsOf(declared: GateDefinition, { promotion, settings }: PromotionSnapshot): TimedRun['limits'] {
   const gate = withGateSettings(declared, promotion.environment, settings);
-  if (gate.kind !== 'http') return null;
+  if (!hasAttempts(gate)) return null;
   const sourceOf = (setting: GateSetting): string => {
     const keys: readonly GateSettingKey[] = [
       `environments.${promotion.environment}.gates.${gate.name}.${setting}`,

@@ -1,5 +1,5 @@
 /** `GET /promotions/{promotion}/gates`: with what bounds each, and how its service has answered of late. */
-import { parseDuration, toRfc3339 } from '@stella/domain';
+import { parseDuration, toRfc3339, isAttemptKind } from '@stella/domain';
 import type { GateStats } from '../../ports/read-store.ts';
 import { MEASURED_LAST, presentTimedGateRuns } from '../present/present-timed-gates.ts';
 import { readVisiblePromotion } from '../read-visible-promotion.ts';
@@ -10,7 +10,7 @@ export const listGateRuns: RouteHandler<'listGateRuns'> = async ({ reads }, { ca
   const { id, environment, definition } = snapshot.promotion;
   const stats: GateStats[] = [];
   for (const { kind, name } of definition.gates) {
-    if (kind !== 'http') continue;
+    if (!isAttemptKind(kind)) continue;
     const wish = { gate: name, environment, lastMs: parseDuration(MEASURED_LAST) };
     stats.push(...(await reads.readGateStats(wish)));
   }

@@ -1,4 +1,4 @@
-/** `GET /gate-services`: of every gate that asks a service, what was seen, measured and promised. */
+/** `GET /gate-services`: of every gate that asks a service or runs a program, what was seen, measured and promised. */
 import { parseDuration } from '@stella/domain';
 import type { GateStats } from '../../ports/read-store.ts';
 import { emptyStats, presentGateStats } from '../present/present-gate-stats.ts';
@@ -25,7 +25,7 @@ export const listGateServices: RouteHandler<'listGateServices'> = async (deps, {
       return {
         environment: name,
         gate: gate.name,
-        service: new URL(gate.url).origin,
+        service: gate.kind === 'http' ? new URL(gate.url).origin : gate.program,
         stats: presentGateStats(own ?? emptyStats(gate.name, name), { last, slaMs: gate.slaMs ?? null }),
         probe: probe ? presentProbe(probe) : null,
       };

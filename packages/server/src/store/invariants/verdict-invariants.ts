@@ -21,10 +21,10 @@ const VERDICTS: readonly Invariant[] = [
     rule: 'S7.supported',
     text: `select g.id as subject, 'is ' || g.verdict || ', and nobody said so' as message
       from scope s join gate_runs g on g.promotion_id = s.id
-      where g.verdict is not null and not (case g.kind
-        when 'http' then exists (select from counted c where c.promotion_id = s.id and c.gate_run_id = g.id
-          and c.outcome = g.verdict)
-        when 'approval' then exists (select from approvals v where v.gate_run_id = g.id and v.promotion_id = s.id
+      where g.verdict is not null and not (case
+        when g.kind in ('http', 'command') then exists (select from counted c where c.promotion_id = s.id
+          and c.gate_run_id = g.id and c.outcome = g.verdict)
+        when g.kind = 'approval' then exists (select from approvals v where v.gate_run_id = g.id and v.promotion_id = s.id
           and case g.verdict when 'failed' then v.decision = 'rejected'
             else v.decision = 'approved' and v.person_id is distinct from s.requester end)
         else true end)`,

@@ -10,6 +10,7 @@ import { freezes } from './0008-freezes.ts';
 import { dependencies } from './0009-dependencies.ts';
 import { concurrency } from './0010-concurrency.ts';
 import { callbacks, callbacksGrants } from './0011-callbacks.ts';
+import { commands } from './0012-commands.ts';
 
 export interface Migration {
   readonly name: string;
@@ -28,6 +29,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'dependencies', sql: `set local search_path = stella, pg_temp;\n${dependencies}` },
   { name: 'concurrency', sql: `set local search_path = stella, pg_temp;\n${concurrency}` },
   { name: 'callbacks', sql: `set local search_path = stella, pg_temp;\n${callbacks}` },
+  { name: 'commands', sql: `set local search_path = stella, pg_temp;\n${commands}` },
 ];
 
 /** Rights of the application role, whose name comes quoted. */

@@ -16,6 +16,7 @@ import {
   STATUS_TRANSITIONS,
   type Step,
   violationsOf,
+  isAttemptKind,
 } from '@stella/domain';
 import {
   type EventCache,
@@ -186,7 +187,7 @@ function checkAnswers({ journal }: CommitWorld, before: StoredPromotion | undefi
     verdictsByRun.set(attempt.gateRunId, verdicts);
   }
   for (const run of after.gateRuns.values()) {
-    if (run.kind !== 'http' || run.verdict === null || before?.gateRuns.get(run.id) === run) continue;
+    if (!isAttemptKind(run.kind) || run.verdict === null || before?.gateRuns.get(run.id) === run) continue;
     const wasGiven = verdictsByRun.get(run.id)?.has(run.verdict) ?? false;
     insist('S7', wasGiven, () => `no attempt at ${run.gate} of ${promotion.id} ended ${run.verdict}`);
   }
