@@ -4,7 +4,11 @@ import {
   GATE_SETTINGS,
   type GateSetting,
   type GateSettingKey,
+  QUOTA_NAMES,
+  quotaKey,
+  type QuotaName,
   SETTING_KEYS,
+  settingEntryOf,
   type SettingEntry,
   SETTINGS,
   type SettingKey,
@@ -31,6 +35,12 @@ export function renderSettingsPage(): string {
       'attempts when its time-out or its retries are raised.',
     ].join('\n'),
     table(['Setting', 'Unit', 'From', 'To', 'Purpose'], GATE_KEYS.map(gateRow)),
+    '## Settings of quotas',
+    [
+      'They beat what the definition of the environment says, and count at once for promotions that wait: best set with',
+      '`stella orch quota limits set --env prod --per-day 30`.',
+    ].join('\n'),
+    table(['Setting', 'Unit', 'From', 'To', 'Purpose'], QUOTA_NAMES.map(quotaRow)),
     '## Time budget',
     [
       '`stella orch config list`, `get` and `set` show for each environment how long a promotion may take by what is declared:',
@@ -50,6 +60,12 @@ function gateRow(setting: GateSetting): readonly string[] {
   const { unit, min, max, purpose } = GATE_SETTINGS[setting];
   const show = (value: number): string => (unit === 'duration' ? formatDuration(value) : String(value));
   return [`\`${key}\``, unit, show(min), show(max), cell(purpose)];
+}
+
+function quotaRow(name: QuotaName): readonly string[] {
+  const { unit, min, max, purpose } = settingEntryOf(quotaKey('prod', name));
+  const show = (value: number): string => value.toLocaleString('en');
+  return [`\`environments.<name>.quotas.${name}\``, unit, show(min), show(max), cell(purpose)];
 }
 
 function settingRow(key: SettingKey): readonly string[] {

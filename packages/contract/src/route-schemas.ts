@@ -66,6 +66,14 @@ import {
   promotionLogQuerySchema,
   promotionLogSchema,
 } from './schemas/probes.ts';
+import {
+  changeQuotasSchema,
+  quotaListSchema,
+  quotaQuerySchema,
+  quotaRequestedSchema,
+  quotasChangedSchema,
+  requestQuotaSchema,
+} from './schemas/quotas.ts';
 import { createReleaseSchema, releasePageSchema, releaseSchema } from './schemas/releases.ts';
 import {
   changedSettingSchema,
@@ -122,6 +130,9 @@ export const ROUTE_SCHEMAS = {
   releaseLock: { query: none, body: releaseLockSchema, answer: releaseLockAnswerSchema },
   freezeEnvironment: { query: none, body: freezeSchema, answer: freezeChangeSchema },
   unfreezeEnvironment: { query: none, body: unfreezeSchema, answer: freezeChangeSchema },
+  listQuotas: { query: quotaQuerySchema, body: null, answer: quotaListSchema },
+  changeQuotas: { query: none, body: changeQuotasSchema, answer: quotasChangedSchema },
+  requestQuota: { query: none, body: requestQuotaSchema, answer: quotaRequestedSchema },
   raiseFence: { query: none, body: raiseFenceSchema, answer: raiseFenceAnswerSchema },
   listSettings: { query: none, body: null, answer: settingListSchema },
   getSetting: { query: none, body: null, answer: settingDetailSchema },

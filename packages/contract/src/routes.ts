@@ -282,6 +282,27 @@ export const ROUTES = {
     summary: 'Ends the freeze that an operator has set',
     tag: 'environment',
   }),
+  listQuotas: route({
+    method: 'GET',
+    path: '/api/v1/quotas',
+    policy: 'environment.read',
+    summary: 'Quotas of environments: limit, used, who waits, when they are counted anew',
+    tag: 'environment',
+  }),
+  changeQuotas: route({
+    method: 'POST',
+    path: '/api/v1/environments/{environment}/quotas',
+    policy: 'setting.write',
+    summary: 'Sets limits over those of the definition, effective at once for who waits',
+    tag: 'environment',
+  }),
+  requestQuota: route({
+    method: 'POST',
+    path: '/api/v1/environments/{environment}/quota-requests',
+    policy: 'quota.request',
+    summary: 'Asks whoever may to raise a limit; shown until the limit is set',
+    tag: 'environment',
+  }),
   raiseFence: route({
     method: 'POST',
     path: '/api/v1/environments/{environment}/fence/raise',

@@ -29,6 +29,11 @@ import { orchCredentialsVerify } from './orch/credentials-verify.ts';
 import { orchFenceRaise } from './orch/fence-raise.ts';
 import { orchLocksRelease } from './orch/locks-release.ts';
 import { orchLogs } from './orch/logs.ts';
+import { orchQuotaLimitsSet } from './orch/quota-limits-set.ts';
+import { orchQuotaLimitsShow } from './orch/quota-limits-show.ts';
+import { orchQuotaRequestIncrease } from './orch/quota-request-increase.ts';
+import { orchQuotaResetTime } from './orch/quota-reset-time.ts';
+import { orchQuotaStatus } from './orch/quota-status.ts';
 import { orchReload } from './orch/reload.ts';
 import { orchServe } from './orch/serve.ts';
 import { orchStatus } from './orch/status.ts';
@@ -89,6 +94,11 @@ export const COMMANDS: readonly CommandSpec[] = [
   orchLocksList,
   orchLocksRelease,
   orchFenceRaise,
+  orchQuotaStatus,
+  orchQuotaLimitsShow,
+  orchQuotaLimitsSet,
+  orchQuotaResetTime,
+  orchQuotaRequestIncrease,
   orchArtifactsList,
   orchConfigList,
   orchConfigGet,

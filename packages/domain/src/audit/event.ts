@@ -43,6 +43,7 @@ export const EVENT_TYPES = [
   'environment.stopped',
   'environment.frozen',
   'environment.unfrozen',
+  'quota.increase_requested',
   'fence.raised',
   'release.created',
   'setting.changed',

@@ -14,5 +14,7 @@ export function emptyEnvironment(name: string): EnvironmentStatus {
     stop: null,
     freeze: null,
     plannedFreezes: [],
+    quotas: null,
+    quotaRequests: [],
   };
 }

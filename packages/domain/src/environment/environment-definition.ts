@@ -6,6 +6,7 @@ import type { Digest } from '../values/digest.ts';
 import { digestOf } from '../values/digest.ts';
 import { canonicalJson, type Json } from '../values/canonical-json.ts';
 import type { PlannedFreeze } from './freeze.ts';
+import type { QuotaDefinition } from './quota.ts';
 
 export const GATE_KINDS = ['http', 'command', 'approval', 'soak', 'window', 'dependency'] as const;
 export type GateKind = (typeof GATE_KINDS)[number];
@@ -203,6 +204,8 @@ export interface EnvironmentDefinition {
   readonly concurrency: ConcurrencyMode;
   /** Bounds preflight, deploy and verify together, and once more the rollback: the time under lock. Default 15 m. */
   readonly deployDeadlineMs: number;
+  /** Count live, as freezes do; absent: promotions start as their turn comes. */
+  readonly quotas?: QuotaDefinition;
 }
 
 /** Such a gate may be asked several times; the others have one evaluation and a deadline. */

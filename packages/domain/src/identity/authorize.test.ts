@@ -26,6 +26,7 @@ const PAPER: Readonly<Record<Action, string>> = {
   'promotion.retry': 'releaser operator',
   'promotion.prioritize': 'operator',
   'gate.skip': 'operator',
+  'quota.request': 'releaser approver operator',
   'lock.read': 'viewer releaser approver operator',
   'lock.release': 'operator',
   'fence.raise': '',

@@ -39,6 +39,7 @@ const ROLES_BY_ACTION = {
   'lock.release': ['operator'],
   'fence.raise': [],
   'environment.freeze': ['operator'],
+  'quota.request': ['releaser', 'approver', 'operator'],
   'connectivity.probe': ['releaser', 'approver', 'operator'],
   'setting.read': ['viewer', 'releaser', 'approver', 'operator'],
   'setting.write': ['operator'],

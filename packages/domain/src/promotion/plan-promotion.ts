@@ -85,6 +85,7 @@ function newPromotion(input: PromotionPlanInput, { nowMs, ids }: { nowMs: Instan
     baseReleaseId: null,
     ticket: null,
     preflightRevision: null,
+    quotaWait: null,
     createdAtMs: nowMs,
     lastProgressAtMs: nowMs,
     inProgressSinceMs: nowMs,

@@ -5,6 +5,8 @@
 import type { ConcurrencyMode, EnvironmentDefinition, GateKind } from '../environment/environment-definition.ts';
 import type { EnvironmentStop } from '../environment/environment-stop.ts';
 import type { EnvironmentFreeze, PlannedFreeze } from '../environment/freeze.ts';
+import type { QuotaDefinition, QuotaName } from '../environment/quota.ts';
+import type { QuotaRequest } from '../environment/quota-request.ts';
 import type { ErrorCode } from '../errors/error-codes.ts';
 import type { Actor } from '../identity/actor.ts';
 import type { RoleBinding } from '../identity/authorize.ts';
@@ -33,6 +35,8 @@ export interface Promotion {
   readonly ticket: number | null;
   /** Revision of the environment when a preflight without locks began; null: none is under way (`locks.mode`). */
   readonly preflightRevision: number | null;
+  /** The quota that is used up and that it waits for; null: none. */
+  readonly quotaWait: QuotaName | null;
   readonly createdAtMs: InstantMs;
   readonly lastProgressAtMs: InstantMs;
   /** Last entry into `in_progress`. */
@@ -218,6 +222,10 @@ export interface EnvironmentStatus {
   readonly freeze: EnvironmentFreeze | null;
   /** Of the newest version of its definition. */
   readonly plannedFreezes: readonly PlannedFreeze[];
+  /** Of the newest version of its definition; null: none. */
+  readonly quotas: QuotaDefinition | null;
+  /** What people asked to be allowed, at most one per quota; answered ones stay until they are asked again. */
+  readonly quotaRequests: readonly QuotaRequest[];
   readonly concurrency: ConcurrencyMode;
   /** In order of name; the components of the one release, with `concurrency: exclusive`. */
   readonly components: readonly ComponentStatus[];

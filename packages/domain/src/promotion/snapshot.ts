@@ -1,5 +1,6 @@
 /** All that `decide` may look at, read in one transaction. */
 import type { UnknownHolding } from '../environment/environment-stop.ts';
+import type { QuotaUse } from '../environment/quota.ts';
 import type { Fence } from '../locks/fence.ts';
 import type { Release } from '../release/release.ts';
 import type { Settings } from '../settings/settings.ts';
@@ -103,6 +104,8 @@ export interface EnvironmentGuard {
   readonly holder: LockHolder | null;
   /** Other live promotions that wait for this environment's lock. */
   readonly waiters: readonly Waiter[];
+  /** Null: nothing limits how many start. */
+  readonly quota: QuotaUse | null;
   /** Drawn for this transaction; unused numbers leave a gap, which is fine. */
   readonly ticket: number;
   readonly fence: Fence;

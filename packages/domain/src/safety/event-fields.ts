@@ -13,6 +13,19 @@ export function countField(data: Json, name: string): number {
   return typeof value === 'number' ? value : 0;
 }
 
+/** Null: there is no such number. */
+export function numberField(data: Json, name: string): number | null {
+  const value = field(data, name);
+  return typeof value === 'number' ? value : null;
+}
+
+/** Members of the list of that name; empty when there is none. */
+export function objectsIn(data: Json, name: string): readonly Json[] {
+  const value = field(data, name);
+  // A list of JSON: its members are JSON.
+  return Array.isArray(value) ? (value as readonly Json[]) : [];
+}
+
 function field(data: Json, name: string): Json | undefined {
   if (typeof data !== 'object' || data === null || Array.isArray(data)) return undefined;
   // An object of JSON: its members are JSON.

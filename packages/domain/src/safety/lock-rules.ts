@@ -87,8 +87,9 @@ const turn: StoreRule = {
     [...view.environments.values()].flatMap((environment): Found[] => {
       if (environment.stop !== null) return [];
       return waitersInTurn(view, environment).flatMap(({ promotion }) => {
-        const { workerId, nextActionAtMs, setAside, id } = promotion;
-        if (workerId !== null || setAside !== null || nextActionAtMs === null) return [];
+        const { workerId, nextActionAtMs, setAside, quotaWait, id } = promotion;
+        // A quota that is used up is what it waits for; L1.soon says that it looks again.
+        if (quotaWait !== null || workerId !== null || setAside !== null || nextActionAtMs === null) return [];
         if (nextActionAtMs <= view.nowMs + WAKE_MS_MAX) return [];
         return [{ subject: id, message: `sleeps although its place in ${environment.name} is free and it is first` }];
       });

@@ -17,6 +17,7 @@ export const PROPERTIES = [
   'S15',
   'S16',
   'S17',
+  'S18',
   'L1',
   'L2',
   'L3',

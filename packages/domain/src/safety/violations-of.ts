@@ -8,6 +8,7 @@ import { CHAIN_PROMOTION_RULES, CHAIN_STORE_RULES } from './chain-rules.ts';
 import { DIGEST_PROMOTION_RULES, DIGEST_STORE_RULES } from './digest-rules.ts';
 import { FENCE_RULES } from './fence-rules.ts';
 import { LOCK_PROMOTION_RULES, LOCK_STORE_RULES } from './lock-rules.ts';
+import { QUOTA_RULES } from './quota-rules.ts';
 import { OUTCOME_RULES } from './outcome-rules.ts';
 import { RIGHT_RULES } from './right-rules.ts';
 import { STATUS_RULES } from './status-rules.ts';
@@ -29,6 +30,7 @@ export const PROMOTION_RULES: readonly PromotionRule[] = [
   ...DIGEST_PROMOTION_RULES,
   ...CHAIN_PROMOTION_RULES,
   ...WAIT_RULES,
+  ...QUOTA_RULES,
 ];
 
 export const STORE_RULES: readonly StoreRule[] = [...LOCK_STORE_RULES, ...DIGEST_STORE_RULES, ...CHAIN_STORE_RULES];

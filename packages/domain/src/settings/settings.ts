@@ -7,6 +7,7 @@ import { AppError } from '../errors/app-error.ts';
 import { formatDuration, parseDuration } from '../values/duration.ts';
 import { GATE_SETTINGS, type GateSettingKey, isGateSettingKey, partsOfGateKey } from './gate-settings.ts';
 import { nearestOf } from '../values/nearest.ts';
+import { isQuotaSettingKey, partsOfQuotaKey, type QuotaSettingKey, quotaSettingEntry } from './quota-settings.ts';
 
 export type SettingUnit = 'duration' | 'count' | 'bytes' | 'word';
 
@@ -136,16 +137,19 @@ type WordSettingKey = {
 // Its keys, all of them: it is a constant.
 export const SETTING_KEYS = Object.keys(SETTINGS) as readonly SettingKey[];
 
-/** Also those of gates, of which there are as many as gates. */
-export type AnySettingKey = SettingKey | GateSettingKey;
+/** Also those of gates and of quotas, of which there are as many as gates and environments. */
+export type AnySettingKey = SettingKey | GateSettingKey | QuotaSettingKey;
 
 /** Milliseconds, counts, bytes or places of words by key. */
-export type Settings = Readonly<Record<SettingKey, number>> & Readonly<Partial<Record<GateSettingKey, number>>>;
+export type Settings = Readonly<Record<SettingKey, number>> &
+  Readonly<Partial<Record<GateSettingKey | QuotaSettingKey, number>>>;
 
 /** What is known of a setting. */
 export function settingEntryOf(key: AnySettingKey): SettingEntry {
+  const quota = partsOfQuotaKey(key);
+  if (quota) return quotaSettingEntry(quota.quota);
   const parts = partsOfGateKey(key);
-  // Whatever is not a key of a gate is one of the table.
+  // Whatever is neither a key of a gate nor of a quota is one of the table.
   return parts ? { ...GATE_SETTINGS[parts.setting], standard: null } : SETTINGS[key as SettingKey];
 }
 
@@ -174,7 +178,7 @@ export function formatSetting(key: AnySettingKey, value: number): string {
 
 /** Text → key. Throws `setting.not_found`, naming the nearest. */
 export function settingKeyOf(text: string): AnySettingKey {
-  if (isGateSettingKey(text)) return text;
+  if (isGateSettingKey(text) || isQuotaSettingKey(text)) return text;
   const key = SETTING_KEYS.find((one) => one === text);
   if (key !== undefined) return key;
   const nearest = nearestOf(text, SETTING_KEYS);

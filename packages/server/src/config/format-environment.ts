@@ -4,16 +4,28 @@ import type {
   GateDefinition,
   HttpGateDefinition,
   HttpHealthCheck,
+  QuotaDefinition,
   TargetDefinition,
 } from '@stella/domain';
-import { formatDuration, usualSkipRule } from '@stella/domain';
+import { formatDuration, QUOTA_NAMES, usualSkipRule } from '@stella/domain';
 import { stringify } from 'yaml';
 import { ENVIRONMENT_KIND } from './parse-environments.ts';
 
 /** The inverse of `parseEnvironmentDocuments`: one document, without `---`. Equal definitions give equal texts. */
 export function formatEnvironmentYaml(definition: EnvironmentDefinition): string {
-  const { name, promotesFrom, gates, targets, onFailure, precheck, queue, freezes, concurrency, deployDeadlineMs } =
-    definition;
+  const {
+    name,
+    promotesFrom,
+    gates,
+    targets,
+    onFailure,
+    precheck,
+    queue,
+    freezes,
+    concurrency,
+    deployDeadlineMs,
+    quotas,
+  } = definition;
   const document = {
     kind: ENVIRONMENT_KIND,
     name,
@@ -28,9 +40,16 @@ export function formatEnvironmentYaml(definition: EnvironmentDefinition): string
       : { freezes: freezes.map(({ from, to, zone, reason }) => ({ from, to, zone, reason })) }),
     concurrency,
     deployDeadline: formatDuration(deployDeadlineMs),
+    ...(quotas ? { quotas: quotasForm(quotas) } : {}),
   };
   // A list that occurs twice is written twice: an alias would surprise the reader.
   return stringify(document, { version: '1.2', lineWidth: 0, aliasDuplicateObjects: false });
+}
+
+/** In the order of the names, wherever the limits come from. */
+function quotasForm(quotas: QuotaDefinition): object {
+  const limits = QUOTA_NAMES.filter((name) => quotas[name] !== undefined).map((name) => [name, quotas[name]]);
+  return Object.fromEntries([...limits, ['timeZone', quotas.timeZone]]) as object;
 }
 
 function gateForm(gate: GateDefinition): object {

@@ -26,6 +26,7 @@ import { makeFindings } from './findings.ts';
 import { type MapReader, type NumberRule, readMap } from './map-reader.ts';
 import { PREDECESSOR_COUNT_MAX, readGate } from './read-gate.ts';
 import { FREEZE_COUNT_MAX, readFreeze } from './read-window.ts';
+import { readQuotas } from './read-quotas.ts';
 import { readTarget } from './read-target.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from './time-units.ts';
 import { readYamlDocuments } from './yaml-documents.ts';
@@ -44,6 +45,7 @@ const KEYS = [
   'freezes',
   'concurrency',
   'deployDeadline',
+  'quotas',
 ] as const satisfies readonly string[];
 /** Gates of one environment are all asked at the same time. */
 const GATE_COUNT_MAX = 50;
@@ -100,6 +102,8 @@ function readEnvironment(map: MapReader): EnvironmentDefinition | null {
   const targets = readEach(map.maps('targets', { countMax: TARGET_COUNT_MAX, isRequired: true }), readTarget);
   refuseRepeated(targets, 'target');
   refuseSharedDirectories(targets);
+  const concurrency = map.choice('concurrency', CONCURRENCY_MODES, 'exclusive') ?? 'exclusive';
+  const quotas = readQuotas(map.map('quotas'), concurrency);
   return {
     name,
     promotesFrom,
@@ -109,8 +113,9 @@ function readEnvironment(map: MapReader): EnvironmentDefinition | null {
     precheck: map.choice('precheck', PRECHECK_MODES, 'required') ?? 'required',
     queue: map.choice('queue', QUEUE_MODES, 'fifo') ?? 'fifo',
     freezes: map.maps('freezes', { countMax: FREEZE_COUNT_MAX }).map(readFreeze),
-    concurrency: map.choice('concurrency', CONCURRENCY_MODES, 'exclusive') ?? 'exclusive',
+    concurrency,
     deployDeadlineMs: map.duration('deployDeadline', DEPLOY_DEADLINE),
+    ...(quotas ? { quotas } : {}),
   };
 }
 

@@ -51,7 +51,7 @@ export function readFreeze(map: MapReader): PlannedFreeze {
   return { from, to, zone: map.text('zone', checkZone, 'UTC'), reason: map.text('reason', checkReason) };
 }
 
-function checkZone(value: string): string | null {
+export function checkZone(value: string): string | null {
   if (isKnownZone(value)) return null;
   const nearest = nearestOf(value, Intl.supportedValuesOf('timeZone'));
   const hint = nearest === null ? 'such as Europe/Berlin' : `did you mean "${nearest}"?`;

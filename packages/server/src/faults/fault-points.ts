@@ -106,6 +106,7 @@ export const STATEMENT_FAULT_POINTS = [
   'sql.promotion_update',
   'sql.promotions_give_back',
   'sql.promotions_wake_skipped',
+  'sql.quota_requests_write',
   'sql.release_components_insert',
   'sql.release_insert',
   'sql.set_aside_lock',

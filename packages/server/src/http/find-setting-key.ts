@@ -1,10 +1,21 @@
-/** A setting as a path names it; one of a gate only when some environment has that gate. */
-import { type AnySettingKey, AppError, nearestOf, partsOfGateKey, settingKeyOf, hasAttempts } from '@stella/domain';
+/** A setting as a path names it; one of a gate or a quota only when some environment has it. */
+import {
+  type AnySettingKey,
+  AppError,
+  hasAttempts,
+  nearestOf,
+  partsOfGateKey,
+  partsOfQuotaKey,
+  settingKeyOf,
+} from '@stella/domain';
 import type { ReadStore } from '../ports/read-store.ts';
 
 /** Errors: `setting.not_found`, `environment.not_found`, each with the nearest. */
 export async function findSettingKey(reads: ReadStore, text: string): Promise<AnySettingKey> {
   const key = settingKeyOf(text);
+  const quota = partsOfQuotaKey(key);
+  // Known or refused; a limit may be set where the definition has none.
+  if (quota) return reads.readEnvironment(quota.environment).then(() => key);
   const parts = partsOfGateKey(key);
   if (parts === null) return key;
   const environments =

@@ -37,6 +37,9 @@ import { probeConnectivity } from './routes/probe-connectivity.ts';
 import { recover } from './routes/recover.ts';
 import { rejectPromotion } from './routes/reject-promotion.ts';
 import { freezeEnvironment } from './routes/freeze-environment.ts';
+import { changeQuotas } from './routes/change-quotas.ts';
+import { listQuotas } from './routes/list-quotas.ts';
+import { requestQuota } from './routes/request-quota.ts';
 import { unfreezeEnvironment } from './routes/unfreeze-environment.ts';
 import { raiseFence } from './routes/raise-fence.ts';
 import { releaseLock } from './routes/release-lock.ts';
@@ -89,6 +92,9 @@ export const HANDLERS: { readonly [Name in AnsweringRoute]: RouteHandler<Name> }
   rejectPromotion,
   freezeEnvironment,
   unfreezeEnvironment,
+  listQuotas,
+  changeQuotas,
+  requestQuota,
   raiseFence,
   releaseLock,
   retryPromotion,

@@ -21,6 +21,7 @@ import type {
   PredecessorStatus,
   PromotionId,
   PromotionSnapshot,
+  QuotaRequest,
   Release,
   ReleaseComponent,
   RoleBinding,
@@ -122,6 +123,8 @@ export interface CommandTransaction {
   writeRaisedFence(status: EnvironmentStatus, floor: Fence): Promise<void>;
   /** After `lockEnvironment`; whoever waits at gates or for a lock there looks again. */
   writeFreeze(environment: string, freeze: EnvironmentFreeze): Promise<void>;
+  /** After `lockEnvironment`: all that are kept of it. */
+  writeQuotaRequests(environment: string, requests: readonly QuotaRequest[]): Promise<void>;
   /** New version of the definition; raises `policy_revision`. Whoever waits there looks again: its freezes count for all. */
   writeDefinition(definition: EnvironmentDefinition, actor: Actor): Promise<EnvironmentRecord>;
   /** Answers what was owed there, now closed: it is owed for nothing that runs. */

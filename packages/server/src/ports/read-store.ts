@@ -17,6 +17,10 @@ import type {
   PromotionId,
   PromotionSnapshot,
   PromotionStatus,
+  QuotaDefinition,
+  QuotaName,
+  QuotaRequest,
+  QuotaUse,
   Release,
   ReleaseId,
   RoleBinding,
@@ -66,6 +70,19 @@ export interface PromotionFilter {
   readonly lastMs: number | null;
   /** Patterns of environments that the caller may see, as role bindings write them: `*`, `prod-*`. */
   readonly visible: readonly string[];
+}
+
+/** Quotas of one environment, read at one moment. */
+export interface QuotaRow {
+  readonly environment: string;
+  readonly definition: QuotaDefinition | null;
+  /** Answered and forgotten ones, too. */
+  readonly requests: readonly QuotaRequest[];
+  /** Null: nothing is limited there. */
+  readonly use: QuotaUse | null;
+  /** Promotions that wait for a place; a name that is absent has none. */
+  readonly waiting: { readonly [Name in QuotaName]?: number };
+  readonly nowMs: number;
 }
 
 export interface LockRow {
@@ -253,6 +270,8 @@ export interface ReadStore {
   listEnvironments(): Promise<readonly EnvironmentRow[]>;
   /** Errors: `environment.not_found` naming the nearest. */
   readEnvironment(name: string): Promise<EnvironmentRow>;
+  /** Of every environment, or of one. */
+  listQuotas(environment: string | null): Promise<readonly QuotaRow[]>;
   listLocks(environment: string | null): Promise<readonly LockRow[]>;
   listWorkers(): Promise<readonly WorkerRow[]>;
   /** Sequenced events after `seq`, in order; of one promotion when named. */

@@ -20,7 +20,8 @@ import { numberOrNull, textOrNull } from './row-values.ts';
 import { type RawDebt, toDebt } from './skip-rows.ts';
 
 const COLUMNS = `e.name, e.version, e.hash, e.applied_at, d.definition, e.release_id, e.release_number, e.released_at,
-  e.state, e.policy_revision, e.stopped_at, e.stop, e.operator_freeze, e.planned_freezes, e.concurrency, e.components,
+  e.state, e.policy_revision, e.stopped_at, e.stop, e.operator_freeze, e.planned_freezes, e.quotas, e.quota_requests, e.concurrency,
+  e.components,
   (select coalesce(jsonb_object_agg(r.id, r.name), '{}') from jsonb_array_elements(e.components) c
     join releases r on r.id = c ->> 'releaseId') as release_names,
   (select r.name from releases r where r.id = e.release_id) as release_name,
@@ -43,7 +44,7 @@ const LOCK_ALL: Statement = {
 const PREDECESSORS: Statement = {
   name: 'environment_predecessors',
   text: `select e.name, e.release_id, e.release_number, e.released_at, e.state, e.policy_revision, e.stopped_at,
-      e.stop, e.operator_freeze, e.planned_freezes, e.concurrency, e.components,
+      e.stop, e.operator_freeze, e.planned_freezes, e.quotas, e.quota_requests, e.concurrency, e.components,
       (select max(c.ended_at) from promotions c
        where c.release_id = $2 and c.environment = e.name and c.status = 'completed') as completed_at
     from environments e where e.name = any ($1)`,
@@ -58,11 +59,11 @@ const INSERT_DEFINITION: Statement = {
 
 const WRITE: Statement = {
   name: 'environment_write',
-  text: `insert into environments (name, version, hash, applied_at, planned_freezes, concurrency)
-    values ($1, $2, $3, $4, $5, $6)
+  text: `insert into environments (name, version, hash, applied_at, planned_freezes, concurrency, quotas)
+    values ($1, $2, $3, $4, $5, $6, $7)
     on conflict (name) do update set version = excluded.version, hash = excluded.hash,
       applied_at = excluded.applied_at, planned_freezes = excluded.planned_freezes,
-      concurrency = excluded.concurrency, policy_revision = environments.policy_revision + 1`,
+      concurrency = excluded.concurrency, quotas = excluded.quotas, policy_revision = environments.policy_revision + 1`,
 };
 
 const REMOVE: Statement = {
@@ -138,7 +139,9 @@ export async function writeDefinitionRows(
     JSON.stringify(actor),
   ]);
   const version = Number(row?.['version']);
-  await session.rows(WRITE, [name, version, hash, at, JSON.stringify(definition.freezes), definition.concurrency]);
+  const { freezes, concurrency, quotas } = definition;
+  const live = [JSON.stringify(freezes), concurrency, quotas ? JSON.stringify(quotas) : null];
+  await session.rows(WRITE, [name, version, hash, at, ...live]);
   return { definition, version, hash, appliedAtMs: nowMs };
 }
 
@@ -182,6 +185,8 @@ function toStatus(row: Readonly<Record<string, unknown>>): EnvironmentStatus {
     stop: toStop(numberOrNull(row['stopped_at']), row['stop']),
     freeze: row['operator_freeze'] as EnvironmentStatus['freeze'],
     plannedFreezes: row['planned_freezes'] as EnvironmentStatus['plannedFreezes'],
+    quotas: row['quotas'] as EnvironmentStatus['quotas'],
+    quotaRequests: row['quota_requests'] as EnvironmentStatus['quotaRequests'],
     concurrency: row['concurrency'] as EnvironmentStatus['concurrency'],
     components: row['components'] as EnvironmentStatus['components'],
   };

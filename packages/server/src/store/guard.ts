@@ -3,6 +3,7 @@
  * one statement and everything else read by later ones, so that they see what the holder before us has committed.
  */
 import type { EnvironmentGuard, LockHolder, Waiter } from '@stella/domain';
+import { QUOTA_USE, type RawQuotaUse, toQuotaUse } from './quota-rows.ts';
 import type { Session, Statement } from './connection.ts';
 import { InstallationReplaced, IS_REPLACED } from './installation.ts';
 import { IS_STALE } from './lock-rows.ts';
@@ -31,7 +32,8 @@ const READ_GUARD: Statement = {
             where c.release_id = p.release_id))), '[]')
         from promotions p
         where p.environment = $1 and p.ended_at is null and p.ticket is not null and p.step = 'acquire_locks'
-          and p.id <> $2) as waiters
+          and p.id <> $2) as waiters,
+      ${QUOTA_USE} as quota
     from installation i join promotions own on own.id = $2 left join environments e on e.name = $1`,
 };
 
@@ -69,6 +71,7 @@ export async function readGuard(session: Session, environment: string, promotion
     guard: {
       holder: holder ? { lockId: holder.lock_id, promotionId: holder.promotion_id, isStale: holder.is_stale } : null,
       waiters: waiters.map(({ promotion_id, ...waiter }) => ({ promotionId: promotion_id, ...waiter })),
+      quota: toQuotaUse(environment, row?.['quota'] as RawQuotaUse | null),
       ticket: Number(row?.['ticket']),
       fence: { epoch: Number(row?.['fence_epoch']), n: Number(row?.['fence_n']) },
     },

@@ -31,6 +31,7 @@ import {
 import { findLockHolderRow } from './lock-rows.ts';
 import { transactAndWake } from './owed-wakes.ts';
 import type { StoreOptions } from './postgres-engine-store.ts';
+import { writeQuotaRequestRows } from './quota-rows.ts';
 import { findReleaseByName, insertReleaseRow } from './release-rows.ts';
 import { listSettingRows, lockSettingRow, overlay, SET_SETTINGS, writeSettingRow } from './setting-rows.ts';
 import { lockPromotionRow, readBase, readSnapshot } from './snapshot.ts';
@@ -158,6 +159,7 @@ type EnvironmentMethods = Pick<
   | 'drawFenceAbove'
   | 'writeRaisedFence'
   | 'writeFreeze'
+  | 'writeQuotaRequests'
   | 'writeDefinition'
   | 'removeEnvironment'
   | 'livePromotionsOf'
@@ -189,6 +191,7 @@ function environmentMethods(session: Session, { cache, owed }: CommandOptions, n
       await writeFreezeRow(session, environment, freeze);
       owed.push(...(await wakeFrozen(session, environment, nowMs)));
     },
+    writeQuotaRequests: (environment, requests) => writeQuotaRequestRows(session, environment, requests),
     async writeDefinition(definition, actor) {
       const record = await writeDefinitionRows(session, definition, { actor, nowMs });
       // Its freezes count for those that are under way.

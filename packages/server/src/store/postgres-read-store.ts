@@ -12,6 +12,7 @@ import { readGateStatsRows } from './gate-stats-rows.ts';
 import { findPersonRow, findTokenOwner, findTokensByStart, listSubjects, listTokenRows } from './identity-rows.ts';
 import { findLocksByStart, listLiveLockIds, listLockRows } from './lock-rows.ts';
 import { countByStatus, countPromotionRows, findPromotionsByStart, listPromotionRows } from './promotion-rows.ts';
+import { listQuotaRows } from './quota-rows.ts';
 import { findReleaseByName, findReleasesByStart, listReleaseNames, listReleaseRows } from './release-rows.ts';
 import type { ImmutableRows } from './immutable-rows.ts';
 import { readTimedSnapshot } from './snapshot.ts';
@@ -49,6 +50,7 @@ export function makeReadStore(database: Database, options: ReadStoreOptions): Re
       }),
     listEnvironments: () => read(listEnvironmentRows),
     readEnvironment: (name) => read((session) => readEnvironment(session, name)),
+    listQuotas: (environment) => read((session) => listQuotaRows(session, environment)),
     listLocks: (environment) => read((session) => listLockRows(session, environment)),
     listWorkers: () => read(listWorkerRows),
     readEvents: (afterSeq, limit, promotionId) =>

@@ -207,6 +207,7 @@ export type RawPromotion = Raw<
     readonly base_release_id: Promotion['baseReleaseId'];
     readonly ticket: number | null;
     readonly preflight_revision: number | null;
+    readonly quota_wait: Promotion['quotaWait'];
     readonly created_at: string;
     readonly last_progress_at: string;
     readonly in_progress_since_at: string;
@@ -295,6 +296,8 @@ export interface RawEnvironment {
   readonly stop: unknown;
   readonly operator_freeze: EnvironmentStatus['freeze'];
   readonly planned_freezes: EnvironmentStatus['plannedFreezes'];
+  readonly quotas: EnvironmentStatus['quotas'];
+  readonly quota_requests: EnvironmentStatus['quotaRequests'];
   readonly concurrency: EnvironmentStatus['concurrency'];
   readonly components: EnvironmentStatus['components'];
 }
@@ -322,6 +325,7 @@ export function toPromotion(row: RawPromotion, definition: EnvironmentDefinition
     baseReleaseId: row.base_release_id,
     ticket: row.ticket,
     preflightRevision: row.preflight_revision,
+    quotaWait: row.quota_wait,
     createdAtMs: toMs(row.created_at),
     lastProgressAtMs: toMs(row.last_progress_at),
     inProgressSinceMs: toMs(row.in_progress_since_at),
@@ -432,6 +436,8 @@ export function toEnvironmentStatus(row: RawEnvironment): EnvironmentStatus {
     stop: toStop(toMsOrNull(row.stopped_at), row.stop),
     freeze: row.operator_freeze,
     plannedFreezes: row.planned_freezes,
+    quotas: row.quotas,
+    quotaRequests: row.quota_requests,
     concurrency: row.concurrency,
     components: row.components,
   };

@@ -21,6 +21,7 @@ const COLUMNS = [
   'base_release_id',
   'ticket',
   'preflight_revision',
+  'quota_wait',
   'created_at',
   'last_progress_at',
   'in_progress_since_at',

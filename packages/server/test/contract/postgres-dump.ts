@@ -19,8 +19,8 @@ const TABLES: Readonly<Record<string, string>> = {
   debts: 'select * from stella.gate_debts order by id',
   locks: 'select * from stella.locks order by id',
   environments: `select name, version, hash, applied_at, release_id, release_number, released_at, state,
-    policy_revision, concurrency, components, stopped_at, stop, operator_freeze as freeze, planned_freezes, floor_epoch,
-    floor_n from stella.environments order by name`,
+    policy_revision, concurrency, components, stopped_at, stop, operator_freeze as freeze, planned_freezes, quotas,
+    quota_requests, floor_epoch, floor_n from stella.environments order by name`,
   releases: 'select id, name, number, created_at from stella.releases order by id',
   workers: 'select id, state, heartbeat_at, lease_until_at from stella.workers order by id',
   events: `select promotion_id, promotion_seq, type, actor, subject, data, at, hash, seq, chain_hash

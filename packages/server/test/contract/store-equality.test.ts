@@ -129,6 +129,14 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
       lengthMs: fc.constantFrom(null, 0, 20_000),
     }),
   },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('askMore' as const),
+      environment: pick,
+      wanted: fc.constantFrom(2, 3),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('remove' as const), environment: pick }) },
   {
     weight: 1,

@@ -20,7 +20,7 @@ import type { StoreWorld } from './store-world.ts';
 export const HISTORY_DEFINITIONS: readonly EnvironmentDefinition[] = [
   makeDefinition({ name: 'dev', gates: [makeHttpGate()], targets: [makeTarget(), makeTarget({ name: 'web-2' })] }),
   makeDefinition({ name: 'prod', promotesFrom: ['dev'], gates: [makeHttpGate(), makeApprovalGate()] }),
-  makeDefinition({ name: 'lab', gates: [] }),
+  makeDefinition({ name: 'lab', gates: [], quotas: { perDay: 9, timeZone: 'UTC' } }),
   makeDefinition({
     name: 'mix',
     gates: [],

@@ -20,6 +20,7 @@ import {
 } from '@stella/domain';
 import { makeApprovalGate, makeDefinition, makeHttpGate, makeSoakGate, makeTarget } from '@stella/testkit';
 import { applyDefinitions } from '../../src/engine/commands/apply-definitions.ts';
+import { requestQuotaIncrease } from '../../src/engine/commands/change-quota.ts';
 import { changeFreeze } from '../../src/engine/commands/freeze-environment.ts';
 import { raiseEnvironmentFence } from '../../src/engine/commands/raise-fence.ts';
 import type { Claim, OutcomeRecord } from '../../src/ports/engine-store.ts';
@@ -70,6 +71,7 @@ export type Operation =
   | { readonly kind: 'raise'; readonly environment: number; readonly n: number }
   /** Null: until somebody unfreezes; 0: somebody does. */
   | { readonly kind: 'freeze'; readonly environment: number; readonly lengthMs: number | null }
+  | { readonly kind: 'askMore'; readonly environment: number; readonly wanted: number }
   | { readonly kind: 'approve' | 'reject' | 'skip' | 'approveSkip'; readonly pick: number; readonly who: Subject }
   | { readonly kind: 'cancel' | 'retry'; readonly pick: number }
   | { readonly kind: 'priority'; readonly pick: number; readonly priority: Priority }
@@ -93,12 +95,16 @@ const STAGE = makeDefinition({
   gates: [makeHttpGate({ retryCount: 1 }), makeSoakGate({ environments: ['dev'], durationMs: 60_000 })],
   onFailure: 'hold',
 });
-const PROD = makeDefinition({ gates: [makeHttpGate(), makeApprovalGate()] });
+const PROD = makeDefinition({
+  gates: [makeHttpGate(), makeApprovalGate()],
+  quotas: { perHour: 1, perDay: 2, timeZone: 'Europe/Vienna' },
+});
 const MIX = makeDefinition({
   name: 'mix',
   gates: [],
   targets: [makeTarget(), makeTarget({ name: 'api-1', component: 'api' })],
   concurrency: 'per_component',
+  quotas: { perHour: 2, inProgress: 1, timeZone: 'UTC' },
 });
 export const DEFINITIONS: readonly EnvironmentDefinition[] = [DEV, STAGE, PROD, MIX];
 
@@ -231,6 +237,7 @@ const PERSON_KINDS = [
   'cancel',
   'raise',
   'freeze',
+  'askMore',
   'retry',
   'priority',
   'set',
@@ -280,6 +287,11 @@ async function performByPerson({ place, promotions }: ActorState, operation: Per
         const order = { environment, wish, reason: 'on air', seenVersion: null };
         return changeFreeze(tx, principalOf(place, 'olga'), order);
       });
+    }
+    case 'askMore': {
+      const { name: environment } = pickOf(DEFINITIONS, operation.environment);
+      const order = { environment, name: 'perHour', wanted: operation.wanted, reason: 'a full day' } as const;
+      return inTransaction(place.world, (tx) => requestQuotaIncrease(tx, principalOf(place, 'olga'), order));
     }
     case 'skip':
     case 'approveSkip':

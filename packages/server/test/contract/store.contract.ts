@@ -7,6 +7,7 @@ import { describeComponentsOfStore } from './store-components.contract.ts';
 import { describeDebtStore } from './store-debts.contract.ts';
 import { describeEngineStore } from './store-engine.contract.ts';
 import { describeProbeStore } from './store-probes.contract.ts';
+import { describeQuotasOfStore } from './store-quotas.contract.ts';
 import { describeSequencerStore } from './store-sequencer.contract.ts';
 import type { StoreWorld } from './store-world.ts';
 
@@ -25,6 +26,7 @@ export function describeStoreContract(placeName: string, openWorld: () => Promis
     describeEngineStore(() => world);
     describeCommandStore(() => world);
     describeProbeStore(() => world);
+    describeQuotasOfStore(() => world);
     describeSequencerStore(() => world);
   });
 }

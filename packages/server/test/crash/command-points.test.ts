@@ -7,6 +7,7 @@ import {
   enrol,
   freeze,
   overtake,
+  raiseQuota,
   raiseFence,
   releaseByForce,
   removeEnvironments,
@@ -58,6 +59,7 @@ describeCrashes({
     scenario: freeze,
     points: ['sql.environment_freeze', 'sql.environment_wake_frozen'],
   },
+  'while a quota is raised': { scenario: raiseQuota, points: ['sql.quota_requests_write'] },
   'while one is cancelled': { scenario: cancel, points: ['sql.promotion_update', 'command_store.transact.after'] },
   'while a lock is taken': {
     scenario: releaseByForce,

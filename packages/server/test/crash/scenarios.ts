@@ -214,6 +214,24 @@ export const freeze: Scenario = async (play) => {
   await checkTraces(stage, name, promotion);
 };
 
+/** Where nobody may start any more somebody asks for another place, and gets it. */
+export const raiseQuota: Scenario = async (play) => {
+  const { stage, strike } = play;
+  const name = await applyEnvironment(play, {});
+  const parameters = { environment: name };
+  await stage.caller()('changeQuotas', { parameters, body: { limits: { perDay: 1 } } });
+  const first = await promote(play, name, 'odd');
+  await stage.until(first, 'completed');
+  const second = await promote(play, name, 'even');
+  await stage.until(second, 'queued');
+  await strike();
+  const wish = { name: 'perDay', wanted: 2, reason: 'one more' } as const;
+  expect(await stage.caller()('requestQuota', { parameters, body: wish })).toMatchObject({ request: { wanted: 2 } });
+  await stage.caller()('changeQuotas', { parameters, body: { limits: { perDay: 2 } } });
+  await stage.until(second, 'completed');
+  await checkTraces(stage, name, second);
+};
+
 /** The lock is taken from a promotion that waits for its target to become healthy. */
 export const releaseByForce: Scenario = async (play) => {
   const { stage, strike } = play;

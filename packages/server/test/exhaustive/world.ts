@@ -149,6 +149,7 @@ export function guardOf({ place, other }: Scene): EnvironmentGuard {
       other.ticket === null
         ? []
         : [{ promotionId: other.id, ticket: other.ticket, priority: 'normal', components: ['web'] }],
+    quota: null,
     ticket: place.lastTicket + 1,
     fence: { epoch: 1, n: place.lastFence + 1 },
   };

@@ -81,6 +81,12 @@ const OPERATIONS: readonly Corruption[] = [
     rule: 'S3.causes',
     sql: `update attempt_outcomes set ended_at = '2000-01-01' where ${outcomeOf(DONE, 'verify')}`,
   },
+  {
+    rule: 'S18.started',
+    sql: `update events set data = jsonb_set(data, '{quotas,0,limit}', '0') where promotion_id = ${TAKEN}
+      and type = 'lock.acquired'`,
+    also: ['S13.own'],
+  },
   { rule: 'S17.operation', sql: `update attempts set operation_id = 'another' where ${OPEN_DEPLOY}` },
   {
     rule: 'S17.numbers',

@@ -28,6 +28,7 @@ type EnvironmentMethods = Pick<
   | 'drawFenceAbove'
   | 'writeRaisedFence'
   | 'writeFreeze'
+  | 'writeQuotaRequests'
   | 'writeDefinition'
   | 'removeEnvironment'
   | 'livePromotionsOf'
@@ -55,6 +56,11 @@ export function environmentMethods(session: MemorySession, ids: IdSource, nowMs:
         const status = tx.get(tx.state.environments, name);
         if (status) tx.put(tx.state.environments, name, { ...status, freeze });
         wakeWaiting(tx, name, nowMs);
+      }),
+    writeQuotaRequests: (name, quotaRequests) =>
+      session.statement('writeQuotaRequests', (tx) => {
+        const status = tx.get(tx.state.environments, name);
+        if (status) tx.put(tx.state.environments, name, { ...status, quotaRequests });
       }),
     ...definitionMethods(session, nowMs),
     livePromotionsOf: (environment) =>
@@ -88,8 +94,8 @@ function definitionMethods(session: MemorySession, nowMs: number): Definitions {
         const status = tx.get(environments, name) ?? emptyEnvironment(name);
         const { freezes: plannedFreezes } = definition;
         const policyRevision = status.policyRevision + 1;
-        const { concurrency } = definition;
-        tx.put(environments, name, { ...status, policyRevision, plannedFreezes, concurrency });
+        const { concurrency, quotas = null } = definition;
+        tx.put(environments, name, { ...status, policyRevision, plannedFreezes, concurrency, quotas });
         wakeWaiting(tx, name, nowMs);
         return { definition, version, hash, appliedAtMs: nowMs };
       }),

@@ -31,6 +31,7 @@ import {
 } from '@stella/domain';
 import { SafetyViolation } from '../simulation/safety-violation.ts';
 import type { MemoryState, StoredApproval, StoredPromotion, StoredSkip } from './memory-state.ts';
+import { quotaUseIn } from './memory-quotas.ts';
 import { committedView, type View } from './memory-transaction.ts';
 
 /** A holder for which nobody worked for so long is stale: longer than a takeover may last (safety L2). */
@@ -254,7 +255,8 @@ export function readGuard(
     const components = releaseIn(view, other.releaseId).components.map((component) => component.name);
     waiters.push({ promotionId: other.id, ticket, priority, components });
   }
-  return { holder, waiters, ticket: state.lastTicket, fence: { epoch: state.fenceEpoch, n: state.lastFence } };
+  const quota = quotaUseIn(view, status, settingsIn(view, state.settings));
+  return { holder, waiters, quota, ticket: state.lastTicket, fence: { epoch: state.fenceEpoch, n: state.lastFence } };
 }
 
 /** Nobody works for the promotion (domain, "stale"), by the clock of the transaction's beginning. */

@@ -16,9 +16,11 @@ import {
   wakeAt,
 } from './draft.ts';
 import { endOvertaken, isOvertaken } from './overtaken.ts';
+import type { EnvironmentGuard } from '../snapshot.ts';
 import { reopenGates } from './obstacles.ts';
 import { beginPreflight } from './preflight.ts';
 import { waitersAhead } from './queue.ts';
+import { exhaustedQuota, type QuotaBlock, queueEndsAtMs } from './quotas.ts';
 import { isItsTurn, takeLocks } from './take-locks.ts';
 import { isStopped, waitForCure } from './stop.ts';
 
@@ -34,8 +36,14 @@ export function decideAcquireLocks(draft: Draft): void {
   }
   if (reopenGates(draft)) return;
   if (draft.promotion.ticket === null) updatePromotion(draft, { ticket: guard.ticket });
+  if (draft.promotion.quotaWait !== null) updatePromotion(draft, { quotaWait: null });
   if (isStopped(draft)) {
     waitForCure(draft);
+    return;
+  }
+  const block = exhaustedQuota(draft, guard);
+  if (block && !guard.holder?.isStale) {
+    waitForQuota(draft, guard, block);
     return;
   }
   if (isItsTurn(draft, guard)) {
@@ -46,17 +54,25 @@ export function decideAcquireLocks(draft: Draft): void {
   }
   waitForTurn(
     draft,
+    guard,
     guard.holder
       ? `lock ${guard.holder.lockId} of ${guard.holder.promotionId}`
       : `its turn behind ${waitersAhead(draft, guard.waiters).length} promotions`,
   );
 }
 
-function waitForTurn(draft: Draft, what: string): void {
+/** Without a lock, in its place in the queue: until the quota is counted anew, somebody ends, or the limit is raised. */
+function waitForQuota(draft: Draft, guard: EnvironmentGuard, { name, message, resetsAtMs }: QuotaBlock): void {
+  updatePromotion(draft, { quotaWait: name });
+  waitForTurn(draft, guard, message);
+  if (resetsAtMs !== null) wakeAt(draft, resetsAtMs);
+}
+
+function waitForTurn(draft: Draft, guard: EnvironmentGuard, what: string): void {
   const { nowMs } = draft.context;
   const { settings } = draft.snapshot;
   const sinceMs = stepRun(draft, 'acquire_locks').startedAtMs ?? nowMs;
-  const endsAtMs = sinceMs + settings['queue.maxWait'];
+  const endsAtMs = queueEndsAtMs(sinceMs, settings, guard.quota);
   if (nowMs >= endsAtMs) {
     const message = `no lock within ${formatDuration(settings['queue.maxWait'])}: waited for ${what}`;
     endPromotion(draft, 'failed', { code: 'queue.max_wait', message });

@@ -165,6 +165,7 @@ export function endPromotion(
     endedAtMs: nowMs,
     ticket: null,
     preflightRevision: null,
+    quotaWait: null,
     deployDeadlineAtMs: null,
   });
   for (const skip of draft.skips.filter(isOpenSkip)) lapseSkip(draft, skip, 'the promotion ended');

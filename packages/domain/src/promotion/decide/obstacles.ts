@@ -96,7 +96,7 @@ export function reopenGates(draft: Draft): boolean {
   }
   // Whoever comes after it in the queue is woken even when it held no lock yet: its turn may be now (safety L4).
   if (draft.promotion.ticket !== null) releaseLocks(draft, 'gates opened again');
-  updatePromotion(draft, { ticket: null, preflightRevision: null, deployDeadlineAtMs: null });
+  updatePromotion(draft, { ticket: null, preflightRevision: null, quotaWait: null, deployDeadlineAtMs: null });
   moveToStep(draft, 'evaluate_gates', {
     state: 'waiting',
     message: `gates opened again: ${obstacles.map((one) => (one.kind === BASE_CHANGED ? words : one.kind)).join(', ')}`,

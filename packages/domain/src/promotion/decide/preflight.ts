@@ -17,6 +17,7 @@ import {
 import { endOvertaken, isOvertaken } from './overtaken.ts';
 import { beginDeploy } from './deploy.ts';
 import { reopenGates } from './obstacles.ts';
+import { exhaustedQuota } from './quotas.ts';
 import { isItsTurn, takeLocks } from './take-locks.ts';
 import { isStopped, stepBackToLocks } from './stop.ts';
 import type { Attempt } from '../promotion.ts';
@@ -113,7 +114,7 @@ function goOnWithoutLocks(
   const message = `${targetCount} targets answered${isUnchanged ? '' : ', but the environment was changed meanwhile'}`;
   moveToStep(draft, 'acquire_locks', { state: 'succeeded', message: `${message}; no lock was held` });
   updatePromotion(draft, { preflightRevision: null, ticket: guard.ticket });
-  if (!isUnchanged || !isItsTurn(draft, guard)) return;
+  if (!isUnchanged || !isItsTurn(draft, guard) || exhaustedQuota(draft, guard)) return;
   const count = takeLocks(draft, guard);
   startTimeUnderLock(draft);
   moveToStep(draft, 'deploy', { state: 'succeeded', message: `${count} locks taken` });

@@ -8,6 +8,7 @@ import { placesOf } from '../scope.ts';
 import type { EnvironmentGuard } from '../snapshot.ts';
 import { addEvent, type Draft } from './draft.ts';
 import { waitersAhead } from './queue.ts';
+import { startedQuotas } from './quotas.ts';
 
 /** Nobody holds the environment, and nobody goes before it in the queue. */
 export function isItsTurn(draft: Draft, guard: EnvironmentGuard): boolean {
@@ -49,7 +50,11 @@ export function takeLocks(draft: Draft, guard: EnvironmentGuard): number {
   addEvent(
     draft,
     'lock.acquired',
-    { resources: resources.map(([resource]) => resource), fence: { ...guard.fence } },
+    {
+      resources: resources.map(([resource]) => resource),
+      fence: { ...guard.fence },
+      ...startedQuotas(draft, guard),
+    },
     first?.id,
   );
   return resources.length;

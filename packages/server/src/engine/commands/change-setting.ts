@@ -4,6 +4,7 @@ import {
   authorize,
   formatSetting,
   partsOfGateKey,
+  partsOfQuotaKey,
   type Principal,
   type AnySettingKey,
   settingEntryOf,
@@ -28,7 +29,7 @@ export async function changeSetting(
   principal: Principal,
   { key, value, reason, seenVersion }: SettingOrder,
 ): Promise<void> {
-  const environment = partsOfGateKey(key)?.environment ?? '*';
+  const environment = (partsOfQuotaKey(key) ?? partsOfGateKey(key))?.environment ?? '*';
   authorize(principal, 'setting.write', { environment, name: `the setting ${key}` });
   const before = await tx.lockSetting(key);
   if (seenVersion !== null && seenVersion !== (before?.version ?? 0)) throw new AppError('etag.mismatch');

@@ -1,5 +1,5 @@
 /** `GET /settings` */
-import { isGateSettingKey, SETTING_KEYS } from '@stella/domain';
+import { isGateSettingKey, isQuotaSettingKey, SETTING_KEYS } from '@stella/domain';
 import { settingsOver } from '../../ports/settings-now.ts';
 import { presentSetting } from '../present/present-setting.ts';
 import { presentTimeBudgets } from '../present/present-time-budget.ts';
@@ -9,11 +9,12 @@ import { visibleDefinitions } from '../visible-definitions.ts';
 export const listSettings: RouteHandler<'listSettings'> = async ({ reads, settings }, { caller }) => {
   const changes = await reads.listSettings();
   const lastOf = (key: string) => changes.find((change) => change.key === key) ?? null;
-  // Of gates only those that are set: there are as many as gates.
-  const ofGates = changes.filter(({ key, value }) => isGateSettingKey(key) && value !== null).map(({ key }) => key);
+  // Of gates and quotas only those that are set: there are as many as gates and environments.
+  const isMany = (key: string): boolean => isGateSettingKey(key) || isQuotaSettingKey(key);
+  const others = changes.filter(({ key, value }) => isMany(key) && value !== null).map(({ key }) => key);
   const definitions = await visibleDefinitions(reads, caller);
   return {
-    items: [...SETTING_KEYS, ...ofGates].map((key) => presentSetting(key, settings, lastOf(key))),
+    items: [...SETTING_KEYS, ...others].map((key) => presentSetting(key, settings, lastOf(key))),
     timeBudgets: presentTimeBudgets(definitions, settingsOver(settings, changes)),
   };
 };

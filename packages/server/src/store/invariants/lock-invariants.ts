@@ -2,11 +2,11 @@
 import { type Invariant, ofPromotions, ofStore, TERMINAL } from './invariant.ts';
 
 const IN_QUEUE = "array_position(array['high', 'normal', 'low'], p.priority), p.ticket, p.id";
-const SLEEPS = `w.worker_id is null and w.set_aside_at is null
+const SLEEPS = `w.worker_id is null and w.set_aside_at is null and w.quota_wait is null
         and w.next_action_at > $1::timestamptz + interval '2 seconds'`;
 
 /** With `concurrency: per_component`: each component that somebody waits for, how many go before it there, and whether it is held. */
-const WANTED = `select p.id, p.environment, p.worker_id, p.set_aside_at, p.next_action_at, c.name as component,
+const WANTED = `select p.id, p.environment, p.worker_id, p.set_aside_at, p.quota_wait, p.next_action_at, c.name as component,
     row_number() over (partition by p.environment, c.name order by ${IN_QUEUE}) as place,
     exists (select from locks l where l.released_at is null
       and l.resource = 'environment:' || p.environment || '/' || c.name) as is_held

@@ -11,6 +11,7 @@ import { dependencies } from './0009-dependencies.ts';
 import { concurrency } from './0010-concurrency.ts';
 import { callbacks, callbacksGrants } from './0011-callbacks.ts';
 import { commands } from './0012-commands.ts';
+import { quotas } from './0013-quotas.ts';
 
 export interface Migration {
   readonly name: string;
@@ -30,6 +31,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'concurrency', sql: `set local search_path = stella, pg_temp;\n${concurrency}` },
   { name: 'callbacks', sql: `set local search_path = stella, pg_temp;\n${callbacks}` },
   { name: 'commands', sql: `set local search_path = stella, pg_temp;\n${commands}` },
+  { name: 'quotas', sql: `set local search_path = stella, pg_temp;\n${quotas}` },
 ];
 
 /** Rights of the application role, whose name comes quoted. */

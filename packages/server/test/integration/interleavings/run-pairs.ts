@@ -257,6 +257,8 @@ const RULES: Readonly<Record<string, string>> = {
     (select from stella.locks l where l.promotion_id = promotions.id and l.released_at is null)`,
   S6: `select p.id from stella.promotions p
     where p.chain_length <> (select count(*) from stella.events e where e.promotion_id = p.id)`,
+  S18: `select 1 from stella.locks where resource like 'environment:quota/%' having count(distinct promotion_id) >
+    coalesce((select value from stella.settings where key = 'environments.quota.quotas.perDay'), 1)`,
   S17: `select operation_id from stella.attempt_outcomes where not is_late group by operation_id having count(*) > 1`,
   L1: `select id from stella.promotions where ended_at is null and next_action_at is null`,
 };

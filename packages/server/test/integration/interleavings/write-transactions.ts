@@ -2,6 +2,7 @@
 import { decide, type LockId, type PromotionId } from '@stella/domain';
 import { makeApprovalGate, makeDefinition, makeHttpGate, makeTarget } from '@stella/testkit';
 import { applyDefinitions } from '../../../src/engine/commands/apply-definitions.ts';
+import { changeQuotaLimits, requestQuotaIncrease } from '../../../src/engine/commands/change-quota.ts';
 import { changeFreeze } from '../../../src/engine/commands/freeze-environment.ts';
 import { takeGateCallback } from '../../../src/engine/commands/take-callback.ts';
 import { takeLock } from '../../../src/engine/commands/release-lock.ts';
@@ -34,6 +35,7 @@ const MIX = makeDefinition({
   targets: [makeTarget(), makeTarget({ name: 'api-1', component: 'api' })],
   concurrency: 'per_component',
 });
+const QUOTA = makeDefinition({ ...MIX, name: 'quota', quotas: { perDay: 1, timeZone: 'UTC' } });
 const RELEASE_COUNT = 9;
 /** All others are of `web` alone. */
 const API_RELEASE = 9;
@@ -61,6 +63,9 @@ export interface StageOfPairs {
   /** In `mix`: two that are about to complete, each with a component of its own. */
   readonly web: Course;
   readonly api: Course;
+  /** In `quota`: two that are about to start, each with a component of its own, where one may. */
+  readonly startingWeb: Course;
+  readonly startingApi: Course;
   /** In `signed`: one that waits for a person. */
   readonly signed: PromotionId;
   readonly worker: Awaited<ReturnType<typeof hire>>['id'];
@@ -68,7 +73,7 @@ export interface StageOfPairs {
 }
 
 export async function setStage(world: StoreWorld): Promise<StageOfPairs> {
-  const place = await setUp(world, [PROD, GATED, SIGNED, MIX], RELEASE_COUNT, (n) => [
+  const place = await setUp(world, [PROD, GATED, SIGNED, MIX, QUOTA], RELEASE_COUNT, (n) => [
     n === API_RELEASE ? 'api' : 'web',
   ]);
   const doomed = await hire(world);
@@ -86,6 +91,8 @@ export async function setStage(world: StoreWorld): Promise<StageOfPairs> {
   await play(world, signedClaim);
   const web = await courseOf(world, await claimed(place, worker.id, 'mix', 8), 'verify');
   const api = await courseOf(world, await claimed(place, worker.id, 'mix', API_RELEASE), 'verify');
+  const startingWeb = await courseOf(world, await claimed(place, worker.id, 'quota', 8), 'precheck');
+  const startingApi = await courseOf(world, await claimed(place, worker.id, 'quota', API_RELEASE), 'precheck');
   const fresh = await create(place, 'prod', 5);
   await doomed.end();
   const { locks } = await snapshotOf(world, completing.claim.promotionId);
@@ -103,6 +110,8 @@ export async function setStage(world: StoreWorld): Promise<StageOfPairs> {
     asked,
     web,
     api,
+    startingWeb,
+    startingApi,
     signed: signedClaim.promotionId,
     worker: worker.id,
     other: other.id,
@@ -173,6 +182,8 @@ export const WRITE_TRANSACTIONS: readonly WriteTransaction[] = [
   { name: 'tick completing', isSkipping: true, run: tickOf((stage) => stage.completing) },
   { name: 'tick completing web', isSkipping: true, run: tickOf((stage) => stage.web) },
   { name: 'tick completing api', isSkipping: true, run: tickOf((stage) => stage.api) },
+  { name: 'tick starting web', run: tickOf((stage) => stage.startingWeb) },
+  { name: 'tick starting api', run: tickOf((stage) => stage.startingApi) },
   {
     name: 'claim',
     isSkipping: true,
@@ -283,6 +294,30 @@ export const WRITE_TRANSACTIONS: readonly WriteTransaction[] = [
           seenVersion: null,
         }),
       ).then(() => 'frozen'),
+  },
+  {
+    name: 'set quota limits',
+    isSkipping: true,
+    run: (world, stage) =>
+      inTransaction(world, (tx) =>
+        changeQuotaLimits(tx, principalOf(stage.place, 'olga'), {
+          environment: 'quota',
+          limits: [{ name: 'perDay', limit: 2 }],
+          reason: '',
+        }),
+      ).then(() => 'limited'),
+  },
+  {
+    name: 'request quota increase',
+    run: (world, stage) =>
+      inTransaction(world, (tx) =>
+        requestQuotaIncrease(tx, principalOf(stage.place, 'olga'), {
+          environment: 'quota',
+          name: 'perDay',
+          wanted: 9,
+          reason: 'a full day',
+        }),
+      ).then(() => 'requested'),
   },
   {
     name: 'raise fence',
