@@ -1,5 +1,5 @@
 /** What a gate has said → its verdict. An answer that readers could understand in two ways is none. */
-import { canonicalJson, type Json, parseStrictJson } from '@stella/domain';
+import { canonicalJson, isPlanted, type Json, parseStrictJson } from '@stella/domain';
 import type { GateAnswer, GateQuestion } from '../ports/gate.ts';
 
 export const MESSAGE_LENGTH_MAX = 500;
@@ -63,7 +63,7 @@ function badResponse(message: string): BadResponse {
 function refuseOtherQuestion(members: Readonly<Record<string, Json>>, question: GateQuestion): void {
   // A question is a plain JSON value.
   for (const [name, asked] of Object.entries(question as unknown as Readonly<Record<string, Json>>)) {
-    if (!Object.hasOwn(members, name)) continue;
+    if (!Object.hasOwn(members, name) || isPlanted('gate.other_question_counts')) continue;
     if (inCanonicalForm(members[name] ?? null) !== canonicalJson(asked)) {
       throw badResponse(`its "${name}" is not that of the question`);
     }

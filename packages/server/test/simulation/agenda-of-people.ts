@@ -1,18 +1,11 @@
 /** Who does what when in a seed: releases are made and promoted, gates are decided on, and somebody interferes. */
 import {
-  AppError,
-  type DecideContext,
-  type Decision,
-  decideSkip,
+  type AnySettingKey,
   type EnvironmentDefinition,
   isTerminal,
   type LockId,
-  type Principal,
   type PromotionId,
-  type PromotionSnapshot,
   type ReleaseId,
-  requestSkip,
-  type AnySettingKey,
 } from '@stella/domain';
 import { personIdOf, type WriteRecord } from '@stella/testkit';
 import { applyDefinitions } from '../../src/engine/commands/apply-definitions.ts';
@@ -21,8 +14,9 @@ import { commandPromotion, type PromotionWord } from '../../src/engine/commands/
 import { createPromotion } from '../../src/engine/commands/create-promotion.ts';
 import { createRelease, resolveComponents } from '../../src/engine/commands/create-release.ts';
 import { changeFreeze } from '../../src/engine/commands/freeze-environment.ts';
+import { askTargets, raiseEnvironmentFence } from '../../src/engine/commands/raise-fence.ts';
 import { sealTargets, takeLock } from '../../src/engine/commands/release-lock.ts';
-import { type People, type PeopleWorld, pickPromotion, releaseByNumber } from './people.ts';
+import { type People, type PeopleWorld, pickPromotion, releaseByNumber, rest } from './people.ts';
 import { type CyclePlan, drawGate, PEOPLE, PROMOTION_COUNT, type SeedPlan } from './seed-plan.ts';
 import { pushTag, type RegistryWorld } from './simulated-registry.ts';
 
@@ -42,13 +36,12 @@ const SOURCES = {
 } as const;
 /** What a release carries, where components go each their own way. */
 const CARRIED = [['api', 'web'], ['web'], ['api']] as const satisfies readonly (readonly string[])[];
+/** More than until the last fault ends, so that every stop is cured. */
+const CURES_MAX = 200;
+/** A little more than a server waits for its targets. */
+const ASK_PATIENCE_MS = 12_000;
 /** Requests that may be made, refused ones included, until nobody asks any more. */
 const REQUESTS_MAX = 60;
-
-interface SkipAct {
-  readonly word: string;
-  readonly rule: (snapshot: PromotionSnapshot, context: DecideContext, principal: Principal) => Decision;
-}
 
 export interface AgendaWorld extends PeopleWorld {
   readonly plan: SeedPlan;
@@ -139,7 +132,10 @@ class Agenda implements AgendaOfPeople {
 
   onWrite({ before, decision }: WriteRecord): void {
     const { random } = this.world.scheduler;
-    const { promotion, gateRuns } = decision;
+    const { promotion, gateRuns, environment: changed } = decision;
+    if (changed?.stop && !before?.environment.stop) {
+      this.later(random.between(1_000, 40_000), () => this.cure(changed.name));
+    }
     for (const run of gateRuns) {
       const isNew = before?.gateRuns.every((one) => one.id !== run.id) ?? true;
       if (!isNew || run.verdict !== null) continue;
@@ -275,33 +271,42 @@ class Agenda implements AgendaOfPeople {
   /** Somebody asks to step around a gate, and somebody else decides about it, or the same person tries to. */
   private async skipGate(id: PromotionId, gate: string): Promise<void> {
     const { random } = this.world.scheduler;
-    await this.decideOn(id, random.pick(['olga', 'olga', 'bob']), {
-      word: 'gate.skip',
-      rule: (snapshot, context, principal) => requestSkip(snapshot, context, principal, { gate, reason: 'urgent' }),
-    });
-    const decision = random.chance(80) ? ('approved' as const) : ('rejected' as const);
+    await this.command(id, random.pick(['olga', 'olga', 'bob']), { kind: 'skip_gate', gate, reason: 'urgent' });
+    const kind = random.chance(80) ? ('approve' as const) : ('reject' as const);
     this.later(random.between(10, 10_000), () =>
-      this.decideOn(id, random.pick(['alice', 'bob', 'carol', 'olga']), {
-        word: `skip.${decision}`,
-        rule: (snapshot, context, principal) =>
-          decideSkip(snapshot, context, principal, { decision, gate, reason: '' }),
-      }),
+      this.command(id, random.pick(['alice', 'bob', 'carol', 'olga']), { kind, gate: null, skip: gate, reason: '' }),
     );
   }
 
-  /** As the engine's commands do it: lock the row, ask the domain, write what it decided. */
-  private decideOn(promotionId: PromotionId, by: string, { word, rule }: SkipAct): Promise<unknown> {
-    return this.world.people.act({
-      word,
-      by,
-      work: async (tx, principal, { ids }) => {
-        const snapshot = await tx.lockPromotion(promotionId);
-        if (!snapshot) throw new AppError('promotion.not_found', { details: { name: promotionId } });
-        const context: DecideContext = { nowMs: tx.nowMs, ids, guard: null, isTakeover: false };
-        await tx.writeDecision(rule(snapshot, context, principal));
-        return {};
+  /** An admin looks what the targets hold and raises the fence above it, again and again until it is done. */
+  private async cure(environment: string): Promise<void> {
+    const { scheduler, state } = this.world;
+    for (let count = 0; count < CURES_MAX; count += 1) {
+      if (!state.environments.get(environment)?.stop) return;
+      await this.raiseFence(environment);
+      await rest(scheduler, scheduler.random.between(2_000, 10_000));
+    }
+  }
+
+  private async raiseFence(environment: string): Promise<void> {
+    const { people, scheduler, state } = this.world;
+    const server = scheduler.random.pick(this.world.servers());
+    const targets = state.definitions.get(environment)?.definition.targets ?? [];
+    if (!server.process.isAlive()) return;
+    const deps = { openTarget: server.openTarget.bind(server), clock: server.process.clockOn('world') };
+    const asked = askTargets(deps, targets).catch(() => undefined);
+    // A server that dies meanwhile never answers.
+    const seen = await Promise.race([asked, rest(scheduler, ASK_PATIENCE_MS)]);
+    if (!seen) return;
+    const answer = await people.act({
+      word: 'fence.raise',
+      by: 'root',
+      work: async (tx, principal) => {
+        const { fence } = await raiseEnvironmentFence(tx, principal, { environment, seen, reason: 'looked' });
+        return { fence };
       },
     });
+    if (answer.kind === 'done' && server.process.isAlive()) void sealTargets(deps, targets, answer.body.fence);
   }
 
   /** An approver loses the right, or gets it back: approvals count by the rights held when the intent is written. */

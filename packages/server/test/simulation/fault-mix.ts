@@ -18,6 +18,12 @@ export interface FaultMix {
   /** Restarts of PostgreSQL, and phases in which it takes no writes, per seed. */
   readonly restarts: number;
   readonly readOnlyPhases: number;
+  /** Times that one server cannot reach the database while the others go on, per seed. */
+  readonly partitions: number;
+  /** Phases in which the database's disk is full, per seed. */
+  readonly fullDisks: number;
+  /** Targets that have seen a fence which the database lost, per seed. */
+  readonly lostTails: number;
   /** Jumps of workers' wall clocks per seed. */
   readonly clockJumps: number;
   /** Of an attempt at a gate. */
@@ -44,6 +50,9 @@ export const NO_FAULTS_AT_ALL: FaultMix = {
   slowDatabase: 0,
   restarts: 0,
   readOnlyPhases: 0,
+  partitions: 0,
+  fullDisks: 0,
+  lostTails: 0,
   clockJumps: 0,
   gate: 0,
   target: 0,
@@ -71,6 +80,9 @@ export function drawFaultMix(random: SeededRandom): FaultMix {
     slowDatabase: rate(0.2, 1),
     restarts: rate(1, 2),
     readOnlyPhases: rate(1, 2),
+    partitions: 0,
+    fullDisks: 0,
+    lostTails: 0,
     clockJumps: rate(2, 6),
     gate: rate(5, 20, 50),
     target: rate(3, 10, 30),
@@ -79,4 +91,14 @@ export function drawFaultMix(random: SeededRandom): FaultMix {
     registry: rate(3, 15),
     interferences: rate(3, 8, 16),
   };
+}
+
+/** Likewise, of kinds that came later: drawn aside, so that seeds without them stay what they were. */
+const PRESENT_LATER_PERCENT = 20;
+
+export function withMoreFaults(random: SeededRandom, mix: FaultMix): FaultMix {
+  if (mix === NO_FAULTS_AT_ALL) return mix;
+  const rate = (...levels: readonly number[]): number =>
+    random.chance(PRESENT_LATER_PERCENT) ? random.pick(levels) : 0;
+  return { ...mix, partitions: rate(1, 3), fullDisks: rate(1, 2), lostTails: rate(1, 3) };
 }

@@ -73,6 +73,8 @@ const EXPECTED: ReadonlySet<ErrorCode> = new Set([
   'auth.person_needed',
   'environment.not_found',
   'etag.mismatch',
+  'fence.busy',
+  'fence.unreadable',
   'freeze.none',
   'gate.not_found',
   'idempotency.in_flight',

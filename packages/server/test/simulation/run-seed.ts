@@ -8,9 +8,11 @@ import {
   makeEmptyEnvironment,
   makeMemoryState,
   makeRelease,
+  makeSeededRandom,
   makeWholeEnvironment,
   makeWriteRules,
   type MemoryState,
+  mixSeeds,
   personIdOf,
   putEnvironment,
   SafetyViolation,
@@ -25,6 +27,7 @@ import { makePeople } from './people.ts';
 import { guardRealWorld } from './real-world-guard.ts';
 import { checkCalm } from './rules/deadline-rules.ts';
 import { type CommitRules, makeCommitRules } from './rules/commit-rules.ts';
+import { makeTakeoverTrials, type TakeoverTrials } from './rules/takeover-rules.ts';
 import { checkVerdicts } from './rules/verdict-rules.ts';
 import { makeScheduler, type Scheduler } from './scheduler.ts';
 import { drawPlan, PEOPLE, type SeedPlan, type SimulationMode, WORKER_COUNT } from './seed-plan.ts';
@@ -93,6 +96,7 @@ class SeedRun {
   private readonly writeRules: WriteRules;
   private readonly commitRules: CommitRules;
   private readonly agenda: AgendaOfPeople;
+  private readonly takeovers: TakeoverTrials;
   private readonly faultsEndAtMs: number;
   private failure: { readonly error: unknown } | null = null;
   private processCount = 0;
@@ -117,8 +121,14 @@ class SeedRun {
     const peopleWorld = { scheduler, state, journal, servers: () => servers, guarded: world.guarded };
     const people = makePeople(peopleWorld);
     this.agenda = makeAgendaOfPeople({ ...peopleWorld, plan, people, registry: world.registry });
+    this.takeovers = makeTakeoverTrials({
+      ...peopleWorld,
+      random: makeSeededRandom(mixSeeds(plan.seed, 15)),
+      isCalm: () => this.isCalm(),
+      reach: (what) => journal.reach(what),
+    });
     for (let n = 1; n <= WORKER_COUNT; n += 1) servers.push(startSimulatedServer(world, `server-${n}`));
-    planTroubles({ scheduler, plan, servers, database: this.database, journal });
+    planTroubles({ scheduler, plan, servers, database: this.database, journal, state, machines });
     scheduler.after(plan.faultsEndAfterMs, () => this.endFaults());
     this.agenda.start();
   }
@@ -208,12 +218,14 @@ class SeedRun {
       if (run.state === 'expired' && run.message === 'window_closed') this.journal.reach('round.window_closed');
       if (run.gate === FREEZE_GATE.name) this.journal.reach(`gate.freeze.${run.state}`);
     }
+    if (record.before?.environment.plannedFreezes.length) this.journal.reach('environment.planned_freeze');
     const { guard } = record.context;
     if (record.kind === 'commanded' && guard) this.writeRules.noteFence(promotion.environment, guard.fence);
     scheduler.note(promotion.version);
     scheduler.noteText(promotion.status);
     scheduler.noteText(promotion.chainHead?.slice(-8) ?? '');
     this.agenda.onWrite(record);
+    this.takeovers.onWrite(server, record);
   }
 
   /** What arrives at a target was intended by a committed write, and is what was gated (safety S10, S17). */
@@ -270,6 +282,10 @@ class SeedRun {
     return liveCount === WORKER_COUNT && this.servers.every(({ process }) => process.isAlive() && !process.isPaused());
   }
 
+  private isCalm(): boolean {
+    return this.plan.mode === 'liveness' && this.scheduler.nowMs() >= this.calmFromMs && this.isHealthy();
+  }
+
   private checkCalmSometimes(): void {
     const nowMs = this.scheduler.nowMs();
     if (nowMs < this.faultsEndAtMs || this.plan.mode !== 'liveness') return;
@@ -305,6 +321,8 @@ class SeedRun {
     if (untilMs - nowMs < plan.skipMsMin) return;
     for (const { promotion } of state.promotions.values()) {
       if (promotion.nextActionAtMs !== null && promotion.nextActionAtMs < untilMs) untilMs = promotion.nextActionAtMs;
+      // The next round of burials frees it, once nobody holds its row.
+      if (promotion.workerId !== null && state.workers.get(promotion.workerId)?.state !== 'live') return;
     }
     if (untilMs - nowMs < plan.skipMsMin) return;
     const renewing = this.renewingWorkers();
@@ -325,6 +343,8 @@ class SeedRun {
     for (const server of this.servers) {
       const { process, workerId } = server;
       if (!process.isAlive() || process.isPaused()) continue;
+      // It stops itself by its loops, which no jump may pass over.
+      if (this.database.cutOffMsLeft(server) > 0) return null;
       const isAtWork = workerId !== null && this.state.workers.get(workerId)?.state === 'live';
       if (!isAtWork || process.isWakingUp() || server.isDraining()) return null;
       renewing.add(workerId);

@@ -8,6 +8,7 @@ import {
   type RoleBinding,
   type Settings,
   STANDARD_SETTINGS,
+  toRfc3339,
   WEEKDAYS,
   type WeeklyTimes,
   type WindowGateDefinition,
@@ -26,7 +27,7 @@ import {
   TEST_EPOCH_MS,
   toBindings,
 } from '@stella/testkit';
-import { drawFaultMix, type FaultMix } from './fault-mix.ts';
+import { drawFaultMix, type FaultMix, withMoreFaults } from './fault-mix.ts';
 
 export const SIMULATION_MODES = ['safety', 'liveness'] as const;
 /**
@@ -98,10 +99,26 @@ const CROWDED_PERCENT = 40;
 const CROWD_WITHIN_MS = 8_000;
 
 export function drawPlan(seed: number, wanted: SimulationMode | 'both'): SeedPlan {
-  const plan = drawUsualPlan(seed, wanted);
+  const usual = drawUsualPlan(seed, wanted);
+  const plan = usual.hasWindows ? withPlannedFreezes(makeSeededRandom(mixSeeds(seed, 14)), usual) : usual;
   // Of its own again, for the same reason.
   const crowd = makeSeededRandom(mixSeeds(seed, 12));
   return plan.isByComponent && crowd.chance(CROWDED_PERCENT) ? withCrowd(crowd, plan) : plan;
+}
+
+/** Some places are frozen for a while from the beginning on, as their definitions say. */
+function withPlannedFreezes(random: SeededRandom, plan: SeedPlan): SeedPlan {
+  const localAt = (minutes: number): string => toRfc3339(TEST_EPOCH_MS + minutes * 60_000).slice(0, 16);
+  return {
+    ...plan,
+    environments: plan.environments.map((place) => {
+      if (!random.chance(40)) return place;
+      const from = random.between(0, 5);
+      const to = from + random.between(1, 4);
+      const freezes = [{ from: localAt(from), to: localAt(to), zone: 'UTC', reason: 'planned' }];
+      return { ...place, definition: { ...place.definition, freezes } };
+    }),
+  };
 }
 
 /** All come to dev at once, where no gate holds them up and a deploy takes its time. */
@@ -144,7 +161,7 @@ function drawUsualPlan(seed: number, wanted: SimulationMode | 'both'): SeedPlan 
       .map((place) => (isByComponent ? goByComponent(aside, place) : place)),
     hasWindows,
     isByComponent,
-    mix: drawFaultMix(random),
+    mix: withMoreFaults(makeSeededRandom(mixSeeds(seed, 13)), drawFaultMix(random)),
     faultsEndAfterMs: random.between(60_000, mode === 'safety' ? 600_000 : 180_000),
     cycles: drawCycles(random),
     instantPercent: random.pick([40, 70, 90]),

@@ -12,6 +12,8 @@ import type { SimulatedProcess } from './simulated-process.ts';
 const QUERY_TIMEOUT_MS = 12_000;
 const RESTART_MS_MAX = 5_000;
 const READ_ONLY_MS_MAX = 20_000;
+const FULL_DISK_MS_MAX = 20_000;
+const FULL_DISK_PERCENT = 70;
 /** A killed client's session is gone from `pg_stat_activity` within this. */
 export const SESSION_GONE_MS_MAX = 1_500;
 
@@ -33,6 +35,12 @@ export interface SimulatedDatabase {
   restart(): void;
   /** Writes are refused for a while, as on a standby. */
   makeReadOnly(): void;
+  /** Most writes fail for a while: sometimes there is room for a little one. */
+  fillDisk(): void;
+  /** Nothing of this client arrives for so long, nor any answer; the others go on. */
+  cutOff(client: DatabaseClient, lengthMs: number): void;
+  /** Until the client reaches it again; 0: it does. */
+  cutOffMsLeft(client: Pick<DatabaseClient, 'name'>): number;
   /** Runs right after each commit, before anything else. */
   onCommitted: (client: DatabaseClient, point: string) => void;
   readonly counts: Map<string, number>;
@@ -69,6 +77,9 @@ class Database implements SimulatedDatabase {
   private readonly options: DatabaseOptions;
   private downUntilMs = 0;
   private readOnlyUntilMs = 0;
+  private fullUntilMs = 0;
+  /** By name of the client. */
+  private readonly cutOffUntilMs = new Map<string, number>();
   private restartCount = 0;
 
   constructor(options: DatabaseOptions) {
@@ -87,12 +98,12 @@ class Database implements SimulatedDatabase {
     return (point) => {
       const isCommitted = point.endsWith('.committed');
       if (isCommitted) this.onCommitted(client, point);
-      const fault = this.faultAt(point, isCommitted);
+      const fault = this.partitionAt(client) ?? this.faultAt(point, isCommitted);
       const latencyMs = fault?.afterMs ?? this.latencyMs();
       return new Promise((resolve, reject) => {
         const settle = (): void => {
           commits.delete(settle);
-          const trouble = fault ?? this.faultNow(isCommitted);
+          const trouble = fault ?? this.faultNow(client, isCommitted);
           if (trouble) reject(this.note(trouble));
           else resolve();
         };
@@ -126,6 +137,29 @@ class Database implements SimulatedDatabase {
     this.readOnlyUntilMs = scheduler.nowMs() + scheduler.random.between(500, READ_ONLY_MS_MAX);
   }
 
+  fillDisk(): void {
+    const { scheduler } = this.options;
+    this.count('database.disk_full');
+    this.fullUntilMs = scheduler.nowMs() + scheduler.random.between(500, FULL_DISK_MS_MAX);
+  }
+
+  cutOff({ name }: DatabaseClient, lengthMs: number): void {
+    this.count('database.partition');
+    this.cutOffUntilMs.set(name, this.options.scheduler.nowMs() + lengthMs);
+  }
+
+  cutOffMsLeft({ name }: Pick<DatabaseClient, 'name'>): number {
+    if (!this.isFaulty) return 0;
+    return Math.max(0, (this.cutOffUntilMs.get(name) ?? 0) - this.options.scheduler.nowMs());
+  }
+
+  /** Packets are dropped, so that nothing is heard until the client gives up; or a router says so. */
+  private partitionAt(client: DatabaseClient): Trouble | null {
+    if (this.cutOffMsLeft(client) === 0) return null;
+    const isSilent = this.options.scheduler.random.chance(50);
+    return isSilent ? unavailable('partition.silent', QUERY_TIMEOUT_MS) : unavailable('partition.refused');
+  }
+
   private latencyMs(): number {
     const { scheduler, instantPercent, mix } = this.options;
     const { random } = scheduler;
@@ -153,11 +187,16 @@ class Database implements SimulatedDatabase {
       // The store says so of 25006: it is the database's trouble, and no fault of what was to be written.
       return unavailable('read_only');
     }
+    if (this.fullUntilMs > scheduler.nowMs() && isWrite(point) && random.chance(FULL_DISK_PERCENT)) {
+      // Likewise of 53100.
+      return unavailable('disk_full');
+    }
     return null;
   }
 
   /** What is so when the statement arrives. */
-  private faultNow(isCommitted: boolean): Trouble | null {
+  private faultNow(client: DatabaseClient, isCommitted: boolean): Trouble | null {
+    if (this.cutOffMsLeft(client) > 0) return unavailable(isCommitted ? 'commit.ambiguous' : 'partition.refused');
     const isDown = this.downUntilMs > this.options.scheduler.nowMs();
     return isDown ? unavailable(isCommitted ? 'commit.ambiguous' : 'database.down') : null;
   }

@@ -2,7 +2,7 @@
  * One server: API, worker and sequencer in one process, all of it the real code; the ports are simulated. When its
  * process dies it is started again, as a service manager does.
  */
-import { type Decision, type IdSource, makeIds, type TargetDefinition, type WorkerId } from '@stella/domain';
+import { AppError, type Decision, type IdSource, makeIds, type TargetDefinition, type WorkerId } from '@stella/domain';
 import {
   endSession,
   insistSame,
@@ -172,7 +172,9 @@ class Server implements SimulatedServer {
     const { random } = scheduler;
     reach('process.died');
     const { disconnect } = this;
-    scheduler.after(random.between(0, 800), disconnect);
+    // Of a server that is cut off the database notices nothing before that is over.
+    const silentMs = this.world.database.cutOffMsLeft(this);
+    scheduler.after(silentMs + random.between(0, 800), disconnect);
     this.loseCurrent = null;
     this.drainCurrent = null;
     this.stores = null;
@@ -301,7 +303,7 @@ class Server implements SimulatedServer {
   }
 
   private openSession(process: SimulatedProcess): Promise<LivenessSession> {
-    const { scheduler, state } = this.world;
+    const { scheduler, state, database } = this.world;
     const { random } = scheduler;
     const session = {
       pid: random.between(1, 1_000_000),
@@ -316,7 +318,8 @@ class Server implements SimulatedServer {
     const leave = (): void => {
       if (isGone) return;
       isGone = true;
-      scheduler.after(random.between(0, SESSION_GONE_MS_MAX), () => endSession(state, session));
+      const silentMs = database.cutOffMsLeft(this);
+      scheduler.after(silentMs + random.between(0, SESSION_GONE_MS_MAX), () => endSession(state, session));
     };
     process.onDeath(leave);
     this.loseCurrent = () => {
@@ -331,7 +334,13 @@ class Server implements SimulatedServer {
         return Promise.resolve();
       },
     };
-    return new Promise((resolve) => process.enterAfter(random.between(1, 20), () => resolve(opened)));
+    const isCutOff = database.cutOffMsLeft(this) > 0;
+    return new Promise((resolve, reject) => {
+      process.enterAfter(random.between(1, 20), () => {
+        if (isCutOff) reject(new AppError('database.unavailable', { details: { message: 'connection refused' } }));
+        else resolve(opened);
+      });
+    });
   }
 
   /** Texts that the engine writes when something happened that it cannot explain. */

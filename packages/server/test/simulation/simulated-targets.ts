@@ -69,6 +69,14 @@ export function makeMachine(name: string, digest: Digest | null): Machine {
   return { name, digest, isHealthy: true, accepted: null, result: null, last: null, newest: null, switched: new Set() };
 }
 
+/** It has seen what the database lost: a seal, or an operation that changed nothing any more. */
+export function loseTailOf(machine: Machine, fence: Fence, operationId: string | null): void {
+  machine.accepted = { fence, operationId: null };
+  machine.result = null;
+  if (operationId !== null) machine.last = { fence, operationId };
+  accept(machine, fence);
+}
+
 /** The machine as one process reaches it. */
 export function makeTargetClient(world: TargetWorld, process: SimulatedProcess, machine: Machine): Target {
   const link = { world, process, machine };

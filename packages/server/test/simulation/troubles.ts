@@ -1,14 +1,20 @@
 /** Troubles that come at a moment and not with a call: processes that stand still, clocks that jump, a database that goes. */
+import type { MemoryState } from '@stella/testkit';
 import type { Journal } from './journal.ts';
 import type { SeedPlan } from './seed-plan.ts';
 import type { SimulatedDatabase } from './simulated-database.ts';
 import type { SimulatedServer } from './simulated-server.ts';
 import type { Scheduler } from './scheduler.ts';
+import { loseTailOf, type Machine } from './simulated-targets.ts';
 
 /** Four leases: long enough that every other worker has taken over. */
 const PAUSE_MS_MAX = 60_000;
 /** A watchdog thread ends a process whose loop is blocked for so long; one that is stopped has no watchdog either. */
 const WATCHDOG_MS = 60_000;
+/** Four leases again. */
+const PARTITION_MS_MAX = 60_000;
+/** More than any seed draws by itself. */
+const LOST_FENCES = 10_000;
 const CLOCK_JUMP_MS_MAX = 3_600_000;
 const MINUTE_MS = 60_000;
 
@@ -18,6 +24,8 @@ export interface TroubleWorld {
   readonly servers: readonly SimulatedServer[];
   readonly database: SimulatedDatabase;
   readonly journal: Journal;
+  readonly state: MemoryState;
+  readonly machines: ReadonlyMap<string, Machine>;
 }
 
 export function planTroubles(world: TroubleWorld): void {
@@ -42,6 +50,9 @@ export function planTroubles(world: TroubleWorld): void {
     sometime(() => anyServer().loseSession());
     sometime(() => anyServer().drain());
   }
+  for (let n = 0; n < mix.partitions; n += 1) sometime(() => cutOff(world, anyServer()));
+  for (let n = 0; n < mix.fullDisks; n += 1) sometime(() => database.fillDisk());
+  for (let n = 0; n < mix.lostTails; n += 1) sometime(() => loseTail(world));
 }
 
 function pause({ scheduler, plan, journal }: TroubleWorld, { process }: SimulatedServer): void {
@@ -59,4 +70,16 @@ function pause({ scheduler, plan, journal }: TroubleWorld, { process }: Simulate
     if (isBlocked && lengthMs >= WATCHDOG_MS) process.kill();
     else process.resume();
   });
+}
+
+function cutOff({ scheduler: { random }, database }: TroubleWorld, server: SimulatedServer): void {
+  database.cutOff(server, random.chance(40) ? random.between(100, 8_000) : random.between(8_000, PARTITION_MS_MAX));
+}
+
+/** As after an asynchronous fail-over: one target is ahead of the database. */
+function loseTail({ scheduler: { random }, machines, state, journal }: TroubleWorld): void {
+  journal.fault('database.lost_tail');
+  const machine = random.pick([...machines.values()]);
+  const fence = { epoch: state.fenceEpoch, n: state.lastFence + LOST_FENCES };
+  loseTailOf(machine, fence, random.chance(50) ? `prm_lost.deploy.${machine.name}.1` : null);
 }

@@ -19,7 +19,7 @@ import type { RowLockMode } from './row-locks.ts';
 
 /** As the PostgreSQL store sets them for its connections. */
 const LOCK_TIMEOUT_MS = 5_000;
-const IDLE_IN_TRANSACTION_TIMEOUT_MS = 15_000;
+const IDLE_IN_TRANSACTION_TIMEOUT_MS = 4_000;
 
 /** What one write did, for whoever checks it. */
 export interface WriteRecord {
@@ -88,6 +88,7 @@ export class MemorySession {
     this.tx = beginTransaction(connections.state, connections.nowMs());
     connections.open.add(this);
     sessions.set(this.tx, this);
+    this.tx.endIfIdle = () => void this.expireIdle();
   }
 
   /** One statement. Its first error fails the transaction. */

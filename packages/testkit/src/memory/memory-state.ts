@@ -232,7 +232,8 @@ export function putEnvironment(state: MemoryState, definition: EnvironmentDefini
   const hash = definitionHash(definition);
   state.definitionVersions.set(name, version);
   state.definitions.set(name, { definition, version, hash, appliedAtMs: 0 });
-  state.environments.set(name, { ...status, concurrency: definition.concurrency });
+  const { concurrency, freezes: plannedFreezes } = definition;
+  state.environments.set(name, { ...status, concurrency, plannedFreezes });
 }
 
 /** A worker that is there from the start and never needs to renew its lease. */

@@ -11,7 +11,14 @@ import type { Claim, OutcomeRecord, TickResult } from '@stella/server';
 import { describe, expect, it } from 'vitest';
 import { makeDefinition, makeEmptyEnvironment, makePrincipal, makeRelease } from '../fixtures.ts';
 import { makeSeededIds, TEST_EPOCH_MS } from '../seeded-ids.ts';
-import { makeMemoryState, makeMemoryStores, type MemoryStores, putEnvironment, readSnapshot } from './memory-stores.ts';
+import {
+  endSession,
+  makeMemoryState,
+  makeMemoryStores,
+  type MemoryStores,
+  putEnvironment,
+  readSnapshot,
+} from './memory-stores.ts';
 import { rowOf } from './memory-state.ts';
 
 const OLGA = makePrincipal('olga', 'admin@*');
@@ -168,7 +175,7 @@ describe('a tick', () => {
 });
 
 describe('a transaction that says nothing', () => {
-  it('is ended after 15 s when somebody waits for its row, and hears so at its next statement', async () => {
+  it('is ended after 4 s when somebody waits for its row, and hears so at its next statement', async () => {
     const world = makeWorld();
     const id = await create(world);
     const claim = await claimOne(world, await hire(world));
@@ -190,7 +197,7 @@ describe('a transaction that says nothing', () => {
     const silent = tick(world.stores, claim);
     silent.catch(() => undefined);
     await expect.poll(() => world.points.at(-1)).toBe('tick.commit');
-    world.clock.nowMs += 14_000;
+    world.clock.nowMs += 3_000;
     const waiting = cancel({ ...world, stores: patient }, id);
     await expect.poll(() => timers.length).toBe(2);
     for (const timer of timers.filter((one) => one.atMs <= world.clock.nowMs)) timer.run();
@@ -200,6 +207,26 @@ describe('a transaction that says nothing', () => {
     letGo();
     await expect(silent).rejects.toMatchObject({ code: 'database.unavailable' });
     expect(rowOf(world.state, id).promotion.cancelRequestedAtMs).toBe(world.clock.nowMs - 1_000);
+  });
+
+  it('is ended after 4 s for those who only skip its row, so that it can be taken over', async () => {
+    const world = makeWorld();
+    const id = await create(world);
+    const dying = await hire(world);
+    const claim = await claimOne(world, dying);
+    const heir = await hire(world);
+    const letGo = world.stopAt('tick.commit');
+    const silent = tick(world.stores, claim);
+    silent.catch(() => undefined);
+    await expect.poll(() => world.points.at(-1)).toBe('tick.commit');
+    endSession(world.state, { pid: 1, backendStart: 'then', postmasterStart: world.state.postmasterStart });
+    world.clock.nowMs += 3_000;
+    expect(await world.stores.engine.buryDeadWorkers(heir)).toEqual([dying]);
+    world.clock.nowMs += 1_000;
+    await world.stores.engine.buryDeadWorkers(heir);
+    expect((await claimOne(world, heir)).promotionId).toBe(id);
+    letGo();
+    await expect(silent).rejects.toMatchObject({ code: 'database.unavailable' });
   });
 
   it('keeps a waiter for 5 s at most', async () => {

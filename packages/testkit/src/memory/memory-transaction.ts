@@ -49,6 +49,7 @@ class Transaction implements MemoryTransaction {
   beganMs: number;
   readonly heldKeys = new Set<string>();
   waiting: LockOwner['waiting'] = null;
+  endIfIdle: () => void = () => undefined;
   isOpen = true;
   readonly owedWakes: MemoryTransaction['owedWakes'] = [];
   // Keys and rows of many types; each is read back through the table that it was written for.

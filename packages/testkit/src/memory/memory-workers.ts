@@ -100,6 +100,7 @@ export function isDead(view: View, worker: StoredWorker): boolean {
   if (worker.state !== 'live') return false;
   if (worker.leaseUntilMs < view.beganMs) return true;
   const { session } = worker;
+  if (isPlanted('burial.by_lease_only')) return false;
   return session.postmasterStart === view.state.postmasterStart && view.state.goneSessions.has(sessionKey(session));
 }
 

@@ -12,6 +12,8 @@ export interface LockOwner {
   readonly heldKeys: Set<string>;
   /** What it waits for; it waits for one lock at a time. */
   waiting: Waiting | null;
+  /** Ends it, when it has been silent for longer than it may; by then the database has ended it. */
+  endIfIdle?: () => void;
 }
 
 interface Waiting {
@@ -44,7 +46,12 @@ export interface RowLocks {
 export function makeRowLocks(): RowLocks {
   const locks = new Map<string, RowLock>();
   return {
-    tryLock: (owner, key, mode = 'update') => tryLock(locks, owner, key, mode),
+    tryLock: (owner, key, mode = 'update') => {
+      if (tryLock(locks, owner, key, mode)) return true;
+      // Whoever only skips what is held does not wait until its holder is ended.
+      for (const holder of locks.get(key)?.holders.keys() ?? []) if (holder !== owner) holder.endIfIdle?.();
+      return tryLock(locks, owner, key, mode);
+    },
     lock: (owner, key, mode = 'update') =>
       tryLock(locks, owner, key, mode) ? GRANTED : waitFor(locks, owner, key, mode),
     isHeld: (key) => locks.has(key),

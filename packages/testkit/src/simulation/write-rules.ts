@@ -56,6 +56,7 @@ export function makeWriteRules(state: MemoryState, isAudited = true): WriteRules
       checkReplaced(record);
       checkSkips(record);
       checkIntents(record);
+      checkStop(record);
       checkOthers(record);
     },
   };
@@ -117,6 +118,17 @@ function checkSkips({ kind, before, decision, context: { nowMs } }: WriteRecord)
     (one) => one.state === 'approved' && (one.expiresAtMs ?? 0) <= nowMs,
   );
   insist('S8', kept.length === 0, () => `${kept.map((one) => one.id).join()} stands though it has expired`);
+}
+
+/** S2: what a target holds and the database does not know stops its environment, and nothing is sent there until it is cured. */
+function checkStop({ before, context, decision }: WriteRecord): void {
+  if (!before) return;
+  const { stop, name } = before.environment;
+  const [found] = context.unknownHoldings ?? [];
+  const isStopped = (decision.environment ?? before.environment).stop !== null;
+  insist('S2', !found || isStopped, () => `${name} goes on, though ${found?.target} is ahead of the database`);
+  const isSending = decision.newAttempts.some((one) => one.purpose === 'deploy');
+  insist('S2', stop === null || !isSending, () => `${decision.promotion.id} deploys to ${name}, which is stopped`);
 }
 
 /** L1 and L3: it is looked at again in time for whatever it waits for, or somebody works on it. */
@@ -268,16 +280,24 @@ function checkRight(before: PromotionSnapshot, decision: Decision, nowMs: number
 
 /** Nothing begins while the environment is frozen, unless two persons have stepped around it since. */
 function checkFreeze(before: PromotionSnapshot, decision: Decision, nowMs: number): void {
-  const { freeze, name } = before.environment;
-  const isOver = freeze === null || freeze.endedAtMs !== null || (freeze.untilMs !== null && freeze.untilMs <= nowMs);
-  if (isOver) return;
+  const { freeze, plannedFreezes, name } = before.environment;
+  const isOwn = freeze !== null && freeze.endedAtMs === null && (freeze.untilMs === null || nowMs < freeze.untilMs);
+  // The simulation plans them in UTC only.
+  const planned = plannedFreezes
+    .filter((one) => one.zone === 'UTC')
+    .map((one) => ({ atMs: Date.parse(`${one.from}Z`), untilMs: Date.parse(`${one.to}Z`), reason: one.reason }))
+    .filter((one) => one.atMs <= nowMs && nowMs < one.untilMs);
+  const inForce = [...(isOwn ? [freeze] : []), ...planned];
+  if (inForce.length === 0) return;
+  const sinceMs = Math.min(...inForce.map((one) => one.atMs));
   const isPassed = runsAfter(before, decision).some(
     (run) =>
       run.kind === 'window' &&
       run.state === 'skipped' &&
-      before.skips.some((skip) => skip.gateRunId === run.id && (skip.decidedAtMs ?? 0) >= freeze.atMs),
+      before.skips.some((skip) => skip.gateRunId === run.id && (skip.decidedAtMs ?? 0) >= sinceMs),
   );
-  insist('S8', isPassed, () => `${decision.promotion.id} deploys though ${name} is frozen: ${freeze.reason}`);
+  const reasons = inForce.map((one) => one.reason).join(', ');
+  insist('S8', isPassed, () => `${decision.promotion.id} deploys though ${name} is frozen: ${reasons}`);
 }
 
 interface SkippedGate {

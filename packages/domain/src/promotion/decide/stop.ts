@@ -5,6 +5,7 @@
  */
 import { describeStop } from '../../environment/environment-stop.ts';
 import { formatFence } from '../../locks/fence.ts';
+import { isPlanted } from '../../planted-bugs.ts';
 import {
   addEvent,
   type Draft,
@@ -25,7 +26,7 @@ const STOP_RECHECK_MS = 15_000;
 /** Takes down what came in with this call; the first one counts until it is cured. */
 export function noteUnknownHoldings(draft: Draft): void {
   const [found] = draft.context.unknownHoldings ?? [];
-  if (!found || draft.environment.stop !== null) return;
+  if (!found || draft.environment.stop !== null || isPlanted('fence.behind_ignored')) return;
   if (!requireGuard(draft)) return;
   draft.environment = { ...draft.environment, stop: { ...found, atMs: draft.context.nowMs } };
   // Whoever waits for a lock there says from now on what it really waits for.

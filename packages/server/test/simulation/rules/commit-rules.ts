@@ -256,9 +256,11 @@ function checkHolding(state: MemoryState, promotion: Promotion, live: readonly L
 /** L4: whoever has nobody in its way, neither a holder nor one before it in the queue, is due, or is being looked at. */
 function checkTurn(
   state: MemoryState,
-  { name }: EnvironmentStatus,
+  { name, stop }: EnvironmentStatus,
   { live, nowMs }: { live: readonly Lock[]; nowMs: number },
 ): void {
+  // Nobody's turn, until somebody has cured it; that commit wakes them.
+  if (stop !== null) return;
   const waiters: Promotion[] = [];
   for (const { promotion } of state.promotions.values()) {
     const isWaiting = promotion.environment === name && promotion.step === 'acquire_locks' && promotion.ticket !== null;
