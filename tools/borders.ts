@@ -74,6 +74,7 @@ export const ZONES: readonly Zone[] = [
   serverZone('auth'),
   serverZone('sequencer'),
   serverZone('auditor'),
+  serverZone('notify', { zones: [`${SERVER}/webhooks`] }),
   serverZone('diagnosis'),
   serverZone('doctor'),
   serverZone('probes', { zones: [`${SERVER}/registry`] }),
@@ -93,7 +94,7 @@ export const ZONES: readonly Zone[] = [
     ],
     packages: ['fastify', '@fastify/*', 'zod'],
   }),
-  { folder: `${SERVER}/system`, world: 'all', zones: [DOMAIN, PORTS], packages: ['undici', 'pino'] },
+  { folder: `${SERVER}/system`, world: 'all', zones: [DOMAIN, PORTS], packages: ['undici', 'pino', 'nodemailer'] },
   { folder: `${SERVER}/main`, world: 'all', zones: ['*'], packages: ['pino'] },
   // The public face of the package: what the command line and the testkit may use of the server.
   { folder: `${SERVER}/index.ts`, world: 'all', zones: ['*'], packages: [] },
@@ -136,7 +137,19 @@ export const ZONES: readonly Zone[] = [
 export const TEST_ZONE: Omit<Zone, 'folder'> = {
   world: 'all',
   zones: ['*'],
-  packages: ['vitest', 'fast-check', 'pg', 'yaml', 'tar-stream', 'selfsigned', '@redocly/*', 'oxc-parser', 'esbuild'],
+  packages: [
+    'vitest',
+    'fast-check',
+    'pg',
+    'yaml',
+    'tar-stream',
+    'selfsigned',
+    'smtp-server',
+    'standardwebhooks',
+    '@redocly/*',
+    'oxc-parser',
+    'esbuild',
+  ],
 };
 
 /**

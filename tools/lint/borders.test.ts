@@ -48,6 +48,7 @@ const PLANTS: readonly (readonly [string, string, string])[] = [
   [`${S}/gates/planted.ts`, "import { request } from 'undici';", 'border/npm'],
   [`${S}/gates/planted.ts`, "import { files } from '../targets/planted.ts';", 'border/zone'],
   [`${S}/webhooks/planted.ts`, "import { readFile } from 'node:fs/promises';", 'border/node'],
+  [`${S}/notify/planted.ts`, "import { createTransport } from 'nodemailer';", 'border/npm'],
   [`${S}/targets/planted.ts`, "import { spawn } from 'node:child_process';", 'border/node'],
   [`${S}/targets/planted.ts`, "import { openFile } from '../system/node-file-system.ts';", 'border/zone'],
   [`${S}/registry/planted.ts`, "import { get } from 'node:http';", 'border/node'],

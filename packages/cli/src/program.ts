@@ -17,6 +17,7 @@ const NOUN_SUMMARIES: Readonly<Record<string, string>> = {
   'auth token': 'Tokens of persons and automation',
   environment: 'Places that releases are promoted into',
   help: 'Help and reference',
+  notify: 'Who is told of approvals, stalls and ends',
   orch: 'The orchestrator itself',
   'orch artifacts': 'What really runs',
   'orch config': 'Settings, changed while it runs',

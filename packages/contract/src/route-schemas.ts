@@ -74,6 +74,15 @@ import {
   quotasChangedSchema,
   requestQuotaSchema,
 } from './schemas/quotas.ts';
+import {
+  channelListSchema,
+  channelTestAnswerSchema,
+  channelTestSchema,
+  deliveryListSchema,
+  deliveryQuerySchema,
+  retryDeliveryAnswerSchema,
+  retryDeliverySchema,
+} from './schemas/notifications.ts';
 import { createReleaseSchema, releasePageSchema, releaseSchema } from './schemas/releases.ts';
 import {
   changedSettingSchema,
@@ -134,6 +143,10 @@ export const ROUTE_SCHEMAS = {
   changeQuotas: { query: none, body: changeQuotasSchema, answer: quotasChangedSchema },
   requestQuota: { query: none, body: requestQuotaSchema, answer: quotaRequestedSchema },
   raiseFence: { query: none, body: raiseFenceSchema, answer: raiseFenceAnswerSchema },
+  listChannels: { query: none, body: null, answer: channelListSchema },
+  testChannel: { query: none, body: channelTestSchema, answer: channelTestAnswerSchema },
+  listDeliveries: { query: deliveryQuerySchema, body: null, answer: deliveryListSchema },
+  retryDelivery: { query: none, body: retryDeliverySchema, answer: retryDeliveryAnswerSchema },
   listSettings: { query: none, body: null, answer: settingListSchema },
   getSetting: { query: none, body: null, answer: settingDetailSchema },
   changeSetting: { query: none, body: changeSettingSchema, answer: changedSettingSchema },

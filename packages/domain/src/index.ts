@@ -45,6 +45,10 @@ export {
 } from './diagnosis/time-budget.ts';
 export * from './identity/actor.ts';
 export * from './identity/authorize.ts';
+export * from './notification/channel.ts';
+export * from './notification/delivery.ts';
+export * from './notification/mail-text.ts';
+export * from './notification/notice.ts';
 export * from './promotion/commands/approve-debt.ts';
 export * from './promotion/commands/cancel-promotion.ts';
 export * from './promotion/commands/command.ts';

@@ -15,6 +15,10 @@ import { environmentFreeze } from './environment/freeze.ts';
 import { environmentShow } from './environment/show.ts';
 import { environmentUnfreeze } from './environment/unfreeze.ts';
 import { helpExitCodes } from './help/exit-codes.ts';
+import { notifyDeliveries } from './notify/deliveries.ts';
+import { notifyList } from './notify/list.ts';
+import { notifyRetry } from './notify/retry.ts';
+import { notifyTest } from './notify/test.ts';
 import { orchArtifactsList } from './orch/artifacts-list.ts';
 import { orchConfigGet } from './orch/config-get.ts';
 import { orchConfigHistory } from './orch/config-history.ts';
@@ -105,6 +109,10 @@ export const COMMANDS: readonly CommandSpec[] = [
   orchConfigSet,
   orchConfigUnset,
   orchConfigHistory,
+  notifyList,
+  notifyTest,
+  notifyDeliveries,
+  notifyRetry,
   serviceInstall,
   serviceStart,
   serviceStop,

@@ -7,18 +7,29 @@ import type { CommandSpec } from '../command.ts';
 import { isSet, textsOption } from '../input.ts';
 import { tableView } from '../view.ts';
 
-type Change = Answer<'applyDefinitions'>['changes'][number];
+type Applied = Answer<'applyDefinitions'>;
+
+/** Of an environment or of a channel. */
+interface Change {
+  readonly kind: 'environment' | 'notification';
+  readonly name: string;
+  readonly change: Applied['changes'][number]['change'];
+  readonly version: number | null;
+  readonly differences: readonly string[];
+  /** Settings that beat the definition. */
+  readonly overrides: readonly string[];
+}
 
 const FILES_MAX = 200;
 const FILE_BYTES_MAX = 1_048_576;
 
 export const apply: CommandSpec = {
   path: ['apply'],
-  summary: 'Apply environments from YAML files: all of them or none',
+  summary: 'Apply environments and channels from YAML: all or none',
   kind: 'write',
   options: [
     { flags: '-f, --file <path...>', summary: 'a file, a directory of *.yaml, or - for stdin', isRequired: true },
-    { flags: '--prune', summary: 'remove environments that the files do not name' },
+    { flags: '--prune', summary: 'remove environments and channels that the files do not name' },
   ],
   examples: ['stella apply -f environments/ --dry-run', 'stella apply -f environments/'],
   async run({ connect, show, globals, terminal }, { options }) {
@@ -27,37 +38,53 @@ export const apply: CommandSpec = {
     const { client, idempotencyKey } = await connect();
     const asked = { documents, prune };
     const plan = await client.call('applyDefinitions', { body: { ...asked, dryRun: true } });
-    if (!globals.isQuiet) terminal.err(describe(plan.changes));
-    refuseUnconfirmed(plan.changes, globals.isConfirmed);
+    const planned = changesOf(plan);
+    if (!globals.isQuiet) terminal.err(describe(planned));
+    refuseUnconfirmed(planned, globals.isConfirmed);
     const answer = globals.isDryRun ? plan : await client.call('applyDefinitions', { body: asked, idempotencyKey });
     show(
       tableView<Change>({
-        rows: answer.changes,
+        rows: changesOf(answer),
         columns: [
-          { title: 'ENVIRONMENT', value: (row) => row.environment },
+          // Most files hold environments alone.
+          ...(answer.channels.length === 0
+            ? [{ title: 'ENVIRONMENT', value: (row: Change) => row.name }]
+            : [
+                { title: 'KIND', value: (row: Change) => row.kind },
+                { title: 'NAME', value: (row: Change) => row.name },
+              ]),
           { title: 'CHANGE', value: (row) => (globals.isDryRun ? `would be ${row.change}` : row.change) },
           { title: 'VERSION', value: (row) => (row.version === null ? '-' : String(row.version)) },
         ],
-        nameOf: (row) => row.environment,
+        nameOf: (row) => row.name,
         data: answer,
-        whenEmpty: 'the files hold no environment',
+        whenEmpty: 'the files hold nothing',
       }),
     );
     return undefined;
   },
 };
 
+function changesOf({ changes, channels }: Applied): readonly Change[] {
+  return [
+    ...changes.map(({ environment, ...rest }): Change => ({ kind: 'environment', name: environment, ...rest })),
+    ...channels.map(
+      ({ channel, ...rest }): Change => ({ kind: 'notification', name: channel, overrides: [], ...rest }),
+    ),
+  ];
+}
+
 function describe(changes: readonly Change[]): string {
   return changes
-    .map(({ environment, differences, overrides }) => ({ environment, lines: [...differences, ...overrides] }))
+    .map(({ name, differences, overrides }) => ({ name, lines: [...differences, ...overrides] }))
     .filter(({ lines }) => lines.length > 0)
-    .map(({ environment, lines }) => `${environment}\n${lines.map((line) => `  ${line}\n`).join('')}`)
+    .map(({ name, lines }) => `${name}\n${lines.map((line) => `  ${line}\n`).join('')}`)
     .join('');
 }
 
 /** What goes away is not brought back by a second apply: somebody must have meant it. */
 function refuseUnconfirmed(changes: readonly Change[], isConfirmed: boolean): void {
-  const removed = changes.filter((change) => change.change === 'removed').map((change) => change.environment);
+  const removed = changes.filter((change) => change.change === 'removed').map((change) => change.name);
   if (removed.length === 0 || isConfirmed) return;
   throw new AppError('cli.confirmation', { details: { what: `removing ${removed.join(', ')}` } });
 }

@@ -70,6 +70,14 @@ const SOURCES: Readonly<Record<string, Source | undefined>> = {
     const { items } = await client.call('listGateRuns', { parameters: { promotion } });
     return [...new Set(items.map(({ gate }) => gate))].map((value) => ({ value, summary: '' }));
   },
+  async channel(client) {
+    const { items } = await client.call('listChannels');
+    return items.map(({ name, where }) => ({ value: name, summary: where }));
+  },
+  async delivery(client) {
+    const { items } = await client.call('listDeliveries', { query: { limit: WORDS_MAX } });
+    return items.map(({ id, summary }) => ({ value: id, summary }));
+  },
   async lock(client) {
     const { items } = await client.call('listLocks');
     return items.map(({ id, resource }) => ({ value: id, summary: resource }));

@@ -107,7 +107,7 @@ export const applyRequestSchema = z
       .array(z.strictObject({ file: z.string().max(500), text: z.string().max(DOCUMENT_BYTES_MAX) }))
       .min(1)
       .max(DOCUMENT_COUNT_MAX),
-    /** Removes environments that the documents do not name. */
+    /** Removes environments and channels that the documents do not name. */
     prune: z.boolean().default(false),
     /** Answers the differences and changes nothing. */
     dryRun: z.boolean().default(false),
@@ -126,6 +126,15 @@ export const applyAnswerSchema = z
         differences: z.array(z.string()),
         /** Settings that count instead of what the definition says, with both. */
         overrides: z.array(z.string()),
+      }),
+    ),
+    /** Of documents of `kind: Notification`. */
+    channels: z.array(
+      z.object({
+        channel: z.string(),
+        change: z.enum(['created', 'changed', 'unchanged', 'removed']),
+        version: z.int().nullable(),
+        differences: z.array(z.string()),
       }),
     ),
   })

@@ -18,6 +18,7 @@ export const ID_PREFIXES = [
   'enr',
   'skp',
   'dbt',
+  'ntf',
 ] as const;
 export type IdPrefix = (typeof ID_PREFIXES)[number];
 

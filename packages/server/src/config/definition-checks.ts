@@ -1,4 +1,5 @@
 /** What the texts of an environment's definition must look like. Each answers what is wrong, null when nothing is. */
+import { isIP } from 'node:net';
 import { normalize } from 'node:path/posix';
 import { parseSecretReference } from '@stella/domain';
 
@@ -11,6 +12,14 @@ const SUBJECT = /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$/;
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/;
 /** RFC 9110, section 5.5, without the obsolete bytes above ASCII. */
 const HEADER_VALUE = /^[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?$/;
+
+/** RFC 5321, section 4.1.2, in its usual part: no quotes, no comments, nothing that splits a head of a mail. */
+const MAIL_ADDRESS = /^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$/;
+/** RFC 5321, section 4.5.3.1.3. */
+const MAIL_ADDRESS_LENGTH_MAX = 254;
+const HOST = /^[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$/;
+/** RFC 1035, section 2.3.4. */
+const HOST_LENGTH_MAX = 253;
 
 const HEADER_VALUE_LENGTH_MAX = 4_096;
 const ARGUMENT_LENGTH_MAX = 1_000;
@@ -105,4 +114,26 @@ export function checkArgument(value: string): string | null {
 /** `/srv/shop/` → `/srv/shop`. */
 export function withoutEndSlash(directory: string): string {
   return directory.replace(/\/+$/, '');
+}
+
+/** As role bindings have them: `prod`, `prod-*`, `*`. */
+export function checkPattern(value: string): string | null {
+  if (/^[a-z0-9*-]{1,63}$/.test(value)) return null;
+  return `"${value.slice(0, 80)}" is no pattern of names of environments, such as prod or prod-*`;
+}
+
+/** Without a display name: `ops@example.org`. */
+export function checkMailAddress(value: string): string | null {
+  const isAddress = value.length <= MAIL_ADDRESS_LENGTH_MAX && MAIL_ADDRESS.test(value);
+  return isAddress ? null : `"${value.slice(0, 80)}" is not a mail address, such as ops@example.org`;
+}
+
+/** A name or an address, without port. */
+export function checkHost(value: string): string | null {
+  const isHost = value.length <= HOST_LENGTH_MAX && (HOST.test(value) || isIP(value) !== 0);
+  return isHost ? null : `"${value.slice(0, 80)}" is not the name of a host, such as mail.example.org`;
+}
+
+export function checkMailUser(value: string): string | null {
+  return /^[\x21-\x7e]{1,200}$/.test(value) ? null : 'expected 1 to 200 printable characters without blanks';
 }

@@ -1,5 +1,5 @@
 /**
- * What `stella apply -f` takes: YAML documents of `kind: Environment` → definitions. Owns the form of the file; the
+ * What `stella apply -f` takes: YAML documents of `kind: Environment` and `kind: Notification` → definitions. Owns the form of the file; the
  * meaning is the domain's. Strict: an unknown key is an error (safety S16). Example of a document:
  *
  *     kind: Environment
@@ -16,6 +16,7 @@ import {
   doOverlap,
   type EnvironmentDefinition,
   type GateDefinition,
+  type NotificationChannel,
   ON_FAILURE,
   PRECHECK_MODES,
   QUEUE_MODES,
@@ -24,6 +25,7 @@ import {
 import { checkName } from './definition-checks.ts';
 import { makeFindings } from './findings.ts';
 import { type MapReader, type NumberRule, readMap } from './map-reader.ts';
+import { NOTIFICATION_KIND, readChannel } from './read-channel.ts';
 import { PREDECESSOR_COUNT_MAX, readGate } from './read-gate.ts';
 import { FREEZE_COUNT_MAX, readFreeze } from './read-window.ts';
 import { readQuotas } from './read-quotas.ts';
@@ -32,6 +34,7 @@ import { HOUR_MS, MINUTE_MS, SECOND_MS } from './time-units.ts';
 import { readYamlDocuments } from './yaml-documents.ts';
 
 export const ENVIRONMENT_KIND = 'Environment';
+const KINDS = [ENVIRONMENT_KIND, NOTIFICATION_KIND] as const;
 
 const KEYS = [
   'kind',
@@ -60,36 +63,55 @@ export interface EnvironmentDocument {
   readonly line: number;
 }
 
+export interface ChannelDocument {
+  readonly definition: NotificationChannel;
+  readonly file: string;
+  /** Of the document's first key. */
+  readonly line: number;
+}
+
+export interface ParsedDocuments {
+  readonly environments: readonly EnvironmentDocument[];
+  readonly channels: readonly ChannelDocument[];
+}
+
+/** Documents of `kind: Environment` alone; what else there is, is checked, too. Errors: as `parseDocuments`. */
+export function parseEnvironmentDocuments(text: string, file: string): readonly EnvironmentDocument[] {
+  return parseDocuments(text, file).environments;
+}
+
 /**
  * At least one document. `file` is only a name, for messages. Errors: `input.yaml` (`file:line: reason`) and
  * `input.unknown_key`, which name the first mistake and hold the others in `details.others`. Whether predecessors
  * exist, and circles, are looked at when all files are known.
  */
-export function parseEnvironmentDocuments(text: string, file: string): readonly EnvironmentDocument[] {
+export function parseDocuments(text: string, file: string): ParsedDocuments {
   const documents = readYamlDocuments(text, file);
   const findings = makeFindings(file);
   if (documents.length === 0) findings.note({ line: 1, column: 1 }, `there is no document of kind ${ENVIRONMENT_KIND}`);
+  const environments: EnvironmentDocument[] = [];
+  const channels: ChannelDocument[] = [];
   const lineByName = new Map<string, number>();
-  const parsed = documents.flatMap((document) => {
+  for (const document of documents) {
     const map = readMap({ document, findings }, document.root, 'a document');
-    const definition = map && readEnvironment(map);
-    if (!map || !definition) return [];
+    const kind = map?.choice('kind', KINDS) ?? null;
+    if (!map || kind === null) continue;
     const { line } = map;
-    const { name } = definition;
-    const earlier = lineByName.get(name);
+    if (kind === NOTIFICATION_KIND) channels.push({ definition: readChannel(map), file, line });
+    else environments.push({ definition: readEnvironment(map), file, line });
+    const noun = kind === NOTIFICATION_KIND ? 'channel' : 'environment';
+    const name = (kind === NOTIFICATION_KIND ? channels : environments).at(-1)?.definition.name ?? '';
+    const earlier = lineByName.get(`${noun} ${name}`);
     if (earlier !== undefined && name !== '') {
-      map.refuse('name', `name: the environment "${name}" is defined twice, first in line ${earlier}`);
+      map.refuse('name', `name: the ${noun} "${name}" is defined twice, first in line ${earlier}`);
     }
-    lineByName.set(name, earlier ?? line);
-    return [{ definition, file, line }];
-  });
+    lineByName.set(`${noun} ${name}`, earlier ?? line);
+  }
   findings.throwFirst();
-  return parsed;
+  return { environments, channels };
 }
 
-/** Null when the document is of another kind. */
-function readEnvironment(map: MapReader): EnvironmentDefinition | null {
-  if (map.choice('kind', [ENVIRONMENT_KIND]) === null) return null;
+function readEnvironment(map: MapReader): EnvironmentDefinition {
   map.allow(KEYS);
   const name = map.text('name', checkName);
   const promotesFrom = map.texts('promotesFrom', checkName, { countMax: PREDECESSOR_COUNT_MAX }) ?? [];

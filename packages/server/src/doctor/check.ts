@@ -7,6 +7,7 @@ import type { AuditStore } from '../ports/audit-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Diagnoser } from '../ports/diagnoser.ts';
 import type { FileSystem } from '../ports/file-system.ts';
+import type { NotificationReads } from '../ports/notification-store.ts';
 import type { ReadStore } from '../ports/read-store.ts';
 
 /** `skip`: it does not apply here, or could not look. */
@@ -39,6 +40,7 @@ export interface DoctorDeps {
     'listEnvironments' | 'listLocks' | 'listSettings' | 'listWorkers' | 'readFacts' | 'readGateStats' | 'readMonitoring'
   >;
   readonly diagnoser: Pick<Diagnoser, 'diagnoseStalled'>;
+  readonly notifications: Pick<NotificationReads, 'listChannels'>;
   readonly clock: Clock;
   /** With which this server was started; what `orch config` says goes above them. */
   readonly settings: Settings;

@@ -2,6 +2,7 @@
 import { type GateDefinition, parseDigest } from '@stella/domain';
 import { makeDefinition, makeEmptyEnvironment, makeHttpGate, makeSeededIds } from '@stella/testkit';
 import { describe, expect, it } from 'vitest';
+import type { ChannelHealth } from '../ports/notification-store.ts';
 import type {
   EnvironmentRow,
   GateStats,
@@ -17,6 +18,7 @@ import { disk } from './checks/disk.ts';
 import { gateTimeout } from './checks/gate-timeout.ts';
 import { jobHealth } from './checks/job-health.ts';
 import { locks } from './checks/locks.ts';
+import { notifications } from './checks/notifications.ts';
 import { postgres } from './checks/postgres.ts';
 import { timeBudget } from './checks/time-budget.ts';
 import { workers } from './checks/workers.ts';
@@ -258,5 +260,53 @@ describe('check.storage.disk', () => {
     [0.01, 'fail'],
   ] as const)('%s of it free: %s', async (share, status) => {
     expect(await look(disk, { deps: { fileSystem: { statfs: freeDisk(share) } } })).toMatchObject({ status });
+  });
+});
+
+function channelOf(name: string, health: Partial<ChannelHealth> = {}): ChannelHealth {
+  const transport = { kind: 'webhook', url: 'http://a', secret: 'file:/a', timeoutMs: 1_000 } as const;
+  return {
+    definition: { name, events: ['promotion.stalled'], environments: ['*'], transport },
+    version: 1,
+    hash: parseDigest(`sha256:${'0'.repeat(64)}`),
+    appliedAtMs: 0,
+    pendingCount: 0,
+    deadCount: 0,
+    oldestPendingAtMs: null,
+    failingCount: 0,
+    lastDeliveredAtMs: null,
+    lastFailure: '',
+    ...health,
+  };
+}
+
+describe('check.orchestrator.notifications', () => {
+  const lookAt = (...channels: readonly ChannelHealth[]): Promise<CheckFinding> =>
+    look(notifications, { deps: { notifications: { listChannels: () => Promise.resolve(channels) } } });
+
+  it('says nothing where there are no channels, and passes where each is heard', async () => {
+    expect(await lookAt()).toMatchObject({ status: 'skip' });
+    expect(await lookAt(channelOf('a'), channelOf('b'))).toMatchObject({ status: 'pass' });
+  });
+
+  it('warns of what fails, and fails when a notice waits for long', async () => {
+    const failing = { pendingCount: 2, failingCount: 1, lastFailure: 'status 500' };
+    const soon = channelOf('room', { ...failing, oldestPendingAtMs: HEALTHY_NOW_MS - 60_000 });
+    expect(await lookAt(channelOf('a'), soon)).toMatchObject({
+      status: 'warn',
+      message: 'channel room does not take its notices',
+      facts: [{ what: 'room', value: '2 wait, the oldest for 1m, 0 given up: status 500' }],
+      remedy: { command: 'stella notify test room' },
+    });
+    const late = channelOf('room', { ...failing, oldestPendingAtMs: HEALTHY_NOW_MS - 16 * 60_000 });
+    expect(await lookAt(late)).toMatchObject({ status: 'fail' });
+  });
+
+  it('names what was given up', async () => {
+    expect(await lookAt(channelOf('room', { deadCount: 3, lastFailure: 'status 410' }))).toMatchObject({
+      status: 'warn',
+      message: 'channel room lost notices',
+      remedy: { command: 'stella notify deliveries --failed' },
+    });
   });
 });

@@ -5,6 +5,7 @@ import { disk } from './checks/disk.ts';
 import { gateTimeout } from './checks/gate-timeout.ts';
 import { jobHealth } from './checks/job-health.ts';
 import { locks } from './checks/locks.ts';
+import { notifications } from './checks/notifications.ts';
 import { orchestratorInvariants } from './checks/orchestrator-invariants.ts';
 import { postgres } from './checks/postgres.ts';
 import { timeBudget } from './checks/time-budget.ts';
@@ -16,6 +17,7 @@ export const CHECKS: readonly Check[] = [
   timeBudget,
   workers,
   locks,
+  notifications,
   orchestratorInvariants,
   clock,
   postgres,

@@ -46,6 +46,7 @@ export function healthyDeps(): Omit<DoctorDeps, 'audit'> {
       listLocks: () => Promise.resolve([]),
       listWorkers: () => Promise.resolve([]),
     },
+    notifications: { listChannels: () => Promise.resolve([]) },
     diagnoser: { diagnoseStalled: () => Promise.resolve([]) },
     clock: {
       nowMs: () => HEALTHY_NOW_MS,

@@ -35,7 +35,7 @@ interface Pending {
 export interface HttpGateDeps {
   readonly http: HttpClient;
   readonly clock: Clock;
-  readonly secrets: Secrets;
+  readonly secrets: Pick<Secrets, 'read'>;
   /** Where services reach this server, as soon as it listens; null: it does not, and nobody has said where others do. */
   readonly callbackUrl: Promise<string | null>;
 }

@@ -21,6 +21,8 @@ import { getRelease } from './routes/get-release.ts';
 import { getSetting } from './routes/get-setting.ts';
 import { getVersion } from './routes/get-version.ts';
 import { listArtifacts } from './routes/list-artifacts.ts';
+import { listChannels } from './routes/list-channels.ts';
+import { listDeliveries } from './routes/list-deliveries.ts';
 import { listEnvironments } from './routes/list-environments.ts';
 import { listGateRuns } from './routes/list-gate-runs.ts';
 import { listGateServices } from './routes/list-gate-services.ts';
@@ -43,10 +45,12 @@ import { requestQuota } from './routes/request-quota.ts';
 import { unfreezeEnvironment } from './routes/unfreeze-environment.ts';
 import { raiseFence } from './routes/raise-fence.ts';
 import { releaseLock } from './routes/release-lock.ts';
+import { retryDelivery } from './routes/retry-delivery.ts';
 import { retryPromotion } from './routes/retry-promotion.ts';
 import { revokeToken } from './routes/revoke-token.ts';
 import { runDoctor } from './routes/run-doctor.ts';
 import { skipGate } from './routes/skip-gate.ts';
+import { testChannel } from './routes/test-channel.ts';
 import { tracePromotion } from './routes/trace-promotion.ts';
 import { verifyCredentials } from './routes/verify-credentials.ts';
 import { whoami } from './routes/whoami.ts';
@@ -75,6 +79,8 @@ export const HANDLERS: { readonly [Name in AnsweringRoute]: RouteHandler<Name> }
   getSetting,
   getVersion,
   listArtifacts,
+  listChannels,
+  listDeliveries,
   listEnvironments,
   listGateRuns,
   listGateServices,
@@ -97,10 +103,12 @@ export const HANDLERS: { readonly [Name in AnsweringRoute]: RouteHandler<Name> }
   requestQuota,
   raiseFence,
   releaseLock,
+  retryDelivery,
   retryPromotion,
   revokeToken,
   runDoctor,
   skipGate,
+  testChannel,
   tracePromotion,
   verifyCredentials,
   whoami,

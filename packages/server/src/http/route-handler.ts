@@ -1,6 +1,6 @@
 /** What a route's handler gets and gives. One file per route under `routes/`; a handler does no work, it asks for it. */
 import type { Body, Query, RouteName, RouteParameters } from '@stella/contract';
-import type { EnvironmentDefinition, IdSource, Settings, TargetDefinition } from '@stella/domain';
+import type { EnvironmentDefinition, IdSource, NotificationChannel, Settings, TargetDefinition } from '@stella/domain';
 import type { AttemptLimit } from '../auth/attempt-limit.ts';
 import type { Caller } from '../auth/authenticate.ts';
 import type { DoctorDeps } from '../doctor/check.ts';
@@ -10,6 +10,8 @@ import type { Diagnoser } from '../ports/diagnoser.ts';
 import type { LogRing } from '../ports/log-ring.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { EngineMetrics } from '../ports/metrics.ts';
+import type { NotificationReads } from '../ports/notification-store.ts';
+import type { SendNotice } from '../ports/notify-sender.ts';
 import type { ProbeStore } from '../ports/probe-store.ts';
 import type { Random } from '../ports/random.ts';
 import type { ReadStore } from '../ports/read-store.ts';
@@ -25,6 +27,8 @@ export interface HttpDeps {
   readonly diagnoser: Diagnoser;
   readonly probes: ProbeStore;
   readonly prober: Prober;
+  readonly notifications: NotificationReads;
+  readonly sendNotice: SendNotice;
   readonly registry: Registry;
   readonly openTarget: (definition: TargetDefinition) => Target;
   readonly ids: IdSource;
@@ -32,7 +36,7 @@ export interface HttpDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly logRing: LogRing;
-  readonly secrets: Secrets;
+  readonly secrets: Pick<Secrets, 'read'>;
   readonly gateEvaluated: EngineMetrics['gateEvaluated'];
   readonly settings: Settings;
   readonly attemptLimit: AttemptLimit;
@@ -56,7 +60,13 @@ export interface ProgressReport {
 
 /** YAML texts ↔ definitions; bound to the configuration folder by the composition root. */
 export interface ConfigurationReader {
-  parseEnvironments(text: string, file: string): readonly { readonly definition: EnvironmentDefinition }[];
+  parseDocuments(
+    text: string,
+    file: string,
+  ): {
+    readonly environments: readonly { readonly definition: EnvironmentDefinition }[];
+    readonly channels: readonly { readonly definition: NotificationChannel }[];
+  };
   formatEnvironment(definition: EnvironmentDefinition): string;
   findCycle(definitions: readonly EnvironmentDefinition[]): readonly string[] | null;
 }

@@ -4,6 +4,7 @@ import type { ProgressReport } from '../http/route-handler.ts';
 import type { MonitoredFacts } from '../metrics/fact-gauges.ts';
 import { STALLED_SERIES_MAX, WORKER_SERIES_MAX } from '../metrics/metric-definitions.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { NotificationReads } from '../ports/notification-store.ts';
 import type { OrchestratorFacts, ReadStore } from '../ports/read-store.ts';
 import type { StallCauses } from './stall-causes.ts';
 import type { WorkerSupervisor } from './worker-supervisor.ts';
@@ -16,6 +17,7 @@ const WORKER_IDLE_MS_MAX = 30_000;
 
 export interface HealthDeps {
   readonly reads: ReadStore;
+  readonly notifications: Pick<NotificationReads, 'listChannels'>;
   readonly settings: Settings;
   readonly clock: Clock;
   /** Asked only when something is stalled. */
@@ -45,11 +47,14 @@ export async function readMonitoredFacts(deps: HealthDeps): Promise<MonitoredFac
   const monitoring = deps.reads
     .readMonitoring(deps.settings['stuck.after'], limits)
     .then((facts) => ({ facts, serverNowMs: deps.clock.nowMs() }));
-  const read = await answerSoon(deps.clock, Promise.all([readFacts(deps), monitoring]));
+  const read = await answerSoon(
+    deps.clock,
+    Promise.all([readFacts(deps), monitoring, deps.notifications.listChannels()]),
+  );
   if (read === null) return null;
-  const [orchestrator, { facts, serverNowMs }] = read;
+  const [orchestrator, { facts, serverNowMs }, channels] = read;
   const causes = facts.stalled.length === 0 ? null : await answerSoon(deps.clock, deps.readStallCauses());
-  return { orchestrator, monitoring: facts, causes: causes ?? new Map(), serverNowMs };
+  return { orchestrator, monitoring: facts, causes: causes ?? new Map(), channels, serverNowMs };
 }
 
 function readFacts({ reads, settings }: HealthDeps): Promise<OrchestratorFacts> {

@@ -5,10 +5,12 @@
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findCycle, type IdSource, makeIds } from '@stella/domain';
+import { startNotifier } from '../notify/notifier.ts';
+import { makeSendNotice } from '../notify/send-notice.ts';
 import { type Auditor, startAuditor } from '../auditor/auditor.ts';
 import { makeAttemptLimit } from '../auth/attempt-limit.ts';
 import { formatEnvironmentYaml } from '../config/format-environment.ts';
-import { parseEnvironmentDocuments } from '../config/parse-environments.ts';
+import { parseDocuments } from '../config/parse-environments.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { type DataDirOwner, ownDataDir } from '../data-dir/data-dir-owner.ts';
 import { prepareDataDir } from '../data-dir/prepare-data-dir.ts';
@@ -30,6 +32,8 @@ import type { CommandStore } from '../ports/command-store.ts';
 import { type Faults, NO_FAULTS } from '../ports/faults.ts';
 import type { LogRing } from '../ports/log-ring.ts';
 import type { Logger } from '../ports/logger.ts';
+import type { NotificationStore } from '../ports/notification-store.ts';
+import type { SendNotice } from '../ports/notify-sender.ts';
 import type { ProbeStore } from '../ports/probe-store.ts';
 import type { ReadStore } from '../ports/read-store.ts';
 import type { Registry } from '../ports/registry.ts';
@@ -43,11 +47,13 @@ import { makeAuditStore } from '../store/postgres-audit-store.ts';
 import { makeCommandStore } from '../store/postgres-command-store.ts';
 import { makeDebtStore } from '../store/postgres-debt-store.ts';
 import { makeEngineStore, type StoreOptions } from '../store/postgres-engine-store.ts';
+import { makeNotificationStore } from '../store/postgres-notification-store.ts';
 import { makeProbeStore } from '../store/postgres-probe-store.ts';
 import { makeReadStore } from '../store/postgres-read-store.ts';
 import { makeSequencerStore } from '../store/postgres-sequencer-store.ts';
 import { makeImmutableRows } from '../store/immutable-rows.ts';
 import { type ClosableHttpClient, makeHttpClient } from '../system/http-client.ts';
+import { makeMailClient } from '../system/mail-client.ts';
 import { makeNetworkProbe } from '../system/network-probe.ts';
 import { nodeClock } from '../system/node-clock.ts';
 import { nodeFileSystem } from '../system/node-file-system.ts';
@@ -132,6 +138,8 @@ interface Parts {
   readonly commands: CommandStore;
   readonly reads: ReadStore;
   readonly probes: ProbeStore;
+  readonly notifications: NotificationStore;
+  readonly sendNotice: SendNotice;
   readonly audit: AuditStore;
   readonly registry: Registry;
   readonly http: ClosableHttpClient;
@@ -199,6 +207,8 @@ function makeParts({ config, logger, version, faults = NO_FAULTS }: StartOptions
     pickManifest: (index, repository) => pickManifest(index, linuxPlatform(process.arch), repository),
     allowedDirectories: config.targetDirectories,
   });
+  const secrets = makeSecrets({ env: process.env, fileSystem: nodeFileSystem });
+  const mail = makeMailClient({ allowedRanges: config.outgoingAllow });
   return {
     store,
     ids,
@@ -206,10 +216,12 @@ function makeParts({ config, logger, version, faults = NO_FAULTS }: StartOptions
     http,
     registry,
     metrics: makeMetrics(version),
-    secrets: makeSecrets({ env: process.env, fileSystem: nodeFileSystem }),
+    secrets,
     commands: faulty('command_store', makeCommandStore(store.database, storeOptions)),
     reads: makeReadStore(store.database, storeOptions),
     probes: makeProbeStore(store.database),
+    notifications: makeNotificationStore(store.database, storeOptions),
+    sendNotice: makeSendNotice({ http, mail, secrets, clock: nodeClock }),
     audit: makeAuditStore(store.database),
     openTarget: (definition) => faulty('target', openTarget(definition)),
     faulty,
@@ -267,6 +279,15 @@ async function startWorking(
     metrics,
   });
   stops.push(() => debts.stop());
+  const notifier = startNotifier({
+    store: parts.notifications,
+    send: parts.sendNotice,
+    clock: nodeClock,
+    random: nodeRandom,
+    logger,
+    metrics,
+  });
+  stops.push(() => notifier.stop());
   const engineStore = faulty('engine_store', makeEngineStore(store.database, storeOptions, store.control));
   const watchdog = startNodeWatchdog(options.watchdogLimitMs);
   stops.push(() => Promise.resolve(watchdog.stop()));
@@ -310,7 +331,8 @@ async function startListening(
 ): Promise<string> {
   const { config, version, logger } = options;
   const tls = config.tls === null ? null : await readTlsFiles(nodeFileSystem, config.tls);
-  const looking = { reads: parts.reads, settings: config.settings, clock: nodeClock };
+  const { reads, notifications } = parts;
+  const looking = { reads, notifications, settings: config.settings, clock: nodeClock };
   const diagnoser = makeDiagnoser({
     ...looking,
     about: { version, hostname: hostname() },
@@ -328,18 +350,16 @@ async function startListening(
     settings: config.settings,
     gateEvaluated: (evaluation) => parts.metrics.gateEvaluated(evaluation),
     doctor: {
+      ...looking,
       audit: parts.audit,
-      reads: parts.reads,
       diagnoser,
-      clock: nodeClock,
-      settings: config.settings,
       fileSystem: nodeFileSystem,
       dataDir: config.dataDir,
       about: { version, isEmbedded: parts.store.isEmbedded },
     },
     attemptLimit: makeAttemptLimit(nodeClock),
     configuration: {
-      parseEnvironments: parseEnvironmentDocuments,
+      parseDocuments,
       formatEnvironment: formatEnvironmentYaml,
       findCycle,
     },

@@ -1,6 +1,7 @@
 /** Gauges of what the database knows; set anew at each scrape. */
 import { PROPERTIES, type PromotionId } from '@stella/domain';
 import type { Registry } from 'prom-client';
+import type { ChannelHealth } from '../ports/notification-store.ts';
 import type { MonitoringFacts, OrchestratorFacts } from '../ports/read-store.ts';
 import { makeGauge } from './make-metric.ts';
 import { METRICS } from './metric-definitions.ts';
@@ -10,13 +11,16 @@ export interface MonitoredFacts {
   readonly monitoring: MonitoringFacts;
   /** First causes, `gate.slow`; who has none is not known, or was not looked at in time. */
   readonly causes: ReadonlyMap<PromotionId, string>;
+  readonly channels: readonly ChannelHealth[];
   /** The wall clock of this server at the moment of the database's answer. */
   readonly serverNowMs: number;
 }
 
 export function makeFactGauges(registry: Registry): { set(facts: MonitoredFacts | null): void } {
   const up = makeGauge(registry, METRICS.databaseUp);
-  const setters = [promotionGauges, workerGauges, databaseGauges, auditGauges].map((make) => make(registry));
+  const setters = [promotionGauges, workerGauges, databaseGauges, auditGauges, channelGauges].map((make) =>
+    make(registry),
+  );
   return {
     set(facts) {
       up.set(facts ? 1 : 0);
@@ -101,6 +105,21 @@ function auditGauges(registry: Registry): Setter {
     for (const property of PROPERTIES) violations.set({ property }, violationsByProperty[property] ?? 0);
     unsequenced.set(unsequencedEventCount);
     sweepAge.set(secondsSince(sweepEndedAtMs, databaseNowMs) ?? -1);
+  };
+}
+
+function channelGauges(registry: Registry): Setter {
+  const pending = makeGauge(registry, METRICS.notificationsPending);
+  const dead = makeGauge(registry, METRICS.notificationsDead);
+  const age = makeGauge(registry, METRICS.notificationAge);
+  return (facts) => {
+    for (const one of [pending, dead, age]) one.reset();
+    for (const { definition, pendingCount, deadCount, oldestPendingAtMs } of facts?.channels ?? []) {
+      const labels = { channel: definition.name };
+      pending.set(labels, pendingCount);
+      dead.set(labels, deadCount);
+      age.set(labels, secondsSince(oldestPendingAtMs, facts?.orchestrator.databaseNowMs ?? 0) ?? 0);
+    }
   };
 }
 

@@ -3,6 +3,8 @@
  * from it, and alerts and dashboard may use no other name (`test/system/alerts`).
  */
 
+import { CHANNEL_COUNT_MAX } from '@stella/domain';
+
 export interface MetricDefinition {
   /** As Prometheus wants it: units last, counters end in `_total`. */
   readonly name: string;
@@ -24,7 +26,11 @@ export const GATE_SERIES_MAX = 1_000;
 /** Workers whose heartbeat has a series of its own. */
 export const WORKER_SERIES_MAX = 100;
 
+/** Channels that one process counts apart: as many as there may be, and some that were renamed. */
+export const CHANNEL_SERIES_MAX = 200;
+
 const ONE = 'one';
+const PER_CHANNEL = `one per channel, at most ${CHANNEL_COUNT_MAX}`;
 const ONE_OF_A_FEW = 'a fixed list';
 const PER_GATE = `one per gate and environment, at most ${GATE_SERIES_MAX}; the rest is \`other\``;
 
@@ -213,6 +219,34 @@ export const METRICS = {
     help: 'Since the end of the last whole sweep of the audit; -1 before the first.',
     labels: [],
     bound: ONE,
+  },
+  deliveries: {
+    name: 'stella_notification_attempts_total',
+    kind: 'counter',
+    help: 'Attempts of this server to tell people by a channel, by outcome; `dead`: it was the last one.',
+    labels: ['channel', 'outcome'],
+    bound: `one per channel and outcome, at most ${CHANNEL_SERIES_MAX} channels; the rest is \`other\``,
+  },
+  notificationsPending: {
+    name: 'stella_notifications_pending',
+    kind: 'gauge',
+    help: 'Notices that are on their way to a channel, or wait for the next attempt.',
+    labels: ['channel'],
+    bound: PER_CHANNEL,
+  },
+  notificationsDead: {
+    name: 'stella_notifications_dead',
+    kind: 'gauge',
+    help: 'Notices that were given up and are kept for `stella notify retry`.',
+    labels: ['channel'],
+    bound: PER_CHANNEL,
+  },
+  notificationAge: {
+    name: 'stella_notification_oldest_pending_seconds',
+    kind: 'gauge',
+    help: 'How long the oldest pending notice of a channel has waited; 0 when none does.',
+    labels: ['channel'],
+    bound: PER_CHANNEL,
   },
   requests: {
     name: 'stella_http_request_duration_seconds',

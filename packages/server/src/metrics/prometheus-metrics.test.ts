@@ -37,6 +37,7 @@ const FACTS: MonitoredFacts = {
     database: { nowMs: 100_000, isWritable: true, connectionCount: 7, connectionCountMax: 100, sizeBytes: 1 },
   },
   causes: new Map([[PROMOTION, 'gate.slow']]),
+  channels: [],
   serverNowMs: 93_000,
 };
 

@@ -1,11 +1,11 @@
 /** `/metrics` for Prometheus: what this process counted, and what the database knows, which every replica tells alike. */
 import { Registry } from 'prom-client';
-import type { EngineMetrics, GateEvaluation } from '../ports/metrics.ts';
+import type { EngineMetrics, GateEvaluation, NotifyMetrics } from '../ports/metrics.ts';
 import { makeFactGauges, type MonitoredFacts } from './fact-gauges.ts';
 import { makeCounter, makeGauge, makeHistogram } from './make-metric.ts';
-import { GATE_SERIES_MAX, METRICS } from './metric-definitions.ts';
+import { CHANNEL_SERIES_MAX, GATE_SERIES_MAX, METRICS } from './metric-definitions.ts';
 
-export interface Metrics extends EngineMetrics {
+export interface Metrics extends EngineMetrics, NotifyMetrics {
   readonly countRequest: (route: string, status: number, durationMs: number) => void;
   /** `facts` null: the database did not answer; what it would have said is left out. */
   render(facts: MonitoredFacts | null): Promise<{ readonly contentType: string; readonly text: string }>;
@@ -21,6 +21,7 @@ export function makeMetrics(version: string): Metrics {
   const gauges = makeFactGauges(registry);
   return {
     gateEvaluated: makeGateCounters(registry),
+    deliveryAttempted: makeDeliveryCounter(registry),
     promotionEnded: (status, durationMs) => promotionDuration.observe({ status }, durationMs / 1_000),
     lockAcquired: (waitedMs) => lockWait.observe(Math.max(0, waitedMs) / 1_000),
     workerRenewed: () => renewals.inc(),
@@ -51,5 +52,15 @@ function makeGateCounters(registry: Registry): (evaluation: GateEvaluation) => v
     // Counted from 0, so that Prometheus sees the first time-out as an increase.
     timeouts.inc(labels, outcome === 'timeout' ? 1 : 0);
     durations.observe({ kind }, durationMs / 1_000);
+  };
+}
+
+function makeDeliveryCounter(registry: Registry): NotifyMetrics['deliveryAttempted'] {
+  const attempts = makeCounter(registry, METRICS.deliveries);
+  const seen = new Set<string>();
+  return (name, outcome) => {
+    const isKnown = seen.has(name) || seen.size < CHANNEL_SERIES_MAX;
+    if (isKnown) seen.add(name);
+    attempts.inc({ channel: isKnown ? name : 'other', outcome });
   };
 }

@@ -8,6 +8,8 @@ import type {
   DebtApproval,
   DecideContext,
   Decision,
+  Delivery,
+  DeliveryId,
   Digest,
   EnvironmentDefinition,
   EnvironmentFreeze,
@@ -17,6 +19,7 @@ import type {
   GateDebt,
   GateRunId,
   LockId,
+  NotificationChannel,
   PersonId,
   PredecessorStatus,
   PromotionId,
@@ -29,6 +32,7 @@ import type {
   Settings,
   TokenId,
 } from '@stella/domain';
+import type { ChannelRecord } from './notification-store.ts';
 import type { SettingChange } from './read-store.ts';
 
 /** Names a request so that its repeat gets the same answer. */
@@ -143,6 +147,17 @@ export interface CommandTransaction {
   revokeToken(id: TokenId): Promise<{ revokedAtMs: number } | null>;
   /** The automation of that name, made when there is none. */
   ensureAutomation(name: string, personId: PersonId, bindings: readonly RoleBinding[]): Promise<{ id: AutomationId }>;
+
+  /** Every channel, locked `for update` in order of name. */
+  lockChannels(): Promise<readonly ChannelRecord[]>;
+  /** New version of a channel; a new one hears of what happens from now on. */
+  writeChannel(definition: NotificationChannel): Promise<ChannelRecord>;
+  /** What is on its way to it is given up. */
+  removeChannel(name: string): Promise<void>;
+  /** The delivery's row `for update`; null when there is none. */
+  lockDelivery(id: DeliveryId): Promise<Delivery | null>;
+  /** After `lockDelivery`: due at once, as if it were new. */
+  reopenDelivery(delivery: Delivery): Promise<Delivery>;
 
   /** Locks a setting; null when it was never changed. */
   lockSetting(key: AnySettingKey): Promise<{ readonly value: number | null; readonly version: number } | null>;

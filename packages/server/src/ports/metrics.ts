@@ -17,6 +17,11 @@ export interface EngineMetrics {
   workerRenewed(atMonotonicMs: number): void;
 }
 
+/** One attempt to tell people; `dead`: it was the last one. */
+export interface NotifyMetrics {
+  deliveryAttempted(channel: string, outcome: 'delivered' | 'failed' | 'refused' | 'dead'): void;
+}
+
 export const NO_METRICS: EngineMetrics = {
   gateEvaluated: () => undefined,
   promotionEnded: () => undefined,

@@ -5,7 +5,14 @@ export type SecretReading =
   | { readonly isThere: true; readonly key: Uint8Array }
   | { readonly isThere: false; readonly message: string };
 
+/** A password as it is, or why there is none; never a part of it. */
+export type PasswordReading =
+  | { readonly isThere: true; readonly password: string }
+  | { readonly isThere: false; readonly message: string };
+
 export interface Secrets {
   /** `env:STELLA_SECRET_…` or `file:/…`, read anew each time. Never rejects. */
   read(reference: string): Promise<SecretReading>;
+  /** Likewise, of one line and any length. */
+  readPassword(reference: string): Promise<PasswordReading>;
 }

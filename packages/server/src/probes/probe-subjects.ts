@@ -27,7 +27,7 @@ export interface SubjectDeps {
   readonly registry: Registry;
   readonly openTarget: (definition: TargetDefinition) => Target;
   readonly clock: Clock;
-  readonly secrets: Secrets;
+  readonly secrets: Pick<Secrets, 'read'>;
   /** Where the program of a gate is, or why it is not run. */
   readonly findProgram: (
     gate: CommandGateDefinition,

@@ -29,6 +29,13 @@ import {
   useEnrolmentRow,
 } from './identity-rows.ts';
 import { findLockHolderRow } from './lock-rows.ts';
+import {
+  lockChannelRows,
+  lockDeliveryRow,
+  removeChannelRow,
+  reopenDeliveryRow,
+  writeChannelRow,
+} from './notification-rows.ts';
 import { transactAndWake } from './owed-wakes.ts';
 import type { StoreOptions } from './postgres-engine-store.ts';
 import { writeQuotaRequestRows } from './quota-rows.ts';
@@ -81,6 +88,7 @@ function makeTransaction(session: Session, options: CommandOptions, nowMs: numbe
     ...environmentMethods(session, options, nowMs),
     ...releaseMethods(session, options, nowMs),
     ...identityMethods(session, options, nowMs),
+    ...notificationMethods(session, nowMs),
     writeEvents: (events) => insertEvents(session, chainEvents({ head: null, length: 0 }, events).events),
   };
 }
@@ -220,6 +228,21 @@ function releaseMethods(
       const other = await findReleaseByName(session, name);
       throw new AppError('release.name_taken', { details: { name, releaseId: other?.id ?? 'another' } });
     },
+  };
+}
+
+type NotificationMethods = Pick<
+  CommandTransaction,
+  'lockChannels' | 'writeChannel' | 'removeChannel' | 'lockDelivery' | 'reopenDelivery'
+>;
+
+function notificationMethods(session: Session, nowMs: number): NotificationMethods {
+  return {
+    lockChannels: () => lockChannelRows(session),
+    writeChannel: (definition) => writeChannelRow(session, definition, nowMs),
+    removeChannel: (name) => removeChannelRow(session, name, nowMs),
+    lockDelivery: (id) => lockDeliveryRow(session, id),
+    reopenDelivery: (delivery) => reopenDeliveryRow(session, delivery, nowMs),
   };
 }
 

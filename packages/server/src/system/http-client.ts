@@ -4,10 +4,10 @@
  */
 import { lookup as dnsLookup } from 'node:dns';
 import { isIP } from 'node:net';
-import type { LookupFunction } from 'node:net';
 import { Agent, type Dispatcher, request as undiciRequest } from 'undici';
 import { type HttpClient, HttpFailure, type HttpFailureKind, type HttpRequest } from '../ports/http-client.ts';
 import { type AddressCheck, makeAddressCheck } from './address-check.ts';
+import { checkedLookup, forbidden } from './checked-lookup.ts';
 
 /** Time to a connection; a request's own deadline may be shorter. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -138,30 +138,6 @@ function leavable(chunks: AsyncGenerator<Uint8Array>, close: () => void): AsyncI
     },
   };
   return { [Symbol.asyncIterator]: () => iterator };
-}
-
-/** Looks a name up and hands on only allowed addresses; none left is an error that names one of the others. */
-function checkedLookup(isAllowed: AddressCheck, lookUp: typeof dnsLookup): LookupFunction {
-  return (hostname, options, callback) => {
-    lookUp(hostname, { ...options, all: true }, (error, found) => {
-      if (error) {
-        callback(error, '', 0);
-        return;
-      }
-      const allowed = found.filter((one) => isAllowed(one.address));
-      const [first] = allowed;
-      if (!first) {
-        callback(forbidden(found[0]?.address ?? hostname), '', 0);
-        return;
-      }
-      if (options.all) callback(null, allowed);
-      else callback(null, first.address, first.family);
-    });
-  };
-}
-
-function forbidden(address: string): HttpFailure & NodeJS.ErrnoException {
-  return new HttpFailure('address_forbidden', `the address ${address} is not in the allowed ranges`);
 }
 
 const KIND_BY_CODE: Readonly<Record<string, HttpFailureKind>> = {

@@ -11,6 +11,8 @@ let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'stella-secret-'));
   await writeFile(join(folder, 'key'), `${TEXT}\n`);
+  await writeFile(join(folder, 'password'), 'pass word\n');
+  await writeFile(join(folder, 'lines'), 'root:x\nana:y\n');
   await writeFile(join(folder, 'large'), 'x'.repeat(5_000));
 });
 afterAll(() => rm(folder, { recursive: true }));
@@ -44,5 +46,17 @@ describe('a secret', () => {
 
   it('is not a large file', async () => {
     expect(await read(`file:${join(folder, 'large')}`)).toMatchObject({ isThere: false });
+  });
+
+  it('may be a password of any length, of one line', async () => {
+    const secrets = makeSecrets({ env, fileSystem: nodeFileSystem });
+    expect(await secrets.readPassword('env:STELLA_SECRET_SHORT')).toEqual({ isThere: true, password: SHORT });
+    expect(await secrets.readPassword(`file:${join(folder, 'password')}`)).toEqual({
+      isThere: true,
+      password: 'pass word',
+    });
+    const message = 'it is empty, or has more than one line';
+    expect(await secrets.readPassword(`file:${join(folder, 'lines')}`)).toEqual({ isThere: false, message });
+    expect(await secrets.readPassword('env:STELLA_SECRET_NONE')).toMatchObject({ isThere: false });
   });
 });

@@ -4,7 +4,7 @@
  */
 import { parseSecretReference } from '@stella/domain';
 import type { FileSystem } from '../ports/file-system.ts';
-import type { SecretReading, Secrets } from '../ports/secrets.ts';
+import type { PasswordReading, SecretReading, Secrets } from '../ports/secrets.ts';
 
 /** Standard Webhooks asks for 24 to 64 bytes; a longer one does no harm. */
 const KEY_BYTES_MIN = 24;
@@ -19,22 +19,38 @@ export interface SecretDeps {
 export function makeSecrets(deps: SecretDeps): Secrets {
   return {
     async read(reference) {
-      const place = parseSecretReference(reference);
-      if (place === null) return missing('it is no reference to a secret');
-      if (place.kind === 'file') return readFile(deps, place.path);
-      const text = deps.env[place.name];
-      return text === undefined ? missing(`the server has no variable ${place.name}`) : toKey(text);
+      const found = await readText(deps, reference);
+      return found.isThere ? toKey(found.text) : found;
+    },
+    async readPassword(reference) {
+      const found = await readText(deps, reference);
+      return found.isThere ? toPassword(found.text) : found;
     },
   };
 }
 
+interface Missing {
+  readonly isThere: false;
+  readonly message: string;
+}
+
+type TextReading = { readonly isThere: true; readonly text: string } | Missing;
+
+async function readText(deps: SecretDeps, reference: string): Promise<TextReading> {
+  const place = parseSecretReference(reference);
+  if (place === null) return missing('it is no reference to a secret');
+  if (place.kind === 'file') return readFile(deps, place.path);
+  const text = deps.env[place.name];
+  return text === undefined ? missing(`the server has no variable ${place.name}`) : { isThere: true, text };
+}
+
 /** A link is followed: secrets of Kubernetes are links. */
-async function readFile({ fileSystem }: SecretDeps, path: string): Promise<SecretReading> {
+async function readFile({ fileSystem }: SecretDeps, path: string): Promise<TextReading> {
   try {
     const stat = await fileSystem.stat(path);
     if (!stat.isFile()) return missing(`${path} is not a file`);
     if (stat.size > FILE_BYTES_MAX) return missing(`${path} is larger than ${FILE_BYTES_MAX} bytes`);
-    return toKey(await fileSystem.readFile(path, 'utf8'));
+    return { isThere: true, text: await fileSystem.readFile(path, 'utf8') };
   } catch (error) {
     // Node's own errors have a code; the message says no more than code and path.
     const { code = 'unknown' } = error as NodeJS.ErrnoException;
@@ -52,6 +68,14 @@ function toKey(text: string): SecretReading {
     : { isThere: true, key };
 }
 
-function missing(message: string): SecretReading {
+/** One line: a reference to a key or a list of accounts is a slip, and is sent to nobody. */
+function toPassword(text: string): PasswordReading {
+  const password = text.replace(/\r?\n$/, '');
+  return password === '' || /\p{Cc}/u.test(password)
+    ? missing('it is empty, or has more than one line')
+    : { isThere: true, password };
+}
+
+function missing(message: string): Missing {
   return { isThere: false, message };
 }

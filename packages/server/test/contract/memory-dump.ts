@@ -46,6 +46,8 @@ export function dumpMemory(state: MemoryState): StoreDump {
     ),
     debts: sorted([...state.debts.values()].map(renamed), 'id'),
     locks: sorted([...state.locks.values()].map(fenced), 'id'),
+    channels: sorted([...state.channels.values()].map(channelRow), 'name'),
+    deliveries: sorted([...state.deliveries.values()].map(renamed), 'id'),
     probes: sorted(
       [...state.probes.values()].map(({ subject, atMs, isOk, stages }) => ({
         ...subject,
@@ -76,6 +78,13 @@ function promotionRow({ promotion, claimFailureCount }: Stored): DumpRow {
     setAsideMessage: setAside?.message ?? null,
     claimFailures: claimFailureCount,
   };
+}
+
+function channelRow({
+  definition,
+  ...row
+}: MemoryState['channels'] extends Map<string, infer Row> ? Row : never): DumpRow {
+  return { name: definition.name, definition, ...renamed(row) };
 }
 
 function attemptRow({ result: _apart, ...attempt }: Attempt & { readonly promotionId: string }): DumpRow {

@@ -80,7 +80,7 @@ export function openMemoryStoreWorld(): MemoryStoreWorld {
   });
 }
 
-type PortName = 'engine' | 'commands' | 'debts' | 'probes' | 'sequencer';
+type PortName = 'engine' | 'commands' | 'debts' | 'notifications' | 'probes' | 'sequencer';
 
 /** Asks for the stores each time: a reset connects anew. */
 function withStores(storesNow: () => MemoryStores, rest: Omit<MemoryStoreWorld, PortName>): MemoryStoreWorld {
@@ -94,6 +94,9 @@ function withStores(storesNow: () => MemoryStores, rest: Omit<MemoryStoreWorld, 
     },
     get debts() {
       return storesNow().debts;
+    },
+    get notifications() {
+      return storesNow().notifications;
     },
     get probes() {
       return storesNow().probes;

@@ -33,6 +33,10 @@ const TABLES: Readonly<Record<string, string>> = {
   bindings: `select owner_id, role, pattern from stella.role_bindings order by owner_id, role, pattern`,
   tokens: `select id, token_hash, person_id, automation_id, minted_by, name, expires_at, revoked_at
     from stella.tokens order by id`,
+  channels: `select name, definition, version, hash, applied_at, seen_seq
+    from stella.notification_channels order by name`,
+  deliveries: `select id, channel, source, promotion_id, environment, notice, state, attempt_count, created_at, opened_at,
+    due_at, last_attempt_at, message, ended_at from stella.notifications order by id`,
   probes:
     'select environment, kind, name, probed_at, is_ok, stages from stella.probes order by environment, kind, name',
   enrolments: 'select * from stella.enrolments order by code_hash',

@@ -6,6 +6,7 @@ import { describeCommandStore } from './store-commands.contract.ts';
 import { describeComponentsOfStore } from './store-components.contract.ts';
 import { describeDebtStore } from './store-debts.contract.ts';
 import { describeEngineStore } from './store-engine.contract.ts';
+import { describeNotificationStore } from './store-notifications.contract.ts';
 import { describeProbeStore } from './store-probes.contract.ts';
 import { describeQuotasOfStore } from './store-quotas.contract.ts';
 import { describeSequencerStore } from './store-sequencer.contract.ts';
@@ -25,6 +26,7 @@ export function describeStoreContract(placeName: string, openWorld: () => Promis
     describeDebtStore(() => world);
     describeEngineStore(() => world);
     describeCommandStore(() => world);
+    describeNotificationStore(() => world);
     describeProbeStore(() => world);
     describeQuotasOfStore(() => world);
     describeSequencerStore(() => world);

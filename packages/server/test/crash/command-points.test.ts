@@ -5,6 +5,7 @@ import {
   changeSettings,
   complete,
   enrol,
+  forgetNotices,
   freeze,
   overtake,
   raiseQuota,
@@ -12,6 +13,7 @@ import {
   releaseByForce,
   removeEnvironments,
   skip,
+  tellPeople,
 } from './scenarios.ts';
 
 describeCrashes({
@@ -82,6 +84,24 @@ describeCrashes({
       'sql.automation_ensure',
     ],
   },
+  'while people are told': {
+    scenario: tellPeople,
+    points: [
+      'sql.channels_lock',
+      'sql.channel_write',
+      'sql.channel_remove',
+      'sql.channels_take',
+      'sql.channels_move',
+      'sql.notifications_insert',
+      'sql.deliveries_due',
+      'sql.delivery_claim',
+      'sql.delivery_take',
+      'sql.delivery_settle',
+      'sql.delivery_lock',
+      'sql.delivery_reopen',
+    ],
+  },
+  'while old notices are removed': { scenario: forgetNotices, points: ['sql.notifications_prune'] },
   'while environments are removed': {
     scenario: removeEnvironments,
     points: ['sql.environment_remove', 'sql.debts_close'],

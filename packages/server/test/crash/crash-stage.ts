@@ -41,7 +41,7 @@ export interface CrashStage {
   readonly place: ServerPlace;
   /** Of the gates and health checks: `http://127.0.0.1:41234`. */
   readonly outside: string;
-  /** Idempotency keys that gates were asked with. */
+  /** Idempotency keys that gates were asked with, and ids of notices that came. */
   readonly asked: string[];
   /** Deaths since the last `arm` or `restart`. */
   deathCount(): number;
@@ -119,7 +119,7 @@ async function listen(asked: string[], { targets }: ServerPlace, current: Lives[
       response.writeHead(isIll ? 500 : 200).end('{}');
       return;
     }
-    asked.push(String(request.headers['idempotency-key']));
+    asked.push(String(request.headers['idempotency-key'] ?? request.headers['webhook-id']));
     if (request.url === '/callback') {
       void readText(request).then((body) => callBack(current, body));
       response.writeHead(202).end();

@@ -4,6 +4,8 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Answer } from '@stella/contract/client';
+import { isAppError } from '@stella/domain';
 import { waitFor } from '@stella/testkit';
 import { expect } from 'vitest';
 import { checkTraces, type CrashStage, environment, type EnvironmentWish } from './crash-stage.ts';
@@ -334,6 +336,71 @@ export const removeEnvironments: Scenario = async (play) => {
   expect(items.map((one) => one.name)).toEqual([`only-${number}`]);
   expect(items.map((one) => one.name)).not.toContain(name);
 };
+
+/** Who hears of an approval hears of it whatever dies, with the same id each time, and again when a person says so. */
+export const tellPeople: Scenario = async (play) => {
+  const { stage, strike, number } = play;
+  const name = await applyEnvironment(play, { approvals: 1 });
+  const call = stage.caller();
+  await strike();
+  await applyChannel(play, 'undecided');
+  const id = await promote(play, name, 'odd');
+  await stage.until(id, 'pending_approval');
+  const isTried = async (): Promise<boolean> => (await toldOf(play)).some(({ attempts }) => attempts > 0);
+  await waitFor(isTried, { timeoutMs: WAIT_MS, why: 'the notice was tried' });
+  const told = await toldOf(play);
+  expect(told).toHaveLength(1);
+  const delivery = told[0]?.id ?? '';
+  await applyChannel(play, 'tests');
+  await call('retryDelivery', { parameters: { delivery }, body: {} }).catch(onlyWhenDelivered);
+  await waitFor(() => isAllDelivered(play), { timeoutMs: WAIT_MS, why: 'it is delivered' });
+  expect(stage.asked).toContain(delivery);
+  await call('cancelPromotion', { parameters: { promotion: id }, body: {} });
+  await stage.until(id, 'cancelled');
+  // The channel goes, for the file does not name it.
+  const text = await environment(stage, { name, approvals: 1 });
+  await call('applyDefinitions', { body: { documents: [{ file: 'only.yaml', text }], prune: true } });
+  expect((await call('listChannels')).items.map((one) => one.name)).not.toContain(`room-${number}`);
+};
+
+/** What was delivered long ago is removed as the server starts. */
+export const forgetNotices: Scenario = async (play) => {
+  const { stage, strikeAtStart, number } = play;
+  const name = await applyEnvironment(play, { approvals: 1 });
+  await applyChannel(play, 'tests');
+  const id = await promote(play, name, 'odd');
+  await stage.until(id, 'pending_approval');
+  const isDelivered = async (): Promise<boolean> => (await toldOf(play)).length > 0 && (await isAllDelivered(play));
+  await waitFor(isDelivered, { timeoutMs: WAIT_MS, why: 'it is delivered' });
+  await stage.asOwner(
+    `update notifications set ended_at = now() - interval '90 days' where channel = 'room-${number}'`,
+  );
+  await strikeAtStart();
+  await waitFor(async () => (await toldOf(play)).length === 0, { timeoutMs: WAIT_MS, why: 'it is removed' });
+};
+
+function applyChannel({ stage, number }: Play, path: string): Promise<unknown> {
+  const text = `kind: Notification
+name: room-${number}
+events: [approval.pending]
+environments: [place-${number}]
+webhook: { url: "${stage.outside}/${path}", secret: env:STELLA_SECRET_TESTS, timeout: 1s }
+`;
+  return stage.caller()('applyDefinitions', { body: { documents: [{ file: 'room.yaml', text }] } });
+}
+
+async function toldOf({ stage, number }: Play): Promise<readonly Answer<'listDeliveries'>['items'][number][]> {
+  return (await stage.caller()('listDeliveries', { query: { channel: `room-${number}` } })).items;
+}
+
+async function isAllDelivered(play: Play): Promise<boolean> {
+  return (await toldOf(play)).every(({ state }) => state === 'delivered');
+}
+
+/** Its next attempt may have been due before the order came. */
+function onlyWhenDelivered(error: unknown): void {
+  if (!isAppError(error, 'delivery.delivered')) throw error;
+}
 
 export async function untilStruck(stage: CrashStage): Promise<void> {
   await waitFor(() => stage.deathCount() > 0, {

@@ -6,6 +6,7 @@ import { environmentMethods } from './memory-environments.ts';
 import { writeOn } from './memory-engine-store.ts';
 import { reserveKey, storeAnswer } from './memory-idempotency.ts';
 import { identityMethods } from './memory-identity.ts';
+import { notificationMethods } from './memory-notifications.ts';
 import { isStale, readGuard, readSnapshotIn, settingsIn } from './memory-reads.ts';
 import { type MemoryConnections, type MemorySession, transact } from './memory-session.ts';
 import { settingMethods } from './memory-settings.ts';
@@ -40,6 +41,7 @@ function makeTransaction(connections: MemoryConnections, session: MemorySession,
     ...environmentMethods(session, connections.ids, nowMs),
     ...settingMethods(session, nowMs),
     ...identityMethods(session, connections.ids),
+    ...notificationMethods(session, nowMs),
     async writeEvents(events) {
       if (events.length === 0) return;
       const { events: chained } = chainEvents({ head: null, length: 0 }, events);

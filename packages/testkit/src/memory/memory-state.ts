@@ -10,6 +10,8 @@ import type {
   AutomationId,
   ChainedEvent,
   DebtId,
+  Delivery,
+  DeliveryId,
   Digest,
   EnvironmentDefinition,
   EnvironmentStatus,
@@ -35,7 +37,7 @@ import type {
   WorkerId,
 } from '@stella/domain';
 import { definitionHash } from '@stella/domain';
-import type { NewCallback, NewToken, SettingChange, StoredAnswer, WorkerSession } from '@stella/server';
+import type { ChannelRecord, NewCallback, NewToken, SettingChange, StoredAnswer, WorkerSession } from '@stella/server';
 import { SafetyViolation } from '../simulation/safety-violation.ts';
 import { makeRowLocks, type RowLocks } from './row-locks.ts';
 
@@ -123,6 +125,16 @@ export interface StoredCallback extends NewCallback {
   readonly receivedAtMs: number;
 }
 
+export interface StoredChannel extends ChannelRecord {
+  /** Up to here in the global chain, events have become deliveries. */
+  readonly seenSeq: number;
+}
+
+export interface StoredDelivery extends Delivery {
+  /** What it tells of, once per channel. */
+  readonly source: string;
+}
+
 export interface ChainHead {
   readonly seq: number;
   readonly chainHash: Digest | null;
@@ -160,6 +172,8 @@ export interface MemoryState {
   readonly settingRows: Map<AnySettingKey, SettingChange>;
   readonly settingChanges: Map<string, SettingChange>;
   readonly idempotencyKeys: Map<string, StoredKey>;
+  readonly channels: Map<string, StoredChannel>;
+  readonly deliveries: Map<DeliveryId, StoredDelivery>;
   /** The newest of each subject, by its name. */
   readonly probes: Map<string, ProbeReport>;
 
@@ -210,6 +224,8 @@ export function makeMemoryState(settings: Settings, { isFrozen = true }: { isFro
     settingRows: new Map(),
     settingChanges: new Map(),
     idempotencyKeys: new Map(),
+    channels: new Map(),
+    deliveries: new Map(),
     probes: new Map(),
     lastTicket: 0,
     lastFence: 0,
@@ -270,6 +286,14 @@ export function promotionKey(id: PromotionId): string {
 
 export function debtKey(id: DebtId): string {
   return `debt ${id}`;
+}
+
+export function channelKey(name: string): string {
+  return `channel ${name}`;
+}
+
+export function deliveryKey(id: DeliveryId): string {
+  return `delivery ${id}`;
 }
 
 export function environmentKey(name: string): string {

@@ -1,11 +1,19 @@
 /**
- * A database in memory behind the ports of the engine, the commands, the debts, the probes and the sequencer: what a deterministic simulation
- * runs the real engine on. The contract suite of the stores holds for it as for PostgreSQL.
+ * A database in memory behind the ports of the engine, the commands, the debts, the notifications, the probes and the sequencer:
+ * what a deterministic simulation runs the real engine on. The contract suite of the stores holds for it as for PostgreSQL.
  */
-import type { CommandStore, DebtStore, EngineStore, ProbeStore, SequencerStore } from '@stella/server';
+import type {
+  CommandStore,
+  DebtStore,
+  EngineStore,
+  NotificationStore,
+  ProbeStore,
+  SequencerStore,
+} from '@stella/server';
 import { makeMemoryCommandStore } from './memory-command-store.ts';
 import { makeMemoryDebtStore } from './memory-debt-store.ts';
 import { makeMemoryEngineStore } from './memory-engine-store.ts';
+import { makeMemoryNotificationStore } from './memory-notification-store.ts';
 import { makeMemoryProbeStore } from './memory-probe-store.ts';
 import { makeMemorySequencerStore } from './memory-sequencer-store.ts';
 import { breakConnections, type MemoryConnections, type MemoryStoresOptions } from './memory-session.ts';
@@ -33,6 +41,7 @@ export interface MemoryStores {
   readonly engine: EngineStore;
   readonly commands: CommandStore;
   readonly debts: DebtStore;
+  readonly notifications: NotificationStore;
   readonly probes: ProbeStore;
   readonly sequencer: SequencerStore;
   /**
@@ -52,6 +61,7 @@ export function makeMemoryStores(options: MemoryStoresOptions): MemoryStores {
     engine: makeMemoryEngineStore(connections),
     commands: makeMemoryCommandStore(connections),
     debts: makeMemoryDebtStore(connections),
+    notifications: makeMemoryNotificationStore(connections),
     probes: makeMemoryProbeStore(connections),
     sequencer: makeMemorySequencerStore(connections),
     disconnect: () => breakConnections(connections),

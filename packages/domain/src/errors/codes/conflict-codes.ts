@@ -93,6 +93,21 @@ export const CONFLICT_CODES = {
     '{what} is used by the live promotion {promotionId}',
     'wait for it to end, or cancel it: stella promotion cancel {promotionId}',
   ),
+  'apply.channels': entry(
+    'LimitExceeded',
+    'there would be {count} channels; {max} are the most',
+    'let one channel hear of several environments: environments: ["prod-*"]',
+  ),
+  'delivery.delivered': entry(
+    'Conflict',
+    '{deliveryId} was delivered to channel {channel} already',
+    'see: stella notify deliveries --channel {channel}',
+  ),
+  'delivery.no_channel': entry(
+    'Conflict',
+    'the channel {channel} of {deliveryId} was removed',
+    'apply it again, then repeat: stella notify retry {deliveryId}',
+  ),
   'apply.cycle': entry('InvalidInput', 'the environments promote in a circle: {cycle}', 'remove one promotesFrom'),
   'idempotency.mismatch': entry(
     'Unprocessable',

@@ -25,6 +25,8 @@ export const NOT_FOUND_CODES = {
     'no skip of gate "{gate}" is open at promotion {promotionId}',
     'ask for one: stella promotion gate skip {promotionId} {gate} --reason <text>',
   ),
+  'channel.not_found': entry('NotFound', 'no channel "{name}"', 'list them: stella notify list'),
+  'delivery.not_found': entry('NotFound', 'no delivery "{name}"', 'list them: stella notify deliveries'),
   'lock.not_found': entry('NotFound', 'no lock "{name}"', 'list them: stella orch locks list'),
   'person.not_found': entry(
     'NotFound',

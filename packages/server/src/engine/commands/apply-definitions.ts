@@ -142,7 +142,10 @@ async function note(tx: CommandTransaction, { actor }: Principal, about: Note): 
 }
 
 /** `['gates.tests.timeoutMs: 120000 → 300000', 'targets.web: added']`; members of lists go by their name. */
-export function differencesBetween(before: EnvironmentDefinition, after: EnvironmentDefinition): readonly string[] {
+export function differencesBetween<Definition extends object>(
+  before: Definition,
+  after: Definition,
+): readonly string[] {
   const lines: string[] = [];
   compare('', before as unknown as Json, after as unknown as Json, lines);
   return lines.slice(0, DIFFERENCES_MAX);

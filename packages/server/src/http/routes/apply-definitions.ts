@@ -1,5 +1,6 @@
 /** `POST /apply` */
-import { AppError, type EnvironmentDefinition } from '@stella/domain';
+import { AppError, type EnvironmentDefinition, type NotificationChannel } from '@stella/domain';
+import { applyChannels } from '../../engine/commands/apply-channels.ts';
 import { applyDefinitions as applyAll } from '../../engine/commands/apply-definitions.ts';
 import type { RouteHandler } from '../route-handler.ts';
 
@@ -7,25 +8,33 @@ export const applyDefinitions: RouteHandler<'applyDefinitions'> = async (
   { configuration },
   { caller, body, write },
 ) => {
-  const places = new Map<string, string>();
+  const takenBy = new Map<string, string>();
   const definitions: EnvironmentDefinition[] = [];
+  const channels: NotificationChannel[] = [];
   for (const { file, text } of body.documents) {
-    for (const { definition } of configuration.parseEnvironments(text, file)) {
-      const other = places.get(definition.name);
-      if (other !== undefined) {
-        const message = `environment "${definition.name}" is in ${other} and in ${file}`;
-        throw new AppError('input.invalid', { details: { message } });
-      }
-      places.set(definition.name, file);
+    const parsed = configuration.parseDocuments(text, file);
+    for (const { definition } of parsed.environments) {
+      takeName(takenBy, `environment "${definition.name}"`, file);
       definitions.push(definition);
     }
+    for (const { definition } of parsed.channels) {
+      takeName(takenBy, `channel "${definition.name}"`, file);
+      channels.push(definition);
+    }
   }
+  const isPruning = body.prune;
+  const findCycle = configuration.findCycle.bind(configuration);
   return write(async (tx) => ({
     dryRun: body.dryRun,
-    changes: await applyAll(tx, caller, {
-      definitions,
-      isPruning: body.prune,
-      findCycle: (all) => configuration.findCycle(all),
-    }),
+    changes: await applyAll(tx, caller, { definitions, isPruning, findCycle }),
+    channels: await applyChannels(tx, caller, { channels, isPruning }),
   }));
 };
+
+function takeName(takenBy: Map<string, string>, what: string, file: string): void {
+  const other = takenBy.get(what);
+  if (other !== undefined) {
+    throw new AppError('input.invalid', { details: { message: `${what} is in ${other} and in ${file}` } });
+  }
+  takenBy.set(what, file);
+}

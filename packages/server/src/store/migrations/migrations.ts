@@ -12,6 +12,7 @@ import { concurrency } from './0010-concurrency.ts';
 import { callbacks, callbacksGrants } from './0011-callbacks.ts';
 import { commands } from './0012-commands.ts';
 import { quotas } from './0013-quotas.ts';
+import { notifications, notificationsGrants } from './0014-notifications.ts';
 
 export interface Migration {
   readonly name: string;
@@ -32,10 +33,11 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'callbacks', sql: `set local search_path = stella, pg_temp;\n${callbacks}` },
   { name: 'commands', sql: `set local search_path = stella, pg_temp;\n${commands}` },
   { name: 'quotas', sql: `set local search_path = stella, pg_temp;\n${quotas}` },
+  { name: 'notifications', sql: `set local search_path = stella, pg_temp;\n${notifications}` },
 ];
 
 /** Rights of the application role, whose name comes quoted. */
 export function grantsFor(quotedRole: string): string {
-  const grants = `${foundationGrants}${skipsGrants}${environmentStopsGrants}${auditGrants}${probesGrants}${callbacksGrants}`;
+  const grants = `${foundationGrants}${skipsGrants}${environmentStopsGrants}${auditGrants}${probesGrants}${callbacksGrants}${notificationsGrants}`;
   return grants.replaceAll('{app}', quotedRole);
 }

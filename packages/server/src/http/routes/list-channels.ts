@@ -1,0 +1,7 @@
+/** `GET /notify/channels` */
+import { presentChannel } from '../present/present-notification.ts';
+import type { RouteHandler } from '../route-handler.ts';
+
+export const listChannels: RouteHandler<'listChannels'> = async ({ notifications }) => ({
+  items: (await notifications.listChannels()).map(presentChannel),
+});
