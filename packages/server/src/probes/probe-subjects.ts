@@ -44,6 +44,8 @@ export interface LookCall {
 
 export interface Lookable {
   readonly subject: ProbeSubject;
+  /** Of the secret that the definition names for it; absent: none. */
+  readonly reference?: string;
   /** Never rejects. */
   readonly look: (deps: SubjectDeps, call: LookCall) => Promise<readonly ProbeStage[]>;
 }
@@ -64,6 +66,7 @@ export function lookablesOf({ definition, status }: EnvironmentRow, releases: re
         ? [
             {
               subject: { kind: 'gate', environment, name: gate.name },
+              ...(gate.callback && { reference: gate.callback.secret }),
               look: (deps, call) => lookAtGate(deps, call, gate),
             },
           ]

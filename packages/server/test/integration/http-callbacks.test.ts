@@ -256,11 +256,16 @@ describe('the secret of a gate', () => {
     const auth = probed.items.find((one) => one.kind === 'gate')?.stages.find(({ stage }) => stage === 'auth');
     expect(auth).toMatchObject({ outcome: 'failed', code: 'auth.secret_missing' });
     const missing = await test.admin.call('verifyCredentials', { parameters, body: {} });
-    expect(missing.items.find((one) => one.kind === 'gate')).toMatchObject({ isAccepted: false });
+    expect(missing.items.find((one) => one.kind === 'gate')).toMatchObject({
+      reference: 'env:STELLA_SECRET_NONE',
+      isResolved: false,
+      isAccepted: false,
+    });
     const there = await test.admin.call('verifyCredentials', { parameters: { environment: 'prod' }, body: {} });
     expect(there.items.find((one) => one.kind === 'gate')).toMatchObject({
-      isAccepted: true,
-      detail: 'env:STELLA_SECRET_TESTS can be read',
+      reference: 'env:STELLA_SECRET_TESTS',
+      isResolved: true,
+      isAccepted: null,
     });
     expect(JSON.stringify([probed, missing, there])).not.toContain(SECRET);
     const shown = await test.admin.call('getEnvironment', { parameters: { environment: 'prod' } });

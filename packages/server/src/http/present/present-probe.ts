@@ -25,12 +25,20 @@ export function presentProbe({
 }
 
 /** What a look says about the credential that went with it. */
-export function presentCredential(report: ProbeReport): Answer<'verifyCredentials'>['items'][number] {
+export function presentCredential(
+  report: ProbeReport,
+  reference: string | null,
+): Answer<'verifyCredentials'>['items'][number] {
   const { subject, stages } = report;
   const asked = subject.kind === 'target' ? 'rights' : 'auth';
   const own = stages.find(({ stage }) => stage === asked);
   const failed = failedStage(report);
-  const about = { kind: subject.kind, name: subject.name, reference: null, isResolved: null };
+  const isResolved = reference === null ? null : own?.code !== 'auth.secret_missing';
+  const about = { kind: subject.kind, name: subject.name, reference, isResolved };
+  // It signs: whether the other side has the same one is seen by its first callback.
+  if (isResolved === true && own?.outcome === 'ok') {
+    return { ...about, isAccepted: null, detail: 'it can be read; the first callback shows whether it is the same' };
+  }
   if (own?.outcome === 'failed') return { ...about, isAccepted: false, detail: own.detail };
   if (own?.outcome === 'ok') return { ...about, isAccepted: true, detail: own.detail };
   // Whoever answers without one has let us in.

@@ -8,5 +8,5 @@ export const verifyCredentials: RouteHandler<'verifyCredentials'> = async (deps,
   const lookables = await findLookables(deps, caller, { environment: parameters.environment, gate: null });
   const settings = await readSettingsNow(deps);
   const reports = await deps.prober.probe(lookables, { stageTimeoutMs: settings['probe.timeout'], signal });
-  return { items: reports.map(presentCredential) };
+  return { items: reports.map((report, index) => presentCredential(report, lookables[index]?.reference ?? null)) };
 };
