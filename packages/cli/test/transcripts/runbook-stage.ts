@@ -14,6 +14,8 @@ export interface RunbookStage {
   run(line: string, who: 'admin' | 'bo'): Promise<Ran>;
   /** A promotion whose gate has timed out, and which counts as stalled. */
   promoteIntoHungGate(release: string): Promise<string>;
+  /** One that waits, because another has used up the quota of the environment `calm`. */
+  promoteIntoUsedUpQuota(first: string, second: string): Promise<string>;
   /** Another promotion, elsewhere, that holds a lock for as long as its target's health check hangs. */
   holdLock(release: string): Promise<string>;
   digestOf(release: string): Promise<string>;
@@ -26,7 +28,7 @@ export async function openRunbookStage(): Promise<RunbookStage> {
   const place = await makeServerPlace();
   const directory = join(place.directory, 'home');
   mkdirSync(directory);
-  for (const name of ['prod', 'busy']) mkdirSync(join(place.targets, name), { recursive: true });
+  for (const name of ['prod', 'busy', 'calm']) mkdirSync(join(place.targets, name), { recursive: true });
   const tags = ['1', '2'];
   await writeOciLayout(
     place.layouts,
@@ -63,18 +65,8 @@ export async function openRunbookStage(): Promise<RunbookStage> {
   return {
     dataDir: place.dataDir,
     run,
-    async promoteIntoHungGate(release) {
-      for (const [key, value] of [
-        ['timeout', '1s'],
-        ['retries', '0'],
-      ]) {
-        await must(`stella orch config set gates.change-ticket.${key} ${value}`);
-      }
-      const id = await must(`stella promotion create --release ${release} --to prod -o name -q`);
-      await until(`stella promotion gates ${id} -o json`, (text) => text.includes('"timeout"'));
-      await until('stella promotion list --status in_progress --older-than 1s -o name', (text) => text.includes(id));
-      return id;
-    },
+    promoteIntoHungGate: (release) => promoteIntoHungGate(must, until, release),
+    promoteIntoUsedUpQuota: (first, second) => promoteIntoUsedUpQuota(must, until, [first, second]),
     async holdLock(release) {
       await must(`stella promotion create --release ${release} --to busy -o name -q`);
       await until('stella orch locks list --env busy -o name', (text) => text.includes('lck_'));
@@ -94,6 +86,32 @@ export async function openRunbookStage(): Promise<RunbookStage> {
 }
 
 type Must = (line: string, who?: 'admin' | 'bo') => Promise<string>;
+type Until = (line: string, isRight: (text: string) => boolean) => Promise<void>;
+
+async function promoteIntoHungGate(must: Must, until: Until, release: string): Promise<string> {
+  for (const [key, value] of [
+    ['timeout', '1s'],
+    ['retries', '0'],
+  ]) {
+    await must(`stella orch config set gates.change-ticket.${key} ${value}`);
+  }
+  const id = await must(`stella promotion create --release ${release} --to prod -o name -q`);
+  await until(`stella promotion gates ${id} -o json`, (text) => text.includes('"timeout"'));
+  await until('stella promotion list --status in_progress --older-than 1s -o name', (text) => text.includes(id));
+  return id;
+}
+
+async function promoteIntoUsedUpQuota(
+  must: Must,
+  until: Until,
+  [first, second]: readonly [string, string],
+): Promise<string> {
+  const started = await must(`stella promotion create --release ${first} --to calm -o name -q`);
+  await until(`stella promotion status ${started} -o json`, (text) => text.includes('"status": "completed"'));
+  const id = await must(`stella promotion create --release ${second} --to calm -o name -q`);
+  await until(`stella promotion status ${id} -o json`, (text) => text.includes('"status": "queued"'));
+  return id;
+}
 
 /** The service, environments, releases, and a second person. */
 async function prepare(must: Must, { targets, layouts }: ServerPlace, tags: readonly string[]): Promise<void> {
@@ -145,6 +163,12 @@ function environments(targets: string, silentUrl: string): string {
     'name: busy',
     'targets:',
     `${target('busy')}, health: { url: "${silentUrl}", timeout: 1m, deadline: 1h } }`,
+    '---',
+    'kind: Environment',
+    'name: calm',
+    'quotas: { perDay: 1 }',
+    'targets:',
+    `${target('calm')} }`,
     '',
   ].join('\n');
 }

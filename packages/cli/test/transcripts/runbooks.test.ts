@@ -67,6 +67,13 @@ describe('a person who follows a runbook', () => {
     expect(stuck.stdout).toBe('');
   });
 
+  it('lets one start that waits for a quota', { timeout: TEST_TIMEOUT_MS }, async () => {
+    const id = await stage.promoteIntoUsedUpQuota('shop-1', 'shop-2');
+    const values = { id, env: 'calm', limit: '2', 'why, and the ticket': 'release day, CAB-2' };
+    expect(await follow('runbooks/quota-exceeded.md', values)).toEqual([]);
+    await stage.untilStatus(id, 'completed');
+  });
+
   it('cures one whose gate times out', { timeout: TEST_TIMEOUT_MS }, async () => {
     const id = await stage.promoteIntoHungGate('shop-2');
     const values = { id, gate: 'change-ticket', 'why, and the ticket': 'CAB-1 does not answer' };

@@ -77,6 +77,7 @@ const CAUSE_TABLE = {
   'clock.skew': fault('clocks differ', 'server', 'database'),
   unknown: fault('nothing that is known explains it', 'promotion'),
   'worker.restarting': wait('the orchestrator restarts', 'promotion', 'workers'),
+  'quota.exhausted': wait('a quota of the environment is used up', 'promotion'),
   'lock.held': wait('another promotion holds the lock', 'links'),
   'queue.behind': wait('others go before it', 'links'),
   'skip.pending': wait('a skip waits for a second person', 'promotion'),

@@ -27,6 +27,7 @@ import {
 } from '../index.ts';
 
 const SECOND = 1_000;
+const DAY_MS = 24 * 60 * 60_000;
 const MINUTE = 60 * SECOND;
 const TICKET = makeHttpGate({ name: 'change-ticket', url: 'https://cab.example/api', timeoutMs: MINUTE });
 
@@ -321,6 +322,21 @@ describe('a gate that waits for people or time', () => {
     });
     expect(diagnosis).toMatchObject({ verdict: 'waiting', waitsUntilMs: untilMs, causes: [{ code }] });
     expect(diagnosis.causes[0]?.facts[0]?.value).toBe('not yet');
+  });
+
+  it('is quota.exhausted until starts are counted anew, with the command that raises the limit', () => {
+    const quotas = { perDay: 1, timeZone: 'UTC' };
+    const environment = { ...makeWholeEnvironment('prod', makeRelease(1)), quotas };
+    const stage = makeStage({ definition: makeDefinition({ quotas }), environment });
+    stage.play(stage.create({ release: 2 }));
+    const id = stage.create({ release: 3 });
+    stage.play(id);
+    const diagnosis = diagnose(caseOf(stage, id));
+    const untilMs = (Math.floor(stage.nowMs() / DAY_MS) + 1) * DAY_MS;
+    expect(diagnosis).toMatchObject({ verdict: 'waiting', waitsUntilMs: untilMs });
+    const cause = causeOf(diagnosis, 'quota.exhausted');
+    expect(cause.facts[0]?.value).toContain('1 of 1 starts per day are used');
+    expect(commands(cause)).toContain('stella orch quota limits set --env prod --per-day 2');
   });
 
   it('is soak.broken when the release runs there no more', () => {

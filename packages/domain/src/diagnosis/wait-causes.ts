@@ -1,4 +1,5 @@
 /** Legitimate waits at the gates: for a person, for a time; and those that can never end well. */
+import { quotaLimitsOf, quotaWindow } from '../environment/quota.ts';
 import type { ApprovalGateDefinition, SoakGateDefinition } from '../environment/environment-definition.ts';
 import { personOf } from '../identity/actor.ts';
 import { isAllowed } from '../identity/authorize.ts';
@@ -28,7 +29,7 @@ const NAMES_MAX = 5;
 export const findWaitCauses: FindCauses = (view) => {
   const { promotion } = view.snapshot;
   if (view.isEnded) return [];
-  const causes = pendingSkips(view);
+  const causes = [...pendingSkips(view), ...quotaCauses(view)];
   if (promotion.step !== 'evaluate_gates') return causes;
   for (const run of currentGateRuns(view.snapshot)) {
     const gate = promotion.definition.gates.find((one) => one.name === run.gate);
@@ -69,6 +70,33 @@ function pendingSkips(view: CaseView): Cause[] {
         ],
       }),
     );
+}
+
+/** It keeps its place in the queue; what it waits for stands in the message of its step. */
+function quotaCauses(view: CaseView): Cause[] {
+  const { promotion, environment, settings, steps } = view.snapshot;
+  const { quotaWait } = promotion;
+  if (quotaWait === null) return [];
+  const run = steps.find(({ step }) => step === 'acquire_locks');
+  const limit = quotaLimitsOf(environment, settings)[quotaWait];
+  const zone = environment.quotas?.timeZone ?? 'UTC';
+  const untilMs = quotaWait === 'inProgress' ? null : quotaWindow(quotaWait, zone, view.nowMs).untilMs;
+  const facts = [makeFact('promotion', quotaWait, run?.message ?? 'is used up', run?.startedAtMs ?? view.nowMs)];
+  const wait = waitRemedy({
+    text: untilMs === null ? 'it starts when one in progress ends' : 'it starts when starts are counted anew',
+    effect: 'it keeps its place in the queue, and holds no lock',
+    untilMs,
+  });
+  const flags = { perHour: '--per-hour', perDay: '--per-day', inProgress: '--in-progress' } as const;
+  const raise = ['orch', 'quota', 'limits', 'set', '--env', promotion.environment, flags[quotaWait]];
+  const sooner = commandRemedy({
+    text: 'or let one more start, when there is a good reason',
+    command: limit === null ? null : commandLine(...raise, String(limit + 1)),
+    effect: 'counts at once, for the first in the queue, until the limit is set again',
+    harm: 'low',
+    needs: 'operator',
+  });
+  return [makeCause(view, 'quota.exhausted', { confidence: 'certain', facts, remedies: [wait, sooner] })];
 }
 
 function approvalCause(view: CaseView, gate: ApprovalGateDefinition, run: GateRun): Cause {

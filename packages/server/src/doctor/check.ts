@@ -37,7 +37,14 @@ export interface DoctorDeps {
   readonly audit: AuditStore;
   readonly reads: Pick<
     ReadStore,
-    'listEnvironments' | 'listLocks' | 'listSettings' | 'listWorkers' | 'readFacts' | 'readGateStats' | 'readMonitoring'
+    | 'listEnvironments'
+    | 'listLocks'
+    | 'listQuotas'
+    | 'listSettings'
+    | 'listWorkers'
+    | 'readFacts'
+    | 'readGateStats'
+    | 'readMonitoring'
   >;
   readonly diagnoser: Pick<Diagnoser, 'diagnoseStalled'>;
   readonly notifications: Pick<NotificationReads, 'listChannels'>;

@@ -9,6 +9,7 @@ import type {
   LockRow,
   MonitoringFacts,
   OrchestratorFacts,
+  QuotaRow,
   SettingChange,
   WorkerRow,
 } from '../ports/read-store.ts';
@@ -20,6 +21,7 @@ import { jobHealth } from './checks/job-health.ts';
 import { locks } from './checks/locks.ts';
 import { notifications } from './checks/notifications.ts';
 import { postgres } from './checks/postgres.ts';
+import { quotaStatus } from './checks/quota-status.ts';
 import { timeBudget } from './checks/time-budget.ts';
 import { workers } from './checks/workers.ts';
 import { freeDisk, HEALTHY_FACTS, HEALTHY_MONITORING, HEALTHY_NOW_MS, healthyDeps } from './healthy-deps.ts';
@@ -35,6 +37,7 @@ interface World {
   readonly gates?: readonly GateDefinition[];
   readonly changes?: readonly SettingChange[];
   readonly stats?: readonly GateStats[];
+  readonly quotas?: readonly QuotaRow[];
   readonly deps?: Partial<DoctorDeps>;
 }
 
@@ -54,6 +57,7 @@ function look(check: Check, world: World = {}): Promise<CheckFinding> {
       listEnvironments: () => Promise.resolve((world.gates ?? []).map(environmentWith)),
       listSettings: () => Promise.resolve(world.changes ?? []),
       readGateStats: ({ gate }) => Promise.resolve((world.stats ?? []).filter((one) => one.gate === gate)),
+      listQuotas: () => Promise.resolve(world.quotas ?? []),
       listLocks: () => Promise.resolve(world.locks ?? []),
       listWorkers: () => Promise.resolve(world.workers ?? []),
     },
@@ -161,6 +165,28 @@ describe('check.orchestrator.time-budget', () => {
     expect(found).toMatchObject({ status: 'pass', message: '1 gates fit into 10m' });
     const unset = await look(timeBudget, { gates: [gate], changes: [{ ...change, key, value: null }] });
     expect(unset).toMatchObject({ status: 'warn' });
+  });
+});
+
+describe('check.orchestrator.quota-status', () => {
+  const use = {
+    limits: { perHour: null, perDay: 2, inProgress: null },
+    timeZone: 'UTC',
+    startsAtMs: [HEALTHY_NOW_MS - 1, HEALTHY_NOW_MS - 2],
+    inProgress: [],
+    startedIds: [],
+  };
+  const row = { environment: 'prod', definition: null, requests: [], use, waiting: {}, nowMs: HEALTHY_NOW_MS };
+
+  it('passes while nobody waits, also when a quota is used up', async () => {
+    expect(await look(quotaStatus, { quotas: [row] })).toMatchObject({ status: 'pass' });
+  });
+
+  it('warns of those who wait, with what is used and the command that shows it', async () => {
+    const finding = await look(quotaStatus, { quotas: [{ ...row, waiting: { perDay: 3 } }] });
+    expect(finding).toMatchObject({ status: 'warn', message: '3 wait for a quota' });
+    expect(finding.facts).toEqual([{ what: 'prod', value: '3 wait; perDay 2 of 2' }]);
+    expect(finding.remedy?.command).toBe('stella orch quota status --env prod');
   });
 });
 

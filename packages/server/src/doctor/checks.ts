@@ -8,6 +8,7 @@ import { locks } from './checks/locks.ts';
 import { notifications } from './checks/notifications.ts';
 import { orchestratorInvariants } from './checks/orchestrator-invariants.ts';
 import { postgres } from './checks/postgres.ts';
+import { quotaStatus } from './checks/quota-status.ts';
 import { timeBudget } from './checks/time-budget.ts';
 import { workers } from './checks/workers.ts';
 
@@ -18,6 +19,7 @@ export const CHECKS: readonly Check[] = [
   workers,
   locks,
   notifications,
+  quotaStatus,
   orchestratorInvariants,
   clock,
   postgres,

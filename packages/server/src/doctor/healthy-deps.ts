@@ -43,6 +43,7 @@ export function healthyDeps(): Omit<DoctorDeps, 'audit'> {
       listEnvironments: () => Promise.resolve([]),
       listSettings: () => Promise.resolve([]),
       readGateStats: () => Promise.resolve([]),
+      listQuotas: () => Promise.resolve([]),
       listLocks: () => Promise.resolve([]),
       listWorkers: () => Promise.resolve([]),
     },

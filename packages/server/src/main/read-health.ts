@@ -49,12 +49,12 @@ export async function readMonitoredFacts(deps: HealthDeps): Promise<MonitoredFac
     .then((facts) => ({ facts, serverNowMs: deps.clock.nowMs() }));
   const read = await answerSoon(
     deps.clock,
-    Promise.all([readFacts(deps), monitoring, deps.notifications.listChannels()]),
+    Promise.all([readFacts(deps), monitoring, deps.notifications.listChannels(), deps.reads.listQuotas(null)]),
   );
   if (read === null) return null;
-  const [orchestrator, { facts, serverNowMs }, channels] = read;
+  const [orchestrator, { facts, serverNowMs }, channels, quotas] = read;
   const causes = facts.stalled.length === 0 ? null : await answerSoon(deps.clock, deps.readStallCauses());
-  return { orchestrator, monitoring: facts, causes: causes ?? new Map(), channels, serverNowMs };
+  return { orchestrator, monitoring: facts, causes: causes ?? new Map(), channels, quotas, serverNowMs };
 }
 
 function readFacts({ reads, settings }: HealthDeps): Promise<OrchestratorFacts> {

@@ -1,10 +1,10 @@
 /** Gauges of what the database knows; set anew at each scrape. */
-import { PROPERTIES, type PromotionId } from '@stella/domain';
+import { PROPERTIES, type PromotionId, quotaStandings } from '@stella/domain';
 import type { Registry } from 'prom-client';
 import type { ChannelHealth } from '../ports/notification-store.ts';
-import type { MonitoringFacts, OrchestratorFacts } from '../ports/read-store.ts';
+import type { MonitoringFacts, OrchestratorFacts, QuotaRow } from '../ports/read-store.ts';
 import { makeGauge } from './make-metric.ts';
-import { METRICS } from './metric-definitions.ts';
+import { METRICS, QUOTA_ENVIRONMENTS_MAX } from './metric-definitions.ts';
 
 export interface MonitoredFacts {
   readonly orchestrator: OrchestratorFacts;
@@ -12,13 +12,15 @@ export interface MonitoredFacts {
   /** First causes, `gate.slow`; who has none is not known, or was not looked at in time. */
   readonly causes: ReadonlyMap<PromotionId, string>;
   readonly channels: readonly ChannelHealth[];
+  /** Of every environment. */
+  readonly quotas: readonly QuotaRow[];
   /** The wall clock of this server at the moment of the database's answer. */
   readonly serverNowMs: number;
 }
 
 export function makeFactGauges(registry: Registry): { set(facts: MonitoredFacts | null): void } {
   const up = makeGauge(registry, METRICS.databaseUp);
-  const setters = [promotionGauges, workerGauges, databaseGauges, auditGauges, channelGauges].map((make) =>
+  const setters = [promotionGauges, quotaGauges, workerGauges, databaseGauges, auditGauges, channelGauges].map((make) =>
     make(registry),
   );
   return {
@@ -57,6 +59,24 @@ function promotionGauges(registry: Registry): Setter {
     dueAge.set(secondsSince(orchestrator.oldestDueAtMs, orchestrator.databaseNowMs) ?? 0);
     locks.set(orchestrator.liveLockCount);
     debts.set(orchestrator.openDebtCount);
+  };
+}
+
+function quotaGauges(registry: Registry): Setter {
+  const used = makeGauge(registry, METRICS.quotaUsed);
+  const limits = makeGauge(registry, METRICS.quotaLimit);
+  const waiting = makeGauge(registry, METRICS.quotaWaiting);
+  return (facts) => {
+    for (const one of [used, limits, waiting]) one.reset();
+    const limited = (facts?.quotas ?? []).filter(({ use }) => use !== null).slice(0, QUOTA_ENVIRONMENTS_MAX);
+    for (const { environment, use, waiting: counts, nowMs } of limited) {
+      for (const standing of use ? quotaStandings(use, nowMs) : []) {
+        const labels = { environment, quota: standing.name };
+        used.set(labels, standing.used);
+        limits.set(labels, standing.limit);
+        waiting.set(labels, counts[standing.name] ?? 0);
+      }
+    }
   };
 }
 

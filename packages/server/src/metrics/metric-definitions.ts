@@ -23,6 +23,9 @@ export const STALLED_SERIES_MAX = 20;
 /** Pairs of environment and gate that one process counts apart; later ones are counted together as `other`. */
 export const GATE_SERIES_MAX = 1_000;
 
+/** Environments whose quotas have series, in order of name. */
+export const QUOTA_ENVIRONMENTS_MAX = 300;
+
 /** Workers whose heartbeat has a series of its own. */
 export const WORKER_SERIES_MAX = 100;
 
@@ -32,6 +35,7 @@ export const CHANNEL_SERIES_MAX = 200;
 const ONE = 'one';
 const PER_CHANNEL = `one per channel, at most ${CHANNEL_COUNT_MAX}`;
 const ONE_OF_A_FEW = 'a fixed list';
+const PER_QUOTA = `three per environment that has one, at most ${QUOTA_ENVIRONMENTS_MAX} environments`;
 const PER_GATE = `one per gate and environment, at most ${GATE_SERIES_MAX}; the rest is \`other\``;
 
 export const METRICS = {
@@ -120,6 +124,27 @@ export const METRICS = {
     help: 'Gates that were skipped and are still to pass for what runs.',
     labels: [],
     bound: ONE,
+  },
+  quotaUsed: {
+    name: 'stella_quota_used',
+    kind: 'gauge',
+    help: 'Promotions that count against a quota: started in this hour or day, or in progress.',
+    labels: ['environment', 'quota'],
+    bound: PER_QUOTA,
+  },
+  quotaLimit: {
+    name: 'stella_quota_limit',
+    kind: 'gauge',
+    help: 'Promotions that the quota allows now.',
+    labels: ['environment', 'quota'],
+    bound: PER_QUOTA,
+  },
+  quotaWaiting: {
+    name: 'stella_quota_waiting',
+    kind: 'gauge',
+    help: 'Promotions that wait for a place in the quota.',
+    labels: ['environment', 'quota'],
+    bound: PER_QUOTA,
   },
   locks: {
     name: 'stella_locks',

@@ -38,6 +38,22 @@ const FACTS: MonitoredFacts = {
   },
   causes: new Map([[PROMOTION, 'gate.slow']]),
   channels: [],
+  quotas: [
+    {
+      environment: 'prod',
+      definition: null,
+      requests: [],
+      use: {
+        limits: { perHour: null, perDay: 20, inProgress: null },
+        timeZone: 'UTC',
+        startsAtMs: [99_000],
+        inProgress: [],
+        startedIds: [],
+      },
+      waiting: { perDay: 3 },
+      nowMs: 100_000,
+    },
+  ],
   serverNowMs: 93_000,
 };
 
@@ -54,6 +70,9 @@ describe('/metrics', () => {
       `stella_promotion_stalled_seconds{promotion="${PROMOTION}",environment="prod",cause="gate.slow"} 660\n`,
     );
     expect(text).toContain(`stella_worker_heartbeat_age_seconds{worker="${WORKER}",hostname="a"} 1.5\n`);
+    expect(text).toContain('stella_quota_used{environment="prod",quota="perDay"} 1\n');
+    expect(text).toContain('stella_quota_limit{environment="prod",quota="perDay"} 20\n');
+    expect(text).toContain('stella_quota_waiting{environment="prod",quota="perDay"} 3\n');
     expect(text).toMatch(/^stella_clock_skew_seconds -7$/m);
     expect(text).toMatch(/^stella_due_age_seconds 2$/m);
   });
