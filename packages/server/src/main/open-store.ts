@@ -13,6 +13,8 @@ import type { Insist } from './database-patience.ts';
 import { findNativeDirectory, findUserName, PLATFORM } from './native-postgres.ts';
 
 /** The owner's connections are used at the start only. */
+/** An index over ten million events takes minutes, on a slow disk many. */
+const MIGRATION_TIMEOUT_MS = 3_600_000;
 const OWNER_POOL_SIZE = 1;
 /** The worker's loop asks one thing after another, and its lease is renewed beside it. */
 const CONTROL_POOL_SIZE = 2;
@@ -52,7 +54,11 @@ async function migrateAs(
   address: DatabaseAddress,
   { logger, appRole }: { readonly logger: Logger; readonly appRole: string },
 ): Promise<MigrationReport> {
-  const owner = openDatabase(address, { logger, poolSize: OWNER_POOL_SIZE });
+  const owner = openDatabase(address, {
+    logger,
+    poolSize: OWNER_POOL_SIZE,
+    statementTimeoutMs: MIGRATION_TIMEOUT_MS,
+  });
   try {
     return await migrate(owner, appRole);
   } finally {

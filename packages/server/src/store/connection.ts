@@ -17,7 +17,7 @@ const LOCK_TIMEOUT_MS = 5_000;
 /** Less than the one for locks: who waits for what a hanging process holds gets it rather than an error. */
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 4_000;
 /** A little more than the statement's own: when the server no longer answers at all. */
-const QUERY_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + 2_000;
+const QUERY_TIMEOUT_MARGIN_MS = 2_000;
 
 export interface Database {
   readonly pool: pg.Pool;
@@ -31,16 +31,23 @@ export interface DatabaseOptions {
   /** Of each connection; Node's own without. */
   readonly makeSocket?: () => Duplex;
   readonly poolSize?: number;
+  /** Of one statement; the one of a server's work without. */
+  readonly statementTimeoutMs?: number;
 }
 
 export function openDatabase(address: DatabaseAddress, options: DatabaseOptions): Database {
-  const { logger, makeSocket, poolSize = POOL_SIZE } = options;
+  const { logger, makeSocket, poolSize = POOL_SIZE, statementTimeoutMs = STATEMENT_TIMEOUT_MS } = options;
   const primary = makePrimary(address, logger);
   /** To the host that is the primary at the moment when the pool needs one more. */
   class PooledClient extends pg.Client {
     constructor() {
       const host = primary.current();
-      super({ ...CLIENT_CONFIG, ...host.config, ...(makeSocket && { stream: makeSocket }) });
+      super({
+        ...CLIENT_CONFIG,
+        ...timeoutsOf(statementTimeoutMs),
+        ...host.config,
+        ...(makeSocket && { stream: makeSocket }),
+      });
       HOSTS.set(this, host);
       // The pool listens only while it holds the connection; whoever uses it meanwhile gets the error by his statement.
       this.on('error', (error) => logger.debug({ error, host: host.name }, 'a database connection broke'));
@@ -65,11 +72,15 @@ const HOSTS = new WeakMap<object, DatabaseHost>();
 /** Connections whose host said that it takes writes. */
 const CHECKED = new WeakSet<object>();
 
+/** The server ends a statement that takes too long; the client gives up soon after, should the server not answer at all. */
+function timeoutsOf(statementTimeoutMs: number): pg.ClientConfig {
+  return { statement_timeout: statementTimeoutMs, query_timeout: statementTimeoutMs + QUERY_TIMEOUT_MARGIN_MS };
+}
+
 const CLIENT_CONFIG: pg.ClientConfig = {
   application_name: 'stella',
   connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-  query_timeout: QUERY_TIMEOUT_MS,
-  statement_timeout: STATEMENT_TIMEOUT_MS,
+  ...timeoutsOf(STATEMENT_TIMEOUT_MS),
   lock_timeout: LOCK_TIMEOUT_MS,
   idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
   options:

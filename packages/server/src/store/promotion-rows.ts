@@ -1,26 +1,66 @@
 /** Promotions in lists and by the start of their id. */
-import type { PromotionId, PromotionStatus } from '@stella/domain';
+import { LIVE_STATUSES, PROMOTION_STATUSES, type PromotionId, type PromotionStatus } from '@stella/domain';
 import type { PromotionFilter, PromotionRow } from '../ports/read-store.ts';
 import type { Session, Statement } from './connection.ts';
 import { numberOrNull } from './row-values.ts';
 
-const FILTER = `($1::text[] is null or p.status = any ($1)) and ($2::text is null or p.environment = $2)
-  and ($3::text is null or p.release_id = $3)
-  and ($4::bigint is null or (p.ended_at is null
-    and greatest(p.last_progress_at, p.in_progress_since_at) < now() - $4 * interval '1 millisecond'))
-  and ($5::bigint is null or p.created_at > now() - $5 * interval '1 millisecond')
-  and p.environment like any ($6::text[])`;
+/** An id begins with the time of its making by a server's clock, `created_at` is the database's: further apart they never are. */
+const CLOCKS_APART_MS_MAX = 86_400_000;
 
+/** Of a page: before the id $4, not longer ago than $3 ms. Both are places in an index that ends with the id. */
+const IN_REACH = `p.id < coalesce($4::text, 'prm_g') and p.id > case when $3::bigint is null then ''
+    else 'prm_' || lpad(to_hex(greatest(0, (extract(epoch from now()) * 1000)::bigint - $3 - ${CLOCKS_APART_MS_MAX})), 12, '0') end`;
+const MATCHES = `($2::bigint is null or (p.ended_at is null
+      and greatest(p.last_progress_at, p.in_progress_since_at) < now() - $2 * interval '1 millisecond'))
+    and ($3::bigint is null or p.created_at > now() - $3 * interval '1 millisecond')`;
+const COLUMNS = `select p.id, p.release_id, r.name as release_name, p.environment, p.status, p.step, p.priority,
+    p.requested_by, p.created_at, p.last_progress_at, p.in_progress_since_at, p.ended_at`;
+
+/** A page of each status $1 in the order of its index, and of those together the first: at any size only a few rows are read. */
 const LIST: Statement = {
   name: 'promotion_list',
-  text: `select p.id, p.release_id, r.name as release_name, p.environment, p.status, p.step, p.priority,
-      p.requested_by, p.created_at, p.last_progress_at, p.in_progress_since_at, p.ended_at
-    from promotions p join releases r on r.id = p.release_id
-    where ${FILTER} and ($7::text is null or p.id < $7) order by p.id desc limit $8`,
+  text: `${COLUMNS} from (
+      select found.id from unnest($1::text[]) s (status) cross join lateral (select p.id from promotions p
+        where p.status = s.status and ${IN_REACH} and ${MATCHES} order by p.id desc limit $5) found
+      order by found.id desc limit $5) page
+    join promotions p on p.id = page.id join releases r on r.id = p.release_id order by p.id desc`,
+};
+/** The same of each environment: $6, or all that the caller may see. Every one that had a promotion has definitions. */
+const LIST_OF_ENVIRONMENTS: Statement = {
+  name: 'promotion_list_environments',
+  text: `${COLUMNS} from (
+      select found.id from (select distinct d.environment from environment_definitions d
+          where ($6::text is null or d.environment = $6) and d.environment like any ($7::text[])) e
+        cross join unnest($1::text[]) s (status) cross join lateral (select p.id from promotions p
+          where p.environment = e.environment and p.status = s.status and ${IN_REACH} and ${MATCHES}
+          order by p.id desc limit $5) found
+      order by found.id desc limit $5) page
+    join promotions p on p.id = page.id join releases r on r.id = p.release_id order by p.id desc`,
+};
+/** A release has few promotions. */
+const LIST_OF_RELEASE: Statement = {
+  name: 'promotion_list_release',
+  text: `${COLUMNS} from promotions p join releases r on r.id = p.release_id
+    where p.release_id = $6 and ($7::text is null or p.environment = $7) and p.environment like any ($8::text[])
+      and p.status = any ($1::text[]) and ${IN_REACH} and ${MATCHES} order by p.id desc limit $5`,
 };
 const COUNT: Statement = {
   name: 'promotion_count',
-  text: `select count(*) as count from promotions p where ${FILTER}`,
+  text: `select count(*) as count from unnest($1::text[]) s (status) join promotions p on p.status = s.status
+    where ${IN_REACH} and ${MATCHES}`,
+};
+/** The same of environments, as they are listed. */
+const COUNT_OF_ENVIRONMENTS: Statement = {
+  name: 'promotion_count_environments',
+  text: `select count(*) as count from (select distinct d.environment from environment_definitions d
+      where ($5::text is null or d.environment = $5) and d.environment like any ($6::text[])) e
+    cross join unnest($1::text[]) s (status) join promotions p on p.environment = e.environment and p.status = s.status
+    where ${IN_REACH} and ${MATCHES}`,
+};
+const COUNT_OF_RELEASE: Statement = {
+  name: 'promotion_count_release',
+  text: `select count(*) as count from promotions p where p.release_id = $5 and ($6::text is null or p.environment = $6)
+    and p.environment like any ($7::text[]) and p.status = any ($1::text[]) and ${IN_REACH} and ${MATCHES}`,
 };
 const FIND_BY_START: Statement = {
   name: 'promotion_by_start',
@@ -37,7 +77,8 @@ export async function listPromotionRows(
   filter: PromotionFilter,
   { beforeId, limit }: { beforeId: string | null; limit: number },
 ): Promise<readonly PromotionRow[]> {
-  const rows = await session.rows(LIST, [...filterValues(filter), beforeId, limit]);
+  const shapes = { ofAll: LIST, ofEnvironments: LIST_OF_ENVIRONMENTS, ofRelease: LIST_OF_RELEASE };
+  const rows = await readShape(session, shapes, filter, [beforeId, limit]);
   return rows.map((row) => ({
     // Written by us from checked values.
     id: row['id'] as PromotionRow['id'],
@@ -55,8 +96,31 @@ export async function listPromotionRows(
   }));
 }
 
+interface Shapes {
+  readonly ofAll: Statement;
+  readonly ofEnvironments: Statement;
+  readonly ofRelease: Statement;
+}
+
+/** By the index that serves what is asked for; `page`: values of the page, after those of every shape. */
+function readShape(
+  session: Session,
+  { ofAll, ofEnvironments, ofRelease }: Shapes,
+  { statuses, environment, releaseId, olderThanMs, lastMs, visible }: PromotionFilter,
+  page: readonly unknown[],
+): ReturnType<Session['rows']> {
+  const possible: readonly PromotionStatus[] = olderThanMs === null ? PROMOTION_STATUSES : LIVE_STATUSES;
+  const wanted = statuses === null ? possible : possible.filter((status) => statuses.includes(status));
+  const values = [wanted, olderThanMs, lastMs, ...page];
+  const patterns = toLikePatterns(visible);
+  if (releaseId !== null) return session.rows(ofRelease, [...values, releaseId, environment, patterns]);
+  if (environment === null && visible.includes('*')) return session.rows(ofAll, values);
+  return session.rows(ofEnvironments, [...values, environment, patterns]);
+}
+
 export async function countPromotionRows(session: Session, filter: PromotionFilter): Promise<number> {
-  const [row] = await session.rows(COUNT, filterValues(filter));
+  const shapes = { ofAll: COUNT, ofEnvironments: COUNT_OF_ENVIRONMENTS, ofRelease: COUNT_OF_RELEASE };
+  const [row] = await readShape(session, shapes, filter, [null]);
   return Number(row?.['count'] ?? 0);
 }
 
@@ -73,8 +137,7 @@ export async function countByStatus(session: Session): Promise<Partial<Record<Pr
   return Object.fromEntries<number>(counts);
 }
 
-function filterValues({ statuses, environment, releaseId, olderThanMs, lastMs, visible }: PromotionFilter): unknown[] {
-  // A pattern's letters are lower-case, digits and hyphens; none of them is special to `like`.
-  const patterns = visible.map((pattern) => pattern.replaceAll('*', '%'));
-  return [statuses, environment, releaseId, olderThanMs, lastMs, patterns];
+/** A pattern's letters are lower-case, digits and hyphens; none of them is special to `like`. */
+function toLikePatterns(visible: readonly string[]): readonly string[] {
+  return visible.map((pattern) => pattern.replaceAll('*', '%'));
 }

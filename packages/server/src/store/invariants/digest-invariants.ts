@@ -11,6 +11,9 @@ const TARGETS = `select s.id, s.status, s.environment, t ->> 'name' as target, c
   left join release_components c on c.release_id = s.release_id and c.name = t ->> 'component'
   left join release_components b on b.release_id = ${baseOf("t ->> 'component'")} and b.name = t ->> 'component'`;
 
+/** Of the row `s` before it: joined for each attempt, all of them would be made for each. */
+const TARGETS_OF_ONE = TARGETS.replace('from scope s', () => 'from (select s.*) s');
+
 /** A component is not of what was completed last with it. */
 const COMPONENTS_DIFFER = `exists (select from jsonb_array_elements(e.components) c
     left join releases own on own.id = c ->> 'releaseId'
@@ -66,9 +69,9 @@ const OF_PROMOTIONS: readonly Invariant[] = [
   {
     rule: 'S10.sent',
     text: `select c.operation_id as subject, 'answered ' || c.digest || ' instead of what was promised' as message
-      from counted c left join (${TARGETS}) t on t.id = c.promotion_id and t.target = c.subject
-      left join (scope s join release_components r on r.release_id = s.release_id)
-        on s.id = c.promotion_id and r.name = c.subject
+      from counted c cross join lateral (select * from promotions p where p.id = c.promotion_id) s
+      left join lateral (${TARGETS_OF_ONE}) t on t.target = c.subject
+      left join release_components r on r.release_id = s.release_id and r.name = c.subject
       where c.outcome = 'succeeded' and c.digest is not null and case c.purpose
         when 'deploy' then c.digest is distinct from t.wanted
         when 'rollback' then c.digest is distinct from t.before

@@ -111,7 +111,8 @@ const TRAILS: readonly Invariant[] = [
           count(*) filter (where v.decision = 'rejected') from approvals v
           -- One given after the end pays a debt, whose own event tells of it.
           where v.promotion_id = s.id and v.decided_at <= coalesce(s.ended_at, 'infinity'))
-        or e.ended <> (select count(*) from counted c where c.promotion_id = s.id)
+        or e.ended <> (select count(*) from attempts a where a.promotion_id = s.id
+          and exists (select from attempt_outcomes o where o.operation_id = a.operation_id and not o.is_late))
         or (e.opened, e.verdicts) <> (select count(*), count(g.verdict) from gate_runs g where g.promotion_id = s.id)
         or e.unlocked <> (select count(l.released_at) from locks l where l.promotion_id = s.id))`,
   },

@@ -13,6 +13,7 @@ import { callbacks, callbacksGrants } from './0011-callbacks.ts';
 import { commands } from './0012-commands.ts';
 import { quotas } from './0013-quotas.ts';
 import { notifications, notificationsGrants } from './0014-notifications.ts';
+import { placesInLists } from './0015-places-in-lists.ts';
 
 export interface Migration {
   readonly name: string;
@@ -34,6 +35,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'commands', sql: `set local search_path = stella, pg_temp;\n${commands}` },
   { name: 'quotas', sql: `set local search_path = stella, pg_temp;\n${quotas}` },
   { name: 'notifications', sql: `set local search_path = stella, pg_temp;\n${notifications}` },
+  { name: 'places-in-lists', sql: `set local search_path = stella, pg_temp;\n${placesInLists}` },
 ];
 
 /** Rights of the application role, whose name comes quoted. */
