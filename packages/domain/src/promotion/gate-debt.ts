@@ -94,6 +94,11 @@ export function claimDebt(debt: GateDebt, { promotion, settings }: PromotionSnap
   return { ...debt, askCount: debt.askCount + 1, dueAtMs: nowMs + askingMs + CLAIM_SLACK_MS };
 }
 
+/** A debt that nobody can ask for now, as it is claimed at `nowMs`: the next try is as late as after an answer. */
+export function postponeDebt(debt: GateDebt, nowMs: InstantMs, intervalMs: number): GateDebt {
+  return { ...debt, askCount: debt.askCount + 1, dueAtMs: nowMs + intervalMs };
+}
+
 export interface DebtContext {
   readonly nowMs: InstantMs;
   readonly actor: Actor;

@@ -21,6 +21,7 @@ gates:
   - { name: soak, kind: soak, duration: 1h }
   - { name: needs, kind: dependency, requires: [{ environment: staging }] }
   - { name: hours, kind: window, allow: [{ from: '09:00', to: '10:00' }] }
+quotas: { perDay: 20 }
 freezes: [{ from: 2026-12-20T18:00, to: 2026-12-21T18:00, reason: x }]
 targets:
   - { name: web, kind: files, component: web, directory: /srv, health: { url: 'http://127.0.0.1:1/' } }
@@ -63,6 +64,8 @@ describe('docs/environments.md', () => {
         'group',
         'component',
         'release',
+        'perHour',
+        'inProgress',
       ]),
     );
   });

@@ -43,7 +43,7 @@ describe('quotas', () => {
     ['quotas: { perDay: 10001 }', 'perDay: expected a whole number from 1 to 10000'],
     ['quotas: { timeZone: UTC }', 'expected at least one of perHour, perDay, inProgress'],
     ['quotas: { perDay: 2, timeZone: Europe/Wien }', 'is not a time zone of the IANA list'],
-    ['quotas: { perWeek: 2 }', 'perWeek'],
+    ['quotas: { perDay: 2, perWeek: 2 }', 'perWeek'],
     ['quotas: { inProgress: 2 }', 'one promotion at a time changes this environment'],
   ])('refuse %s', (line, words) => {
     expect(refusalOf(documentOf(line))).toContain(words);

@@ -14,21 +14,21 @@ import {
 } from '@stella/domain';
 import type { AskGate } from '../ports/gate.ts';
 import { type Clock, pause } from '../ports/clock.ts';
-import type { DebtStore, DueDebt } from '../ports/debt-store.ts';
+import type { DebtStore, DueDebt, TakenDebts } from '../ports/debt-store.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { EngineMetrics } from '../ports/metrics.ts';
 
-/** A debt is opened by a completion and asked for about at once. */
-const POLL_MS = 500;
+/** Nobody waits for a debt; each look is a commit, also when nothing is owed. */
+const POLL_MS = 2_000;
 /** Between two looks for a callback of a service. */
 const CALLBACK_POLL_MS = 1_000;
-/** After the database failed. */
-const RETRY_MS = 2_000;
 /** Askings under way in one process: hung gates only delay other debts, never promotions. */
 const IN_FLIGHT_MAX = 20;
 /** A gate that ignores its time-out is given up so long after it; well within what the claim leaves. */
 const GIVE_UP_AFTER_MS = 1_000;
 const MESSAGE_LENGTH_MAX = 2_000;
+
+const NOTHING: TakenDebts = { due: [], unreadable: [] };
 
 const ACTOR: Actor = { kind: 'system', name: 'debts' };
 
@@ -61,19 +61,21 @@ export function startDebtCollector(deps: DebtCollectorDeps): DebtCollector {
 async function run(deps: DebtCollectorDeps, signal: AbortSignal, underWay: Set<Promise<void>>): Promise<void> {
   const { store, clock, logger } = deps;
   while (!signal.aborted) {
-    let waitMs = POLL_MS;
     try {
       const room = IN_FLIGHT_MAX - underWay.size;
-      const due = room > 0 ? await store.takeDueDebts(room) : [];
+      const { due, unreadable } = room > 0 ? await store.takeDueDebts(room) : NOTHING;
+      for (const { debt, error } of unreadable) {
+        const { id: debtId, gate, environment, promotionId } = debt;
+        logger.error({ error, debtId, gate, environment, promotionId }, 'the promotion of a debt cannot be read');
+      }
       for (const one of due) {
         const asking: Promise<void> = collect(deps, one, signal).finally(() => underWay.delete(asking));
         underWay.add(asking);
       }
     } catch (error) {
       logger.warn({ error }, 'debts could not be claimed');
-      waitMs = RETRY_MS;
     }
-    await pause(clock, waitMs, signal);
+    await pause(clock, POLL_MS, signal);
   }
 }
 
@@ -98,23 +100,20 @@ async function ask(deps: DebtCollectorDeps, { debt, snapshot }: DueDebt, signal:
   if (!declared) return { outcome: 'error', message: `the definition has no gate ${debt.gate}` };
   const gate = withGateSettings(declared, promotion.environment, settings);
   const timeoutMs = hasAttempts(gate) ? gate.timeoutMs : 0;
-  const controller = new AbortController();
-  const abort = (): void => controller.abort();
-  signal.addEventListener('abort', abort, { once: true });
-  if (signal.aborted) abort();
+  const overdue = new AbortController();
   let giveUp: (answer: DebtAnswer) => void = () => undefined;
   const given = new Promise<DebtAnswer>((resolve) => {
     giveUp = resolve;
   });
   const cancel = deps.clock.schedule(timeoutMs + GIVE_UP_AFTER_MS, () => {
-    abort();
+    overdue.abort();
     giveUp({ outcome: 'timeout', message: `no answer within ${timeoutMs} ms` });
   });
+  const ending = AbortSignal.any([signal, overdue.signal]);
   try {
-    return await Promise.race([askOnce(deps, { debt, snapshot, gate, timeoutMs }, controller.signal), given]);
+    return await Promise.race([askOnce(deps, { debt, snapshot, gate, timeoutMs }, ending), given]);
   } finally {
     cancel();
-    signal.removeEventListener('abort', abort);
   }
 }
 

@@ -10,12 +10,18 @@ export interface DueDebt {
   readonly nowMs: number;
 }
 
+export interface TakenDebts {
+  readonly due: readonly DueDebt[];
+  /** Whose promotion could not be read: due again after `debts.interval`, so that one broken row stops no other debt. */
+  readonly unreadable: readonly { readonly debt: GateDebt; readonly error: unknown }[];
+}
+
 export interface DebtStore {
   /**
    * Open debts that are due, oldest first, at most `limit`; those that another one claims at this moment are skipped. The
    * claim moves the due time beyond the deadline of the asking, so that a debt whose collector died is due again.
    */
-  takeDueDebts(limit: number): Promise<readonly DueDebt[]>;
+  takeDueDebts(limit: number): Promise<TakenDebts>;
   /**
    * What the gate answered, with its event. Null, and nothing is written, when the debt was closed or claimed again
    * meanwhile: then this answer is late.

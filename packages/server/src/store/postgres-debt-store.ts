@@ -1,16 +1,19 @@
 /** The port of the collector of debts on PostgreSQL. */
 import {
+  AppError,
   type Actor,
   answerDebt,
   chainEvents,
   claimDebt,
   type DebtAnswer,
   type GateDebt,
+  isAppError,
+  postponeDebt,
   toRfc3339,
 } from '@stella/domain';
-import type { DebtStore, DueDebt } from '../ports/debt-store.ts';
+import type { DebtStore, DueDebt, TakenDebts } from '../ports/debt-store.ts';
 import { findCallbackRow } from './callback-rows.ts';
-import { autocommit, type Database, type Session, type Statement, transact } from './connection.ts';
+import { autocommit, type Database, type Session, sqlState, type Statement, transact } from './connection.ts';
 import { insertEvents } from './event-rows.ts';
 import { lockEnvironment } from './guard.ts';
 import type { StoreOptions } from './postgres-engine-store.ts';
@@ -21,8 +24,8 @@ import { readSnapshot } from './snapshot.ts';
 /** Locks them; those that another collector has locked are left to it. */
 const FIND_DUE: Statement = {
   name: 'debts_due',
-  text: `select to_json(d) as debt, date_trunc('milliseconds', clock_timestamp()) as now from gate_debts d
-    where d.state = 'open' and d.due_at <= now() order by d.due_at limit $1 for update skip locked`,
+  text: `select to_json(d) as debt, date_trunc('milliseconds', clock_timestamp()) as now, ${SET_SETTINGS} as settings
+    from gate_debts d where d.state = 'open' and d.due_at <= now() order by d.due_at limit $1 for update skip locked`,
 };
 
 const CLAIM: Statement = {
@@ -52,23 +55,38 @@ export function makeDebtStore(database: Database, options: StoreOptions): DebtSt
   };
 }
 
-async function takeDueDebts(
-  session: Session,
-  { cache, settings }: StoreOptions,
-  limit: number,
-): Promise<readonly DueDebt[]> {
+async function takeDueDebts(session: Session, { cache, settings }: StoreOptions, limit: number): Promise<TakenDebts> {
   const due: DueDebt[] = [];
+  const unreadable: TakenDebts['unreadable'][number][] = [];
   for (const row of await session.rows(FIND_DUE, [limit])) {
     // The shape of a row that only our own statements write.
     const found = toDebt(row['debt'] as RawDebt);
     const nowMs = Number(row['now']);
-    const snapshot = await readSnapshot(session, cache, settings, found.promotionId);
-    if (!snapshot) continue;
-    const debt = claimDebt(found, snapshot, nowMs);
-    await session.rows(CLAIM, [debt.id, debt.askCount, instantOrNull(debt.dueAtMs)]);
-    due.push({ debt, snapshot, nowMs });
+    try {
+      const snapshot = await readSnapshot(session, cache, settings, found.promotionId);
+      if (!snapshot)
+        throw new AppError('internal', {
+          details: { message: `promotion ${found.promotionId} is not there as a whole` },
+        });
+      const debt = await claim(session, claimDebt(found, snapshot, nowMs));
+      due.push({ debt, snapshot, nowMs });
+    } catch (error) {
+      if (isOfDatabase(error)) throw error;
+      const intervalMs = overlay(settings, row['settings'])['debts.interval'];
+      unreadable.push({ debt: await claim(session, postponeDebt(found, nowMs, intervalMs)), error });
+    }
   }
-  return due;
+  return { due, unreadable };
+}
+
+async function claim(session: Session, debt: GateDebt): Promise<GateDebt> {
+  await session.rows(CLAIM, [debt.id, debt.askCount, instantOrNull(debt.dueAtMs)]);
+  return debt;
+}
+
+/** After it the transaction takes no further statement. */
+function isOfDatabase(error: unknown): boolean {
+  return isAppError(error, 'database.unavailable') || sqlState(error) !== null;
 }
 
 interface AnswerInput {

@@ -1,6 +1,8 @@
 /** Skips of gates through the API: who may, what comes of it, and how what is owed is paid. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { join } from 'node:path';
 import { waitFor } from '@stella/testkit';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   applyEnvironments,
   ask,
@@ -29,6 +31,7 @@ beforeAll(async () => {
   const tests = `- { name: tests, kind: http, url: "${gate.url}", timeout: 1s, retries: 0 }`;
   await applyEnvironments(test, [
     { name: 'prod', gates: [tests] },
+    { name: 'second', gates: [tests] },
     { name: 'slow', gates: [tests, '- { name: sign, kind: approval }'] },
     { name: 'strict', gates: [tests.replace('}', ', skip: forbidden }'), '- { name: sign, kind: approval }'] },
     { name: 'lax', gates: ['- { name: sign, kind: approval, skip: allowed }'] },
@@ -74,6 +77,19 @@ async function heldAt(release: string, environment: string): Promise<string> {
   const id = await promote(release, environment);
   await untilGate(id, (state) => state === 'error');
   return id;
+}
+
+/** The rows of a statement that is run as the owner of the tables. */
+async function asOwner(text: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  const client = new pg.Client({ host: join(test.place.dataDir, 'run'), user: 'stella_owner', database: 'stella' });
+  await client.connect();
+  try {
+    await client.query('set search_path = stella');
+    const { rows } = await client.query<Record<string, unknown>>(text);
+    return rows;
+  } finally {
+    await client.end();
+  }
 }
 
 describe('a skip', () => {
@@ -165,6 +181,35 @@ describe('a debt', () => {
     await untilStatus(test.admin, next, 'completed');
     expect((await read(id)).debts).toMatchObject([{ state: 'superseded' }]);
     expect((await read(next)).debts).toMatchObject([{ state: 'open' }]);
+  });
+
+  it('whose promotion cannot be read stops no other debt, and is asked for as soon as it can', async () => {
+    const owed = async (release: string, environment: string): Promise<string> => {
+      const id = await heldAt(release, environment);
+      await skip(olga, id);
+      await approveSkip(bob, id);
+      await untilStatus(test.admin, id, 'completed');
+      return id;
+    };
+    const sick = await owed('shop-5', 'prod');
+    const [stored] = await asOwner(`select definition_hash from promotions where id = '${sick}'`);
+    const write = (hash: string) =>
+      asOwner(`alter table promotions disable trigger user;
+        update promotions set definition_hash = '${hash}' where id = '${sick}';
+        alter table promotions enable trigger user`);
+    await write(`sha256:${'0'.repeat(64)}`);
+    const askCount = async (): Promise<number> => {
+      const [debt] = await asOwner(`select ask_count::int from gate_debts where promotion_id = '${sick}'`);
+      return Number(debt?.['ask_count']);
+    };
+    const before = await askCount();
+    // It is the older one, so it is looked at first, each time.
+    await waitFor(async () => (await askCount()) >= before + 2, { timeoutMs: TIMEOUT_MS, why: 'it was tried twice' });
+    const sound = await owed('shop-6', 'second');
+    gate.answerWith(200, '{"verdict":"passed"}');
+    await untilDebt(sound, 'paid');
+    await write(String(stored?.['definition_hash']));
+    await untilDebt(sick, 'paid');
   });
 
   it('of an approval is paid by the persons who were not asked, and goes with its environment', async () => {

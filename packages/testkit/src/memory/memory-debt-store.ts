@@ -1,6 +1,6 @@
 /** The port of the collector of debts in memory. */
 import { type Actor, answerDebt, chainEvents, claimDebt, type DebtAnswer, type GateDebt } from '@stella/domain';
-import type { DebtStore, DueDebt } from '@stella/server';
+import type { DebtStore, DueDebt, TakenDebts } from '@stella/server';
 import { freezeDeeply } from '../simulation/safety-violation.ts';
 import { readSnapshotIn, settingsIn } from './memory-reads.ts';
 import { type MemoryConnections, type MemorySession, transact } from './memory-session.ts';
@@ -25,7 +25,7 @@ async function takeDueDebts(
   { settings, state }: MemoryConnections,
   session: MemorySession,
   limit: number,
-): Promise<readonly DueDebt[]> {
+): Promise<TakenDebts> {
   const found = await session.statement('find', (tx, nowMs) => ({ nowMs, debts: lockDue(tx, nowMs, limit) }));
   const due: DueDebt[] = [];
   for (const debt of found.debts) {
@@ -35,7 +35,8 @@ async function takeDueDebts(
     await session.statement('claim', (tx) => writeDebt(tx, claimed));
     due.push({ debt: claimed, snapshot: state.isFrozen ? freezeDeeply(snapshot) : snapshot, nowMs: found.nowMs });
   }
-  return due;
+  // Rows in memory are the domain's own values: there is none that cannot be read.
+  return { due, unreadable: [] };
 }
 
 /** Those that another collector has locked are left to it. */
