@@ -34,12 +34,12 @@ function makeManualClock(): ManualClock {
     async pass(ms) {
       const untilMs = nowMs + ms;
       await settle();
-      for (;;) {
-        const [next] = [...orders].sort((a, b) => a.atMs - b.atMs);
-        if (!next || next.atMs > untilMs) break;
-        orders = orders.filter((one) => one !== next);
-        nowMs = next.atMs;
-        next.run();
+      const nextDue = () => [...orders].sort((a, b) => a.atMs - b.atMs).find(({ atMs }) => atMs <= untilMs);
+      for (let next = nextDue(); next !== undefined; next = nextDue()) {
+        const { atMs, run } = next;
+        orders = orders.filter((one) => one.run !== run);
+        nowMs = atMs;
+        run();
         await settle();
       }
       nowMs = untilMs;

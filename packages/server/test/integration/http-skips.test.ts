@@ -210,6 +210,7 @@ describe('a debt', () => {
     await untilDebt(sound, 'paid');
     await write(String(stored?.['definition_hash']));
     await untilDebt(sick, 'paid');
+    expect((await read(sick)).debts).toMatchObject([{ lastOutcome: 'passed' }]);
   });
 
   it('of an approval is paid by the persons who were not asked, and goes with its environment', async () => {
