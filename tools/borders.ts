@@ -76,7 +76,8 @@ export const ZONES: readonly Zone[] = [
   serverZone('auditor'),
   serverZone('notify', { zones: [`${SERVER}/webhooks`] }),
   serverZone('diagnosis'),
-  serverZone('doctor'),
+  serverZone('doctor', { zones: [`${SERVER}/probes`] }),
+  serverZone('offline', { zones: [`${SERVER}/data-dir`, `${SERVER}/doctor`, `${SERVER}/supervision`] }),
   serverZone('probes', { zones: [`${SERVER}/registry`] }),
   serverZone('metrics', { packages: ['prom-client'] }),
   // SQL of its own, once: it makes the roles and the database of a new cluster, before there is a store.

@@ -59,6 +59,7 @@ const PLANTS: readonly (readonly [string, string, string])[] = [
   [`${S}/auditor/planted.ts`, "import { openStore } from '../store/connection.ts';", 'border/zone'],
   [`${S}/diagnosis/planted.ts`, "import { openStore } from '../store/connection.ts';", 'border/zone'],
   [`${S}/doctor/planted.ts`, "import { openStore } from '../store/connection.ts';", 'border/zone'],
+  [`${S}/offline/planted.ts`, "import { openStore } from '../store/connection.ts';", 'border/zone'],
   [`${S}/faults/planted.ts`, "import { run } from '../engine/worker.ts';", 'border/zone'],
   [`${S}/probes/planted.ts`, "import { lookUp } from '../system/network-probe.ts';", 'border/zone'],
   [`${S}/sequencer/planted.ts`, "import { appendChain } from '../store/chain-rows.ts';", 'border/zone'],

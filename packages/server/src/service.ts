@@ -7,6 +7,7 @@ export {
   thisProgram,
   unusedVariables,
 } from './main/local-control.ts';
+export { examineOffline } from './main/offline-doctor.ts';
 export { makePinoLogger } from './main/pino-logger.ts';
 export type { Installed } from './supervision/install.ts';
 export { type Done, refuseForeign, restartService, startService, stopService } from './supervision/service-control.ts';

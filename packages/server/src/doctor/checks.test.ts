@@ -54,6 +54,7 @@ function look(check: Check, world: World = {}): Promise<CheckFinding> {
     reads: {
       readFacts: () => Promise.resolve({ ...HEALTHY_FACTS, ...world.facts }),
       readMonitoring: () => Promise.resolve({ ...HEALTHY_MONITORING, ...world.monitoring, database }),
+      listApprovers: () => Promise.resolve([]),
       listEnvironments: () => Promise.resolve((world.gates ?? []).map(environmentWith)),
       listSettings: () => Promise.resolve(world.changes ?? []),
       readGateStats: ({ gate }) => Promise.resolve((world.stats ?? []).filter((one) => one.gate === gate)),
@@ -285,7 +286,9 @@ describe('check.storage.disk', () => {
     [0.09, 'warn'],
     [0.01, 'fail'],
   ] as const)('%s of it free: %s', async (share, status) => {
-    expect(await look(disk, { deps: { fileSystem: { statfs: freeDisk(share) } } })).toMatchObject({ status });
+    expect(
+      await look(disk, { deps: { fileSystem: { ...healthyDeps().fileSystem, statfs: freeDisk(share) } } }),
+    ).toMatchObject({ status });
   });
 });
 

@@ -1,10 +1,12 @@
 /** All checks, in the order in which they are shown. */
-import type { Check } from './check.ts';
+import type { Check, CheckFamily } from './check.ts';
 import { clock } from './checks/clock.ts';
+import { config } from './checks/config.ts';
 import { disk } from './checks/disk.ts';
 import { gateTimeout } from './checks/gate-timeout.ts';
 import { jobHealth } from './checks/job-health.ts';
 import { locks } from './checks/locks.ts';
+import { network } from './checks/network.ts';
 import { notifications } from './checks/notifications.ts';
 import { orchestratorInvariants } from './checks/orchestrator-invariants.ts';
 import { postgres } from './checks/postgres.ts';
@@ -24,4 +26,8 @@ export const CHECKS: readonly Check[] = [
   clock,
   postgres,
   disk,
+  config,
 ];
+
+/** Shown after those. */
+export const CHECK_FAMILIES: readonly CheckFamily[] = [network];

@@ -40,6 +40,7 @@ export function healthyDeps(): Omit<DoctorDeps, 'audit'> {
     reads: {
       readFacts: () => Promise.resolve(HEALTHY_FACTS),
       readMonitoring: () => Promise.resolve(HEALTHY_MONITORING),
+      listApprovers: () => Promise.resolve([]),
       listEnvironments: () => Promise.resolve([]),
       listSettings: () => Promise.resolve([]),
       readGateStats: () => Promise.resolve([]),
@@ -56,7 +57,11 @@ export function healthyDeps(): Omit<DoctorDeps, 'audit'> {
       timeoutSignal: () => new AbortController().signal,
     },
     settings: STANDARD_SETTINGS,
-    fileSystem: { statfs: freeDisk(0.5) },
+    fileSystem: { statfs: freeDisk(0.5), stat: fileOfMode(0o600) },
+    probing: { listProbes: () => Promise.resolve([]), prober: null },
+    reach: null,
+    secrets: null,
+    secretFiles: ['/var/lib/stella/admin.token'],
     dataDir: '/var/lib/stella',
     about: { version: '1.0.0', isEmbedded: true },
   };
@@ -68,4 +73,10 @@ export function freeDisk(share: number): DoctorDeps['fileSystem']['statfs'] {
   const disk = { type: 0, bsize: 1_048_576, blocks, bfree: blocks * share, bavail: blocks * share, files: 1, ffree: 1 };
   // Node's own has two more forms, for big integers, which nobody here asks for.
   return (() => Promise.resolve(disk)) as unknown as DoctorDeps['fileSystem']['statfs'];
+}
+
+/** Every file is of this mode. */
+export function fileOfMode(mode: number): DoctorDeps['fileSystem']['stat'] {
+  // Of Node's own only this is looked at.
+  return (() => Promise.resolve({ mode: 0o100_000 | mode })) as unknown as DoctorDeps['fileSystem']['stat'];
 }

@@ -38,7 +38,8 @@ import type { ProbeStore } from '../ports/probe-store.ts';
 import type { ReadStore } from '../ports/read-store.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { Secrets } from '../ports/secrets.ts';
-import { makeProber, type Prober } from '../probes/prober.ts';
+import { makeProber, type ProberDeps } from '../probes/prober.ts';
+import type { DoctorDeps } from '../doctor/check.ts';
 import { makeRegistry } from '../registry/open-registry.ts';
 import { linuxPlatform, pickManifest } from '../registry/pick-manifest.ts';
 import { type Sequencer, startSequencer } from '../sequencer/sequencer.ts';
@@ -70,6 +71,7 @@ import {
 } from './first-admin.ts';
 import { DATABASE_PATIENCE_MS, type Insist, makePatience } from './database-patience.ts';
 import { readMonitoredFacts, readProgress } from './read-health.ts';
+import { KEEPS_NOTHING, makeDoctorReach } from './doctor-reach.ts';
 import { makeReadDisk } from './read-disk.ts';
 import { makeLogRing } from './log-ring.ts';
 import { type OpenStore, openStore } from './open-store.ts';
@@ -340,23 +342,17 @@ async function startListening(
   });
   const readStallCauses = makeStallCauses({ clock: nodeClock, diagnoser, limit: STALLED_SERIES_MAX });
   const health = { ...looking, readStallCauses };
+  const looks = looksOf(parts, config, logger);
   const deps: HttpDeps = {
     ...parts,
     random: nodeRandom,
     clock: nodeClock,
     logger,
     logRing,
-    prober: proberOf(parts, config, logger),
+    prober: makeProber({ ...looks, store: parts.probes }),
     settings: config.settings,
     gateEvaluated: (evaluation) => parts.metrics.gateEvaluated(evaluation),
-    doctor: {
-      ...looking,
-      audit: parts.audit,
-      diagnoser,
-      fileSystem: nodeFileSystem,
-      dataDir: config.dataDir,
-      about: { version, isEmbedded: parts.store.isEmbedded },
-    },
+    doctor: makeDoctorDeps(parts, config, { ...looking, diagnoser, looks, version }),
     attemptLimit: makeAttemptLimit(nodeClock),
     configuration: {
       parseDocuments,
@@ -386,10 +382,9 @@ async function startListening(
   return url;
 }
 
-function proberOf(parts: Parts, config: ServerConfig, logger: Logger): Prober {
+function looksOf(parts: Parts, config: ServerConfig, logger: Logger): Omit<ProberDeps, 'store'> {
   const programs = { fileSystem: nodeFileSystem, commandDirectories: config.commandDirectories };
-  return makeProber({
-    store: parts.probes,
+  return {
     network: makeNetworkProbe({ allowedRanges: config.outgoingAllow }),
     registry: parts.registry,
     openTarget: parts.openTarget,
@@ -397,7 +392,27 @@ function proberOf(parts: Parts, config: ServerConfig, logger: Logger): Prober {
     findProgram: (gate) => findProgram(programs, gate),
     clock: nodeClock,
     logger,
-  });
+  };
+}
+
+interface Seeing extends Pick<DoctorDeps, 'clock' | 'diagnoser' | 'notifications' | 'reads' | 'settings'> {
+  readonly looks: Omit<ProberDeps, 'store'>;
+  readonly version: string;
+}
+
+function makeDoctorDeps(
+  { audit, probes, secrets, store }: Parts,
+  config: ServerConfig,
+  { looks, version, ...seeing }: Seeing,
+): DoctorDeps {
+  return {
+    ...seeing,
+    audit,
+    fileSystem: nodeFileSystem,
+    dataDir: config.dataDir,
+    about: { version, isEmbedded: store.isEmbedded },
+    ...makeDoctorReach(config, { prober: makeProber({ ...looks, store: KEEPS_NOTHING }), probes, secrets }),
+  };
 }
 
 interface Announced {

@@ -1,6 +1,7 @@
 /** What the API's reads ask of the database: one statement each, never from a replica, pages by cursor. */
 import type {
   Actor,
+  Approver,
   ChainedEvent,
   DatabaseFacts,
   DiagnosisSnapshot,
@@ -294,6 +295,8 @@ export interface ReadStore {
     readonly enrolledBy: string | null;
   }>;
   /** What a request with this Idempotency-Key was answered; null: none has ended. Errors: `idempotency.mismatch`. */
+  /** Persons with the role approver or admin somewhere, by id. */
+  listApprovers(limit: number): Promise<readonly Approver[]>;
   findAnswer(request: IdempotencyRequest): Promise<StoredAnswer | null>;
   /** What a gate was asked about by that operation; null: nothing was asked by it that a callback could answer. */
   findCallbackPlace(operationId: string): Promise<CallbackPlace | null>;

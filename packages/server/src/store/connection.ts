@@ -23,6 +23,8 @@ export interface Database {
   readonly pool: pg.Pool;
   readonly primary: Primary;
   readonly logger: Logger;
+  /** Each statement is of a transaction that can only read. */
+  readonly isReadOnly: boolean;
   close(): Promise<void>;
 }
 
@@ -33,10 +35,12 @@ export interface DatabaseOptions {
   readonly poolSize?: number;
   /** Of one statement; the one of a server's work without. */
   readonly statementTimeoutMs?: number;
+  readonly isReadOnly?: boolean;
 }
 
 export function openDatabase(address: DatabaseAddress, options: DatabaseOptions): Database {
   const { logger, makeSocket, poolSize = POOL_SIZE, statementTimeoutMs = STATEMENT_TIMEOUT_MS } = options;
+  const isReadOnly = options.isReadOnly === true;
   const primary = makePrimary(address, logger);
   /** To the host that is the primary at the moment when the pool needs one more. */
   class PooledClient extends pg.Client {
@@ -64,7 +68,7 @@ export function openDatabase(address: DatabaseAddress, options: DatabaseOptions)
   });
   // An idle connection that breaks is dropped by the pool; without a listener it would end the process.
   pool.on('error', (error) => logger.warn({ error }, 'an idle database connection broke'));
-  return { pool, primary, logger, close: () => pool.end() };
+  return { pool, primary, logger, isReadOnly, close: () => pool.end() };
 }
 
 /** Host of each connection of a pool. */
@@ -141,6 +145,7 @@ export interface Session {
 }
 
 const BEGIN: Statement = { name: 'begin', text: 'begin' };
+const BEGIN_READ_ONLY: Statement = { name: 'begin_read_only', text: 'begin read only' };
 const COMMIT: Statement = { name: 'commit', text: 'commit' };
 const ROLLBACK: Statement = { name: 'rollback', text: 'rollback' };
 
@@ -166,7 +171,7 @@ async function transactOnce<T>(database: Database, work: (session: Session) => P
   const client = await connect(database);
   let isBroken = false;
   try {
-    const begun = sessionOf(client).rows(BEGIN);
+    const begun = sessionOf(client).rows(database.isReadOnly ? BEGIN_READ_ONLY : BEGIN);
     const [result] = await Promise.all([work(sessionOf(client)), begun]);
     const committed = await client.query({ ...COMMIT });
     if (committed.command !== 'COMMIT') throw new Error('the transaction was rolled back at its commit');
@@ -188,6 +193,7 @@ export function pipelined<T>(sent: Promise<T>): Promise<T> {
 
 /** Each statement of `work` is its own transaction: for reads, and for a single write. */
 export async function autocommit<T>(database: Database, work: (session: Session) => Promise<T>): Promise<T> {
+  if (database.isReadOnly) return transactOnce(database, work);
   const client = await connect(database);
   let isBroken = false;
   try {

@@ -4,6 +4,7 @@
  */
 import {
   type Actor,
+  type Approver,
   type AutomationId,
   type Digest,
   type PersonId,
@@ -20,6 +21,13 @@ const INSERT_PERSON: Statement = {
   name: 'person_insert',
   text: `insert into persons (id, issuer, subject, enrolled_by, created_at) values ($1, $2, $3, $4, $5)
     on conflict (issuer, subject) do nothing returning id`,
+};
+const LIST_APPROVERS: Statement = {
+  name: 'approver_list',
+  text: `select n.id, n.subject, json_agg(json_build_object('role', b.role, 'pattern', b.pattern)) as bindings
+    from persons n join role_bindings b on b.owner_id = n.id
+    where exists (select from role_bindings o where o.owner_id = n.id and o.role in ('approver', 'admin'))
+    group by n.id order by n.id limit $1`,
 };
 const INSERT_BINDINGS: Statement = {
   name: 'bindings_insert',
@@ -229,4 +237,13 @@ export async function listSubjects(session: Session): Promise<string[]> {
 
 async function insertBindings(session: Session, ownerId: string, bindings: readonly RoleBinding[]): Promise<void> {
   if (bindings.length > 0) await session.rows(INSERT_BINDINGS, [ownerId, JSON.stringify(bindings)]);
+}
+
+export async function listApproverRows(session: Session, limit: number): Promise<readonly Approver[]> {
+  const rows = await session.rows(LIST_APPROVERS, [limit]);
+  return rows.map((row) => ({
+    personId: row['id'] as PersonId,
+    subject: String(row['subject']),
+    bindings: row['bindings'] as readonly RoleBinding[],
+  }));
 }

@@ -9,7 +9,14 @@ import { listEnvironmentNames, listEnvironmentRows, readEnvironmentRow } from '.
 import { readAnswer } from './idempotency.ts';
 import { readMonitoringFacts } from './monitoring.ts';
 import { readGateStatsRows } from './gate-stats-rows.ts';
-import { findPersonRow, findTokenOwner, findTokensByStart, listSubjects, listTokenRows } from './identity-rows.ts';
+import {
+  findPersonRow,
+  findTokenOwner,
+  findTokensByStart,
+  listApproverRows,
+  listSubjects,
+  listTokenRows,
+} from './identity-rows.ts';
 import { findLocksByStart, listLiveLockIds, listLockRows } from './lock-rows.ts';
 import { countByStatus, countPromotionRows, findPromotionsByStart, listPromotionRows } from './promotion-rows.ts';
 import { listQuotaRows } from './quota-rows.ts';
@@ -64,6 +71,7 @@ export function makeReadStore(database: Database, options: ReadStoreOptions): Re
         return toPage(await listTokenRows(session, { beforeId, limit: limit + 1, ownedBy }), limit, (row) => row.id);
       }),
     findPerson: (subject) => read((session) => findPerson(session, subject)),
+    listApprovers: (limit) => read((session) => listApproverRows(session, limit)),
     findAnswer: (request) => read((session) => readAnswer(session, request)),
     findCallbackPlace: (operationId) => read((session) => findCallbackPlaceRow(session, operationId)),
     listSettings: () => read(listSettingRows),

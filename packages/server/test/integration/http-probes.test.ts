@@ -156,3 +156,27 @@ describe('credentials', () => {
     expect(later.every(({ isAccepted }) => isAccepted === true)).toBe(true);
   });
 });
+
+describe('the doctor', () => {
+  it('looks at targets and gates itself, keeps nothing of it, and asks for the role where it cannot', async () => {
+    const reports = await test.admin.call('listProbes', { query: { environment: 'qa' } });
+    const { items } = await test.admin.call('runDoctor', { query: { check: 'check.network.qa' } });
+    const statusOf = (id: string): string | undefined => items.find((one) => one.id === id)?.status;
+    expect(items.map(({ id }) => id)).toEqual(['check.network.qa.web', 'check.network.qa.gates.gone']);
+    expect([statusOf('check.network.qa.web'), statusOf('check.network.qa.gates.gone')]).toEqual(['pass', 'fail']);
+    expect(await test.admin.call('listProbes', { query: { environment: 'qa' } })).toEqual(reports);
+    const { token } = await enrol(test, 'viola', 'viewer@*');
+    const seen = await ask(test.server, '/api/v1/doctor?check=check.network.qa.gates.gone', { token });
+    expect(seen.body).toMatchObject({ items: [{ status: 'skip' }] });
+  });
+
+  it('finds nobody who may approve, before a promotion waits for them', async () => {
+    const read = async (): Promise<string | undefined> =>
+      (await test.admin.call('runDoctor', { query: { check: 'check.config' } })).items[0]?.message;
+    expect(await read()).not.toContain('signed');
+    await applyEnvironments(test, [{ name: 'signed', gates: ['- { name: sign, kind: approval, group: [nadia] }'] }]);
+    expect(await read()).toContain('signed/sign: wants 1 of its group, and nobody may decide');
+    await enrol(test, 'nadia', 'approver@signed');
+    expect(await read()).not.toContain('signed');
+  });
+});
