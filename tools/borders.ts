@@ -34,6 +34,8 @@ const CLI = 'packages/cli/src';
 const SERVE = `${CLI}/commands/orch/serve.ts`;
 /** The commands that manage it on this machine. */
 const SERVICE = `${CLI}/commands/service`;
+/** Faults on real sockets, directories and artifacts, for commands that load them when they run. */
+const DRILLS = `${CLI}/drills`;
 const TESTKIT = 'packages/testkit/src';
 const PORTS = `${SERVER}/ports`;
 
@@ -106,9 +108,11 @@ export const ZONES: readonly Zone[] = [
     folder: CLI,
     world: 'all',
     zones: [DOMAIN, ...CLIENT, SERVE, SERVICE],
-    typesOf: [CONTRACT],
+    typesOf: [CONTRACT, DRILLS],
+    lazy: [DRILLS],
     packages: ['commander', 'yaml'],
   },
+  { folder: DRILLS, world: 'all', zones: [DOMAIN, CLI, ...CLIENT], typesOf: [CONTRACT], packages: ['tar-stream'] },
   {
     folder: SERVE,
     world: 'all',

@@ -8,6 +8,13 @@ import { authTokenList } from './auth/token-list.ts';
 import { authTokenMint } from './auth/token-mint.ts';
 import { authTokenRevoke } from './auth/token-revoke.ts';
 import { authWhoami } from './auth/whoami.ts';
+import { drillKeep } from './drill/keep.ts';
+import { drillList } from './drill/list.ts';
+import { drillRepair } from './drill/repair.ts';
+import { drillRun } from './drill/run.ts';
+import { drillStart } from './drill/start.ts';
+import { drillStatus } from './drill/status.ts';
+import { drillStop } from './drill/stop.ts';
 import { environmentList } from './environment/list.ts';
 import { completion } from './completion.ts';
 import { doctor } from './doctor.ts';
@@ -113,6 +120,13 @@ export const COMMANDS: readonly CommandSpec[] = [
   notifyTest,
   notifyDeliveries,
   notifyRetry,
+  drillList,
+  drillStart,
+  drillStatus,
+  drillRepair,
+  drillStop,
+  drillRun,
+  drillKeep,
   serviceInstall,
   serviceStart,
   serviceStop,

@@ -10,6 +10,8 @@ const WAIT_TIMEOUT_MS = 90_000;
 
 export interface RunbookStage {
   readonly dataDir: string;
+  /** Where targets may lie. */
+  readonly targets: string;
   /** As `admin`, who is on the machine, or `bo`, who may approve. */
   run(line: string, who: 'admin' | 'bo'): Promise<Ran>;
   /** A promotion whose gate has timed out, and which counts as stalled. */
@@ -64,6 +66,7 @@ export async function openRunbookStage(): Promise<RunbookStage> {
   }
   return {
     dataDir: place.dataDir,
+    targets: place.targets,
     run,
     promoteIntoHungGate: (release) => promoteIntoHungGate(must, until, release),
     promoteIntoUsedUpQuota: (first, second) => promoteIntoUsedUpQuota(must, until, [first, second]),

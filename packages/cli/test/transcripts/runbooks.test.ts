@@ -48,6 +48,12 @@ describe('a person who follows a runbook', () => {
     expect(stdout).toContain('shop-2');
   });
 
+  it('practises with a drill', { timeout: TEST_TIMEOUT_MS }, async () => {
+    expect(await follow('operating/drills.md', { directory: stage.targets })).toEqual([]);
+    const { stdout } = await stage.run('stella environment list -o name', 'admin');
+    expect(stdout).not.toContain('drill-');
+  });
+
   it('cures a stuck promotion', { timeout: TEST_TIMEOUT_MS }, async () => {
     const id = await stage.promoteIntoHungGate('shop-1');
     const values = {

@@ -17,6 +17,8 @@ const FREE_DISK = /\d+ MiB (are )?free/g;
 const EVENT_COUNTS = /\d+ events chained, \d+ not yet/g;
 const PROCESS = /\b(pid|kill -TERM) \d+/g;
 const HOST = /live on \S+,/g;
+/** `drill-gate-slow-4f2a` */
+const DRILL = /\bdrill-[a-z-]+-[0-9a-f]{4}\b/g;
 /** Those that the system has chosen. */
 const LOOPBACK_PORT = /127\.0\.0\.1:\d{4,5}\b/g;
 const SECONDS = /\bin \d+\.\d s\b/g;
@@ -91,6 +93,7 @@ function calm(text: string, stage: Stage, names: Names): string {
     calmed
       .replace(SECRET, '<secret>')
       .replace(ID, (id, kind: string) => names.of(kind, id))
+      .replace(DRILL, (drill) => names.of('drill', drill))
       .replace(DIGEST, (digest) => names.of('sha', digest))
       .replace(TIME, '<time>')
       .replace(CLOCK_TIME, '<time>')

@@ -2,7 +2,7 @@
 import { CONCURRENCY_MODES, GATE_KINDS, MISSING_KINDS, TARGET_KINDS } from '@stella/domain';
 import { z } from 'zod';
 import { debtSchema } from './skips.ts';
-import { digestSchema, environmentStateSchema, instantSchema, reasonSchema } from './values.ts';
+import { digestSchema, environmentStateSchema, instantSchema, nameSchema, reasonSchema } from './values.ts';
 
 export const stopSchema = z
   .object({
@@ -105,12 +105,17 @@ export const applyRequestSchema = z
   .strictObject({
     documents: z
       .array(z.strictObject({ file: z.string().max(500), text: z.string().max(DOCUMENT_BYTES_MAX) }))
-      .min(1)
       .max(DOCUMENT_COUNT_MAX),
     /** Removes environments and channels that the documents do not name. */
     prune: z.boolean().default(false),
+    /** Removes these; one that the documents name stays. */
+    remove: z.array(nameSchema).max(DOCUMENT_COUNT_MAX).default([]),
     /** Answers the differences and changes nothing. */
     dryRun: z.boolean().default(false),
+  })
+  .refine(({ documents, remove }) => documents.length + remove.length > 0, {
+    message: 'wants a document, or the name of an environment to remove',
+    path: ['documents'],
   })
   .meta({ id: 'ApplyRequest' });
 

@@ -97,6 +97,21 @@ export function resumption(view: CaseView): Pick<CommandDraft, 'command' | 'effe
   return { command: null, effect: 'it is tried again by itself', needs: null };
 }
 
+/**
+ * Where its own definition is at fault: a promotion keeps the one that it began with, so after the correction another one
+ * takes its place.
+ */
+export function renewal(view: CaseView): Pick<CommandDraft, 'command' | 'effect' | 'needs' | 'harm'> {
+  const { id } = view.snapshot.promotion;
+  if (view.isEnded) return { ...resumption(view), harm: 'none' };
+  return {
+    command: commandLine('promotion', 'retry', id, '--anew'),
+    effect: 'cancels it and starts a new promotion of the same release, by the definition that is in force then',
+    harm: 'low',
+    needs: 'releaser',
+  };
+}
+
 /** `12 s` is told as `12s`; whole seconds, because nobody acts on less. */
 export function wholeSeconds(durationMs: number): number {
   return durationMs < 1_000 ? Math.round(durationMs) : Math.round(durationMs / 1_000) * 1_000;

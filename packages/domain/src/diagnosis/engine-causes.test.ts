@@ -63,7 +63,9 @@ describe('a target or the registry', () => {
     const [cause] = diagnosis.causes;
     expect(values(cause)).toContain(`target web-1: precheck_target 1: ${message} (${attemptCode})`);
     const verb = code === 'target.credentials' ? 'credentials verify' : 'connectivity';
-    expect(cause?.remedies[0]).toMatchObject({ kind: 'external', command: `stella promotion retry ${id}` });
+    // A promotion keeps its definition, so that a corrected one only helps another promotion.
+    const command = `stella promotion retry ${id}${code === 'target.misconfigured' ? ' --anew' : ''}`;
+    expect(cause?.remedies[0]).toMatchObject({ kind: 'external', command });
     expect(cause?.remedies[0]?.text).toContain(`stella orch ${verb} --target prod`);
   });
 
@@ -81,6 +83,9 @@ describe('a target or the registry', () => {
     const diagnosis = diagnose(caseOf(stage, id));
     expect(codes(diagnosis)).toEqual([code]);
     expect(values(diagnosis.causes[0])).toContain('artifact web');
+    // What was released never changes: an artifact that is refused once is refused at each retry.
+    const verb = code === 'artifact.refused' ? 'cancel' : 'retry';
+    expect(diagnosis.causes[0]?.remedies[0]?.command).toBe(`stella promotion ${verb} ${id}`);
   });
 
   it('is told by a probe where the answer has no code of its own', () => {

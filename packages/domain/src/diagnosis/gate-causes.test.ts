@@ -167,9 +167,12 @@ describe('a gate that cannot be asked', () => {
     expect(diagnosis.causes[0]?.code).toBe(code);
     const cause = causeOf(diagnosis, code);
     expect(cause.facts[0]?.value).toContain(`attempt 3 of 3: ${message}`);
-    expect(cause.remedies[0]).toMatchObject({ kind: 'external', command: `stella promotion retry ${id}` });
+    // A promotion keeps its definition, so that a corrected one only helps another promotion.
+    const anew = code === 'gate.dns' || code === 'gate.misconfigured' ? ' --anew' : '';
+    expect(cause.remedies[0]).toMatchObject({ kind: 'external', command: `stella promotion retry ${id}${anew}` });
     expect(cause.remedies[0]?.text).toContain('stella orch connectivity --gate change-ticket');
-    expect(commands(cause)[1]).toBe(`stella promotion gate skip ${id} change-ticket --reason "…"`);
+    expect(commands(cause).at(-1)).toBe(`stella promotion gate skip ${id} change-ticket --reason "…"`);
+    expect(commands(cause).includes(`stella promotion retry ${id}`)).toBe(code !== 'gate.misconfigured');
   });
 
   it.each<[CauseCode, ProbeStage['stage'], ProbeStage['code']]>([
@@ -272,7 +275,7 @@ describe('a gate that waits for people or time', () => {
     const cause = causeOf(diagnosis, 'gate.no_approver');
     expect(cause.facts[0]?.value).toBe('wants 2, and besides the requester may approve: bob');
     expect(cause.facts[1]?.value).toContain('alice, dora');
-    expect(commands(cause)[0]).toBe('stella auth person create SUBJECT --role approver@prod');
+    expect(commands(cause)[0]).toBe('stella auth person create dora --role approver@prod');
     // Nobody has looked who may: nothing is concluded.
     expect(diagnose(caseOf(stage, id, { approvers: null })).causes[0]?.code).toBe('approval.pending');
   });
@@ -344,6 +347,30 @@ describe('a gate that waits for people or time', () => {
     stage.state.environments.set('dev', makeWholeEnvironment('dev', makeRelease(6), stage.nowMs()));
     const diagnosis = diagnose(caseOf(stage, id));
     expect(diagnosis.verdict).toBe('stalled');
-    expect(causeOf(diagnosis, 'soak.broken').facts[0]?.value).toBe('shop-5 does not run whole in dev');
+    const cause = causeOf(diagnosis, 'soak.broken');
+    expect(cause.facts[0]?.value).toBe('shop-5 does not run whole in dev');
+    // A newer release runs there, behind which it cannot go back.
+    expect(cause.remedies[0]).toMatchObject({ kind: 'external', command: `stella promotion cancel ${id}` });
+  });
+
+  it('is soak.broken when it is not whole there, and bringing it there again begins the soak anew', () => {
+    const { stage, id } = waiting({ gates: [makeSoakGate()] });
+    const whole = makeWholeEnvironment('dev', makeRelease(4), stage.nowMs());
+    stage.state.environments.set('dev', { ...whole, state: 'mixed' });
+    const [remedy] = causeOf(diagnose(caseOf(stage, id)), 'soak.broken').remedies;
+    expect(remedy).toMatchObject({ kind: 'command', command: 'stella promotion create --release shop-5 --to dev' });
+  });
+
+  it('is window.closed by a freeze, of which its definition knows nothing', () => {
+    const { stage, id } = waiting({ gates: [makeApprovalGate()] });
+    const whole = caseOf(stage, id);
+    const { snapshot } = whole.subject;
+    const untilMs = stage.nowMs() + 5 * MINUTE;
+    const frozen = { gate: 'freeze', kind: 'window', dueAtMs: untilMs, message: 'frozen by olga' } as const;
+    const gateRuns = snapshot.gateRuns.map((run) => ({ ...run, ...frozen }));
+    const promotion = { ...snapshot.promotion, status: 'scheduled' as const };
+    const subject = { blockedBy: [], snapshot: { ...snapshot, promotion, gateRuns } };
+    const diagnosis = diagnose({ ...whole, subject });
+    expect(diagnosis).toMatchObject({ verdict: 'waiting', waitsUntilMs: untilMs, causes: [{ code: 'window.closed' }] });
   });
 });

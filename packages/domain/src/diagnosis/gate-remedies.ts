@@ -4,7 +4,7 @@ import { skippableGates } from '../promotion/commands/command.ts';
 import type { AnySettingKey } from '../settings/settings.ts';
 import type { GateSetting } from '../settings/gate-settings.ts';
 import { formatDuration } from '../values/duration.ts';
-import { type CaseView, commandRemedy, externalRemedy, resumption } from './case-view.ts';
+import { type CaseView, commandRemedy, externalRemedy, renewal, resumption } from './case-view.ts';
 import type { CauseCode } from './causes.ts';
 import { commandLine, withReason } from './command-line.ts';
 import type { Remedy } from './diagnosis.ts';
@@ -27,19 +27,28 @@ export function timingRemedies(view: CaseView, look: GateLook, measuredMs: numbe
 export function mendRemedies(view: CaseView, look: GateLook, code: CauseCode): Remedy[] {
   const { gate } = look.run;
   const text = `${MENDING[code] ?? 'mend its service'} (gate ${gate}); check it with: ${connectivity(look)}`;
-  const mend = externalRemedy({ text, ...resumption(view) });
-  return [mend, ...skipRemedies(view, look)];
+  const mend = externalRemedy({ text, ...(RENEWING.has(code) ? renewal(view) : resumption(view)) });
+  return [mend, ...(code === 'gate.dns' ? nameServiceRemedies(view) : []), ...skipRemedies(view, look)];
+}
+
+/** Their cure is another definition. */
+const RENEWING: ReadonlySet<CauseCode> = new Set(['gate.dns', 'gate.misconfigured']);
+
+/** Where the name is right, and is found again, what has passed already is kept. */
+function nameServiceRemedies(view: CaseView): Remedy[] {
+  if (view.isEnded) return [];
+  return [externalRemedy({ text: 'or repair the name service, when the name is right', ...resumption(view) })];
 }
 
 const MENDING: Readonly<Partial<Record<CauseCode, string>>> = {
-  'gate.dns': 'correct the name in its URL, or the name service of the server',
+  'gate.dns': 'correct the name in its URL, and apply the definition',
   'gate.unreachable': 'start its service, or open the way to it',
   'gate.tls': 'renew or correct its certificate',
   'gate.bad_response': 'let its service answer {"verdict":"passed"} or {"verdict":"failed"} with status 200',
   'gate.erroring': 'look into the log of its service for what it answered',
   'gate.no_callback': 'let its service call back with a signed verdict, and reach this server',
   'gate.misconfigured':
-    'correct its URL or program, or allow it in STELLA_OUTGOING_ALLOW or STELLA_COMMAND_DIRECTORIES and start the server again',
+    'correct its URL or program and apply the definition, or allow it in STELLA_OUTGOING_ALLOW or STELLA_COMMAND_DIRECTORIES and start the server again',
 };
 
 function connectivity({ run }: GateLook): string {

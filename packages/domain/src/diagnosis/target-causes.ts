@@ -4,10 +4,12 @@ import type { Step } from '../promotion/status.ts';
 import { formatDuration } from '../values/duration.ts';
 import {
   type CaseView,
+  type CommandDraft,
   externalRemedy,
   type FindCauses,
   makeCause,
   makeFact,
+  renewal,
   resumption,
   waitRemedy,
   wholeSeconds,
@@ -154,7 +156,8 @@ function precheckHoldEndsAtMs({ snapshot, isEnded }: CaseView): number | null {
 }
 
 const MENDING: Readonly<Partial<Record<CauseCode, string>>> = {
-  'target.misconfigured': 'correct the directory, or allow it in STELLA_TARGET_DIRECTORIES and start the server again',
+  'target.misconfigured':
+    'correct the directory and apply the definition, or allow it in STELLA_TARGET_DIRECTORIES and start the server again',
   'target.credentials': 'give the user of the server the rights to write there',
   'target.disk_full': 'free space on the disk',
   'target.unreachable': 'mend what it names',
@@ -185,7 +188,19 @@ function troubleRemedies(view: CaseView, code: CauseCode, troubles: readonly Tar
   const verb = code === 'target.credentials' ? ['credentials', 'verify'] : ['connectivity'];
   const check = commandLine('orch', ...verb, '--target', environment) ?? '';
   const text = `${MENDING[code] ?? 'mend what it names'} (${names}); check it with: ${check}`;
-  return [externalRemedy({ text, ...resumption(view) })];
+  return [externalRemedy({ text, ...resumptionAfter(view, code) })];
+}
+
+/** An artifact never changes, and a promotion keeps its definition: after their correction another promotion is made. */
+function resumptionAfter(view: CaseView, code: CauseCode): Pick<CommandDraft, 'command' | 'effect' | 'needs'> {
+  if (code === 'target.misconfigured') return renewal(view);
+  if (code !== 'artifact.refused') return resumption(view);
+  const { id, environment } = view.snapshot.promotion;
+  return {
+    command: view.isEnded ? null : commandLine('promotion', 'cancel', id),
+    effect: `this release can never be promoted; promote the new one with: stella promotion create --release … --to ${environment}`,
+    needs: view.isEnded ? null : 'releaser',
+  };
 }
 
 /** Nothing has failed, but an operation runs for longer than a stall. */

@@ -1,6 +1,7 @@
 /** Legitimate waits at the gates: for a person, for a time; and those that can never end well. */
 import { quotaLimitsOf, quotaWindow } from '../environment/quota.ts';
 import type { ApprovalGateDefinition, SoakGateDefinition } from '../environment/environment-definition.ts';
+import { gateNamed } from '../environment/freeze.ts';
 import { personOf } from '../identity/actor.ts';
 import { isAllowed } from '../identity/authorize.ts';
 import { countApprovals } from '../promotion/decide/approvals.ts';
@@ -8,6 +9,7 @@ import { currentGateRuns, isSettled } from '../promotion/decide/gate-runs.ts';
 import { BASE_CHANGED } from '../promotion/decide/rebase.ts';
 import { lookAtSoak } from '../promotion/decide/soak.ts';
 import type { GateRun } from '../promotion/promotion.ts';
+import { isOlderThanBase, runsWholeSinceMs } from '../promotion/scope.ts';
 import { toRfc3339 } from '../values/instant.ts';
 import {
   type CaseView,
@@ -32,7 +34,8 @@ export const findWaitCauses: FindCauses = (view) => {
   const causes = [...pendingSkips(view), ...quotaCauses(view)];
   if (promotion.step !== 'evaluate_gates') return causes;
   for (const run of currentGateRuns(view.snapshot)) {
-    const gate = promotion.definition.gates.find((one) => one.name === run.gate);
+    // Also the gate of a freeze, which no definition has.
+    const gate = gateNamed(promotion.definition, run.gate);
     if (!gate || isSettled(run)) continue;
     if (gate.kind === 'approval') causes.push(approvalCause(view, gate, run));
     if (gate.kind === 'soak') causes.push(soakCause(view, gate, run));
@@ -65,7 +68,7 @@ function pendingSkips(view: CaseView): Cause[] {
             harm: 'high',
             needs: 'approver',
             needsApproval: true,
-            untilMs: currentGateRuns(view.snapshot).find((run) => run.gate === skip.gate)?.heldUntilMs ?? null,
+            untilMs: gateEndsAtMs(view, skip.gate),
           }),
         ],
       }),
@@ -97,6 +100,11 @@ function quotaCauses(view: CaseView): Cause[] {
     needs: 'operator',
   });
   return [makeCause(view, 'quota.exhausted', { confidence: 'certain', facts, remedies: [wait, sooner] })];
+
+/** When it fails without: the end of its hold, or its deadline. */
+function gateEndsAtMs({ snapshot }: CaseView, gate: string): number | null {
+  const run = currentGateRuns(snapshot).find((one) => one.gate === gate);
+  return run?.heldUntilMs ?? run?.deadlineAtMs ?? null;
 }
 
 function approvalCause(view: CaseView, gate: ApprovalGateDefinition, run: GateRun): Cause {
@@ -183,13 +191,14 @@ function noApprover(view: CaseView, gate: ApprovalGateDefinition, entitled: read
     const value = `of its group, not enrolled, without the role, or the requester: ${unknown.slice(0, NAMES_MAX).join(', ')}`;
     facts.push(makeFact('definition', `gate ${gate.name}`, value, view.nowMs));
   }
+  const wanted = unknown.find((subject) => view.whole.approvers?.every((one) => one.subject !== subject));
   return makeCause(view, 'gate.no_approver', {
     confidence: 'certain',
     facts,
     remedies: [
       commandRemedy({
-        text: 'enrol one more person who may approve; replace SUBJECT by the name',
-        command: commandLine('auth', 'person', 'create', 'SUBJECT', '--role', `approver@${environment}`),
+        text: `enrol one more person who may approve${wanted === undefined ? '; replace SUBJECT by the name' : ''}`,
+        command: commandLine('auth', 'person', 'create', wanted ?? 'SUBJECT', '--role', `approver@${environment}`),
         effect: `the person redeems the code, then decides with: ${commandLine('promotion', 'approve', view.snapshot.promotion.id, '--gate', gate.name) ?? ''}`,
         needs: 'admin',
       }),
@@ -238,19 +247,38 @@ function soakCause(view: CaseView, gate: SoakGateDefinition, run: GateRun): Caus
       remedies: [wait, ...skips],
     });
   }
-  const { release } = view.snapshot;
-  const [place] = gate.environments;
   return makeCause(view, 'soak.broken', {
     confidence: 'certain',
-    facts: [makeFact('environment', `gate ${run.gate}`, `${release.name} ${standing.message}`, atMs)],
-    remedies: [
-      externalRemedy({
-        text: `bring ${release.name} back to where it shall soak, whole`,
-        command: commandLine('environment', 'show', place ?? ''),
-        effect: `the soak begins anew there; without it the gate fails ${run.deadlineAtMs === null ? 'at its deadline' : `at ${toRfc3339(run.deadlineAtMs)}`}`,
-        needs: 'viewer',
-      }),
-      ...skips,
-    ],
+    facts: [makeFact('environment', `gate ${run.gate}`, `${view.snapshot.release.name} ${standing.message}`, atMs)],
+    remedies: [...soakRemedies(view, gate, run), ...skips],
   });
+}
+
+/** A release never goes back behind a newer one: where that runs, this one cannot soak any more. */
+function soakRemedies(view: CaseView, gate: SoakGateDefinition, run: GateRun): Remedy[] {
+  const { release, promotion, predecessors } = view.snapshot;
+  const places = predecessors.filter((one) => gate.environments.includes(one.name));
+  const newer = places.find((one) => isOlderThanBase(one, release));
+  if (newer) {
+    return [
+      externalRemedy({
+        text: `${newer.name} runs a newer release by now: promote that one to ${promotion.environment} instead`,
+        command: commandLine('promotion', 'cancel', promotion.id),
+        effect: `${release.name} cannot go back there, and does not soak any more`,
+        harm: 'low',
+        needs: 'releaser',
+      }),
+    ];
+  }
+  const deadline = run.deadlineAtMs === null ? 'its deadline' : toRfc3339(run.deadlineAtMs);
+  return places
+    .filter((one) => runsWholeSinceMs(one, release) === null)
+    .map((one) =>
+      commandRemedy({
+        text: `bring ${release.name} to ${one.name} again, whole`,
+        command: commandLine('promotion', 'create', '--release', release.name, '--to', one.name),
+        effect: `the soak begins anew there; without it the gate fails at ${deadline}`,
+        needs: 'releaser',
+      }),
+    );
 }

@@ -6,6 +6,7 @@ import { AUTH_CODES } from './codes/auth-codes.ts';
 import { CALLBACK_CODES } from './codes/callback-codes.ts';
 import { CLI_CODES } from './codes/cli-codes.ts';
 import { CONFLICT_CODES } from './codes/conflict-codes.ts';
+import { DRILL_CODES } from './codes/drill-codes.ts';
 import type { ErrorEntry, ErrorKind } from './codes/error-entry.ts';
 import { GATE_CODES } from './codes/gate-codes.ts';
 import { INPUT_CODES } from './codes/input-codes.ts';
@@ -29,6 +30,7 @@ export const ERROR_CODES = {
   ...TARGET_CODES,
   ...SERVER_CODES,
   ...SERVICE_CODES,
+  ...DRILL_CODES,
   ...CLI_CODES,
   ...INTERNAL_CODES,
 } as const satisfies Record<string, ErrorEntry>;
@@ -49,6 +51,7 @@ export const ERROR_FAMILIES: readonly {
   { title: 'Targets', codes: TARGET_CODES },
   { title: 'Start-up and environment of the server', codes: SERVER_CODES },
   { title: 'The service of this machine', codes: SERVICE_CODES },
+  { title: 'Drills', codes: DRILL_CODES },
   { title: 'The command line', codes: CLI_CODES },
   { title: 'Our own faults', codes: INTERNAL_CODES },
 ];

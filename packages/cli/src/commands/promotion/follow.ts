@@ -34,6 +34,12 @@ export async function followToEnd(
   return last.status === 'completed' ? EXIT_CODES.ok : EXIT_CODES.endedOtherwise;
 }
 
+/** Says nothing; throws `request.timeout` when it was interrupted. */
+export async function untilEnded(context: CommandContext, promotionId: string): Promise<void> {
+  const order = { promotionId, endsAtMs: Number.POSITIVE_INFINITY };
+  await watchPromotion(context, await context.connect(), order, () => undefined);
+}
+
 /** `status --watch`: in place on a terminal, a block per change elsewhere. */
 export async function watchStatus(context: CommandContext, promotionId: string): Promise<number> {
   const connection = await context.connect();

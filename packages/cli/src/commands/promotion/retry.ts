@@ -1,6 +1,8 @@
-/** `stella promotion retry <promotion>` */
-import type { CommandSpec } from '../../command.ts';
-import { positional, textOption } from '../../input.ts';
+/** `stella promotion retry <promotion>`; with `--anew` another one takes its place. */
+import type { CommandContext, CommandSpec, Connection } from '../../command.ts';
+import { isTerminal } from '@stella/domain/client';
+import { isSet, positional, textOption } from '../../input.ts';
+import { untilEnded } from './follow.ts';
 import { promotionView } from './promotion-view.ts';
 
 export const promotionRetry: CommandSpec = {
@@ -8,12 +10,31 @@ export const promotionRetry: CommandSpec = {
   summary: 'Give the failed part a new attempt; of an ended promotion, make a new one',
   kind: 'write',
   positionals: [{ name: 'promotion', summary: 'its id, or the unique start of it' }],
-  options: [{ flags: '--reason <text>', summary: 'recorded with it' }],
-  async run({ connect, show, globals }, { positionals, options }) {
-    const { client, idempotencyKey } = await connect();
+  options: [
+    { flags: '--reason <text>', summary: 'recorded with it' },
+    { flags: '--anew', summary: 'cancel it, then make a new one, by the definition in force now' },
+  ],
+  async run(context, { positionals, options }) {
+    const { show, globals } = context;
+    const connection = await context.connect();
+    const { client, idempotencyKey } = connection;
     const body = { reason: textOption(options, 'reason') ?? '', dryRun: globals.isDryRun };
     const parameters = { promotion: positional(positionals, 0) };
+    if (isSet(options, 'anew') && !globals.isDryRun) await endIt(context, connection, { parameters, body });
     show(promotionView(await client.call('retryPromotion', { parameters, body, idempotencyKey })));
     return undefined;
   },
 };
+
+interface Order {
+  readonly parameters: { readonly promotion: string };
+  readonly body: { readonly reason: string };
+}
+
+/** Cancels it unless it has ended, and waits for its end; from its deploy on that takes as long as `onFailure` does. */
+async function endIt(context: CommandContext, { client }: Connection, { parameters, body }: Order): Promise<void> {
+  const { status, id } = await client.call('getPromotion', { parameters });
+  if (isTerminal(status)) return;
+  await client.call('cancelPromotion', { parameters, body });
+  await untilEnded(context, id);
+}

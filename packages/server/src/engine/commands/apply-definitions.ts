@@ -30,6 +30,8 @@ export interface AppliedChange {
 export interface ApplyOrder {
   readonly definitions: readonly EnvironmentDefinition[];
   readonly isPruning: boolean;
+  /** Names that go away, beside what pruning takes. */
+  readonly removed?: readonly string[];
   /** Circle in `promotesFrom`, as names; null when there is none. */
   readonly findCycle: (definitions: readonly EnvironmentDefinition[]) => readonly string[] | null;
 }
@@ -39,15 +41,15 @@ export interface ApplyOrder {
 export async function applyDefinitions(
   tx: CommandTransaction,
   principal: Principal,
-  { definitions, isPruning, findCycle }: ApplyOrder,
+  { definitions, isPruning, removed = [], findCycle }: ApplyOrder,
 ): Promise<readonly AppliedChange[]> {
   for (const { name } of definitions) {
     authorize(principal, 'environment.apply', { environment: name, name: `environment ${name}` });
   }
   const known = await tx.lockEnvironments();
-  const gone = isPruning
-    ? known.filter((one) => !definitions.some((wanted) => wanted.name === one.definition.name))
-    : [];
+  refuseUnknown(removed, known);
+  const isWanted = (name: string): boolean => definitions.some((wanted) => wanted.name === name);
+  const gone = known.filter(({ definition: { name } }) => !isWanted(name) && (isPruning || removed.includes(name)));
   const goneNames = gone.map((one) => one.definition.name);
   for (const name of goneNames) {
     authorize(principal, 'environment.apply', { environment: name, name: `environment ${name}` });
@@ -69,6 +71,11 @@ export async function applyDefinitions(
     changes.push({ environment: name, change: 'removed', version: null, differences: [], overrides: [] });
   }
   return changes;
+}
+
+function refuseUnknown(names: readonly string[], known: readonly EnvironmentRecord[]): void {
+  const unknown = names.find((name) => !known.some((one) => one.definition.name === name));
+  if (unknown !== undefined) throw new AppError('environment.not_found', { details: { name: unknown } });
 }
 
 async function applyOne(

@@ -26,7 +26,7 @@ export const applyDefinitions: RouteHandler<'applyDefinitions'> = async (
   const findCycle = configuration.findCycle.bind(configuration);
   return write(async (tx) => ({
     dryRun: body.dryRun,
-    changes: await applyAll(tx, caller, { definitions, isPruning, findCycle }),
+    changes: await applyAll(tx, caller, { definitions, isPruning, removed: body.remove, findCycle }),
     channels: await applyChannels(tx, caller, { channels, isPruning }),
   }));
 };

@@ -1,0 +1,123 @@
+/**
+ * The other side of a drill: a service that a gate and a health check ask, and a registry, on real sockets. It behaves as
+ * the file with its modes says, which the commands of drills write, and ends when its directory is gone.
+ */
+import { createReadStream, existsSync, statSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { blobPath, MANIFEST_TYPE } from './artifact.ts';
+import { type DrillPlace, readAddress, readModes, type Reply, writeAddress } from './place.ts';
+
+/** Between two looks at the modes. */
+const LOOK_MS = 50;
+/** Nobody drills for so long: then it was forgotten. */
+const LIFETIME_MS_MAX = 7 * 86_400_000;
+
+/** Serves until the directory is gone, the signal aborts, or a week is over. `address`: what it listens on. */
+export async function holdPeer(place: DrillPlace, address: string, signal: AbortSignal): Promise<void> {
+  const service = makePort((request, response) => void serve(place, request, response), address);
+  const registry = makePort((request, response) => void sendBlob(place, request, response), address);
+  await service.open();
+  await registry.open();
+  writeAddress(place, { pid: process.pid, service: service.host(), registry: registry.host() });
+  const endsAtMs = Date.now() + LIFETIME_MS_MAX;
+  try {
+    while (!signal.aborted && existsSync(place.directory) && Date.now() < endsAtMs) {
+      const modes = readModes(place);
+      await (modes.isServiceOpen ? service.open() : service.close());
+      await (modes.isRegistryOpen ? registry.open() : registry.close());
+      await pause(LOOK_MS);
+    }
+  } finally {
+    await service.close();
+    await registry.close();
+  }
+}
+
+/** Its process lives; whether a port of it is closed is a matter of the drill. */
+export function isPeerAlive(place: DrillPlace): boolean {
+  const address = readAddress(place);
+  if (!address) return false;
+  try {
+    return process.kill(address.pid, 0);
+  } catch (error) {
+    // Of another user, or none at all.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
+
+interface Port {
+  open(): Promise<void>;
+  close(): Promise<void>;
+  /** `127.0.0.1:41234`, the same whenever it is open. */
+  host(): string;
+}
+
+function makePort(answer: (request: IncomingMessage, response: ServerResponse) => void, address: string): Port {
+  let server: Server | null = null;
+  let port = 0;
+  return {
+    host: () => `${address}:${port}`,
+    async open() {
+      if (server) return;
+      const opened = createServer(answer);
+      await new Promise<void>((resolve, reject) => opened.once('error', reject).listen(port, address, resolve));
+      // It listens on a port.
+      ({ port } = opened.address() as AddressInfo);
+      server = opened;
+    },
+    async close() {
+      const closed = server;
+      server = null;
+      if (!closed) return;
+      closed.closeAllConnections();
+      await new Promise<void>((resolve) => closed.close(() => resolve()));
+    },
+  };
+}
+
+async function serve(place: DrillPlace, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  request.resume();
+  const which = request.url?.startsWith('/health') ? 'health' : 'gate';
+  const startedAtMs = Date.now();
+  // Ends when it has an answer, or when nobody waits for one any more.
+  while (!response.closed && existsSync(place.directory)) {
+    const reply: Reply = readModes(place)[which];
+    if (reply.kind === 'answer' && Date.now() - startedAtMs >= reply.afterMs) {
+      response.writeHead(reply.status, { 'content-type': 'application/json' }).end(reply.text);
+      return;
+    }
+    await pause(LOOK_MS);
+  }
+  response.destroy();
+}
+
+/** The part of OCI's distribution-spec that is read: manifests and blobs by digest. */
+async function sendBlob(place: DrillPlace, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const [, component = '', kind = '', digest = ''] =
+    /^\/v2\/drill\/([a-z]+)\/(manifests|blobs)\/(sha256:[0-9a-f]{64})$/.exec(request.url ?? '') ?? [];
+  const path = blobPath(place.layout, digest);
+  const { registry } = readModes(place);
+  if (registry === 'denied') return refuse(response, 403, 'DENIED');
+  if (registry === 'missing' || digest === '' || !existsSync(path)) return refuse(response, 404, 'MANIFEST_UNKNOWN');
+  const isHeld = (): boolean => kind === 'blobs' && readModes(place).heldComponent === component && !response.closed;
+  while (isHeld()) await pause(LOOK_MS);
+  const headers = {
+    'content-type': kind === 'manifests' ? MANIFEST_TYPE : 'application/octet-stream',
+    'docker-content-digest': digest,
+    'content-length': statSync(path).size,
+  };
+  response.writeHead(200, headers);
+  if (request.method === 'HEAD') response.end();
+  else if (registry === 'other_bytes') response.end(' '.repeat(headers['content-length']));
+  else createReadStream(path).pipe(response);
+}
+
+function refuse(response: ServerResponse, status: number, code: string): void {
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(JSON.stringify({ errors: [{ code, message: 'of a drill' }] }));
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

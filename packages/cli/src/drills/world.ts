@@ -1,0 +1,153 @@
+/**
+ * The world of one drill: environments, gates, releases and settings that bear its name, its directory, its peer. All
+ * that a drill does goes through here, by the public API and its own files, so that nothing else can be touched.
+ */
+import { join } from 'node:path';
+import type { Answer, Client } from '@stella/contract/client';
+import { AppError, isTerminal } from '@stella/domain/client';
+import { type ArtifactContent, writeArtifact } from './artifact.ts';
+import { type DrillPlace, type DrillState, type PeerModes, readAddress, readModes, writeModes } from './place.ts';
+
+const POLL_MS = 100;
+/** Of one step of a drill: what it waits for happens within seconds, on a loaded machine within more. */
+const STEP_TIMEOUT_MS = 120_000;
+
+type Promotion = Answer<'getPromotion'>;
+
+export interface EnvironmentDraft {
+  /** Added to the drill's name; without: the name itself. */
+  readonly suffix?: string;
+  readonly promotesFrom?: readonly string[];
+  readonly gates?: readonly object[];
+  /** Keys of the target, beside those that it gets. */
+  readonly target?: object;
+  /** Components, each with a target; default: `app`. */
+  readonly components?: readonly string[];
+  /** Further keys. */
+  readonly more?: object;
+}
+
+export interface World {
+  readonly name: string;
+  readonly place: DrillPlace;
+  readonly client: Client;
+  readonly server: string;
+  /** Of the second person; throws `drill.needs` without one. */
+  readonly colleague: () => Client;
+  readonly gateUrl: string;
+  readonly healthUrl: string;
+  /** Directory of the target of a component, in that environment of the drill. */
+  targetDirectory(component?: string, suffix?: string): string;
+  /** Changes how its peer behaves. */
+  behave(modes: Partial<PeerModes>): void;
+  apply(...drafts: readonly EnvironmentDraft[]): Promise<void>;
+  /** Makes a release `<name>-<label>` of new artifacts; answers its name. */
+  release(label: string, order?: ReleaseOrder): Promise<string>;
+  promote(release: string, suffix?: string): Promise<string>;
+  read(promotion: string): Promise<Promotion>;
+  until(promotion: string, isRight: (promotion: Promotion) => boolean, why: string): Promise<void>;
+  untilCompleted(promotion: string): Promise<void>;
+}
+
+export interface ReleaseOrder {
+  readonly components?: readonly string[];
+  /** Default: a page. */
+  readonly content?: ArtifactContent;
+}
+
+export interface WorldOrder {
+  readonly state: DrillState;
+  readonly place: DrillPlace;
+  readonly client: Client;
+  readonly colleague: Client | null;
+}
+
+export function openWorld({ state, place, client, colleague }: WorldOrder): World {
+  const { name } = state;
+  const address = readAddress(place);
+  if (!address) throw new AppError('drill.broken', { details: { name } });
+  const environmentName = (suffix?: string): string => (suffix === undefined ? name : `${name}-${suffix}`);
+  const targetDirectory: World['targetDirectory'] = (component = 'app', suffix) =>
+    join(place.targets, suffix === undefined ? component : `${suffix}-${component}`);
+  const read: World['read'] = (promotion) => client.call('getPromotion', { parameters: { promotion } });
+  const until: World['until'] = (promotion, isRight, why) =>
+    waitFor(async () => isRight(await read(promotion)), `${promotion}: ${why}`);
+  return {
+    name,
+    place,
+    client,
+    server: state.server,
+    colleague() {
+      if (!colleague) throw new AppError('drill.needs', { details: { cause: state.cause, what: SECOND_PERSON } });
+      return colleague;
+    },
+    gateUrl: `http://${address.service}/gate`,
+    healthUrl: `http://${address.service}/health`,
+    targetDirectory,
+    behave: (modes) => writeModes(place, { ...readModes(place), ...modes }),
+    async apply(...drafts) {
+      const documents = drafts.map((draft) => {
+        const { suffix, promotesFrom = [], gates = [], target = {}, components = ['app'], more = {} } = draft;
+        const targets = components.map((component) => ({
+          name: component,
+          kind: 'files',
+          component,
+          directory: targetDirectory(component, suffix),
+          ...target,
+        }));
+        const definition = {
+          kind: 'Environment',
+          name: environmentName(suffix),
+          promotesFrom,
+          gates,
+          targets,
+          ...more,
+        };
+        // JSON is YAML.
+        return { file: `${environmentName(suffix)}.yaml`, text: JSON.stringify(definition) };
+      });
+      await client.call('applyDefinitions', { body: { documents } });
+    },
+    async release(label, { components = ['app'], content } = {}) {
+      const release = `${name}-${label}`;
+      const made = [];
+      for (const component of components) {
+        const page = content ?? { path: 'index.html', text: `${component} of ${release}` };
+        const digest = await writeArtifact(place.layout, page);
+        made.push({ name: component, artifact: `${address.registry}/drill/${component}@${digest}` });
+      }
+      await client.call('createRelease', { body: { name: release, components: made } });
+      return release;
+    },
+    async promote(release, suffix) {
+      const body = { release, environment: environmentName(suffix), reason: 'drill' };
+      return (await client.call('createPromotion', { body })).id;
+    },
+    read,
+    until,
+    async untilCompleted(promotion) {
+      await until(promotion, ({ status }) => isTerminal(status), 'ends');
+      const { status } = await read(promotion);
+      if (status !== 'completed') throw unexpected(`${promotion} ended as ${status}`);
+    },
+  };
+}
+
+const SECOND_PERSON = 'another person with the role approver: --approver-token-file <file>';
+
+export function unexpected(message: string): AppError {
+  return new AppError('drill.unexpected', { details: { message } });
+}
+
+/** Throws `drill.unexpected` when it does not come. */
+export async function waitFor(
+  isThere: () => Promise<boolean>,
+  why: string,
+  timeoutMs = STEP_TIMEOUT_MS,
+): Promise<void> {
+  const endsAtMs = Date.now() + timeoutMs;
+  while (!(await isThere())) {
+    if (Date.now() >= endsAtMs) throw unexpected(`waited ${Math.round(timeoutMs / 1_000)} s in vain: ${why}`);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
