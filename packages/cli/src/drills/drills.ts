@@ -30,7 +30,7 @@ export const UNDRILLED: Readonly<Partial<Record<CauseCode, string>>> = {
   'target.busy': 'the server itself would have to work at the target twice',
   'target.fence_stale': 'the server itself would have to be overtaken',
   'gate.tls': 'the server would have to trust a certificate of the drill',
-  'gate.no_callback': 'no gate calls back yet',
+  'gate.no_callback': 'the server would have to hold a secret of the drill',
   unknown: 'nothing that is known leads to it',
 };
 

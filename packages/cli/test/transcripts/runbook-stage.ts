@@ -41,9 +41,8 @@ export async function openRunbookStage(): Promise<RunbookStage> {
 
   const run: RunbookStage['run'] = (line, who) => {
     const env = { PATH: process.env['PATH'] ?? '', HOME: directory, COLUMNS: '80' };
-    const config = { ...env, STELLA_CONFIG: join(directory, `${who}.json`) };
     const mine = who === 'admin' ? { STELLA_DATA_DIR: place.dataDir } : { STELLA_SERVER: serverUrl(place.dataDir) };
-    return runShell(line, { directory, env: { ...config, ...mine } });
+    return runShell(line, { directory, env: { ...env, STELLA_CONFIG: join(directory, `${who}.json`), ...mine } });
   };
   const must: Must = async (line, who = 'admin') => {
     const { code, stdout, stderr } = await run(line, who);
