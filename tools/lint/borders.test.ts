@@ -76,6 +76,7 @@ const PLANTS: readonly (readonly [string, string, string])[] = [
   [`${S}/index.ts`, "import { Pool } from 'pg';", 'border/npm'],
   [`${S}/service.ts`, "import { Pool } from 'pg';", 'border/npm'],
   [`${S}/new-folder/planted.ts`, 'export const nothing = 0;', 'border/zone'],
+  ['packages/cli/src/drills/planted.ts', "import { startServer } from '@stella/server';", 'border/zone'],
   ['packages/cli/src/planted.ts', "import { startServer } from '@stella/server';", 'border/zone'],
   ['packages/cli/src/planted.ts', "export const server = import('@stella/server');", 'border/zone'],
   ['packages/cli/src/planted.ts', "import { problemSchema } from '@stella/contract';", 'border/zone'],
