@@ -18,6 +18,7 @@ const NOUN_SUMMARIES: Readonly<Record<string, string>> = {
   environment: 'Places that releases are promoted into',
   help: 'Help and reference',
   notify: 'Who is told of approvals, stalls and ends',
+  drill: 'Faults to practise with, in a sandbox',
   orch: 'The orchestrator itself',
   'orch artifacts': 'What really runs',
   'orch config': 'Settings, changed while it runs',

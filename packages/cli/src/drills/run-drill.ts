@@ -74,7 +74,7 @@ async function untilNamed(
     async () => {
       last = await client.call('diagnosePromotion', { parameters: { promotion } });
       const code = last.causes[0]?.code;
-      if (code === cause) return true;
+      if (code === cause) return !(await isAboutToEnd(client, last, needs));
       if (last.verdict === 'stalled' || (last.verdict === 'ended' && code !== undefined)) {
         throw unexpected(`the diagnosis names ${code ?? 'nothing'} first: ${last.summary}`);
       }
@@ -85,6 +85,18 @@ async function untilNamed(
   );
   if (last === null) throw unexpected('no diagnosis');
   return last;
+}
+
+/** A deploy or a verification that was told no ends in the next moment: until then nobody has anything to do. */
+async function isAboutToEnd(
+  client: Client,
+  { verdict, causes, promotionId }: Diagnosis,
+  needs: NonNullable<Drill['needs']>,
+): Promise<boolean> {
+  const isExternal = causes[0]?.remedies[0]?.kind === 'external';
+  if (verdict === 'ended' || !isExternal || needs.includes('stuck.after')) return false;
+  const { step } = await client.call('getPromotion', { parameters: { promotion: promotionId } });
+  return step === 'deploy' || step === 'verify' || step === 'rollback';
 }
 
 function refuseEndlessWait({ verdict }: Diagnosis, { kind, until }: Remedy): void {

@@ -100,6 +100,7 @@ function quotaCauses(view: CaseView): Cause[] {
     needs: 'operator',
   });
   return [makeCause(view, 'quota.exhausted', { confidence: 'certain', facts, remedies: [wait, sooner] })];
+}
 
 /** When it fails without: the end of its hold, or its deadline. */
 function gateEndsAtMs({ snapshot }: CaseView, gate: string): number | null {

@@ -175,7 +175,19 @@ const queueBehind: Drill = {
   repair: async (world) => world.behave(WELL),
 };
 
+const quotaExhausted: Drill = {
+  cause: 'quota.exhausted',
+  fault: 'none: one promotion may start there in a day, and one has',
+  async inject(world) {
+    await world.apply({ more: { quotas: { perDay: 1 } } });
+    await world.untilCompleted(await world.promote(await world.release('1')));
+    return world.promote(await world.release('2'));
+  },
+  repair: (world) => world.apply({}),
+};
+
 export const WAIT_DRILLS: readonly Drill[] = [
+  quotaExhausted,
   lockHeld,
   queueBehind,
   skipPending,
