@@ -44,18 +44,21 @@ const LIST_OF_RELEASE: Statement = {
     where p.release_id = $6 and ($7::text is null or p.environment = $7) and p.environment like any ($8::text[])
       and p.status = any ($1::text[]) and ${IN_REACH} and ${MATCHES} order by p.id desc limit $5`,
 };
+/** Of each status by itself: joined, the planner would rather go through all promotions and look their statuses up. */
 const COUNT: Statement = {
   name: 'promotion_count',
-  text: `select count(*) as count from unnest($1::text[]) s (status) join promotions p on p.status = s.status
-    where ${IN_REACH} and ${MATCHES}`,
+  text: `select coalesce(sum(found.count), 0) as count from unnest($1::text[]) s (status)
+    cross join lateral (select count(*) as count from promotions p
+      where p.status = s.status and ${IN_REACH} and ${MATCHES}) found`,
 };
 /** The same of environments, as they are listed. */
 const COUNT_OF_ENVIRONMENTS: Statement = {
   name: 'promotion_count_environments',
-  text: `select count(*) as count from (select distinct d.environment from environment_definitions d
+  text: `select coalesce(sum(found.count), 0) as count
+    from (select distinct d.environment from environment_definitions d
       where ($5::text is null or d.environment = $5) and d.environment like any ($6::text[])) e
-    cross join unnest($1::text[]) s (status) join promotions p on p.environment = e.environment and p.status = s.status
-    where ${IN_REACH} and ${MATCHES}`,
+    cross join unnest($1::text[]) s (status) cross join lateral (select count(*) as count from promotions p
+      where p.environment = e.environment and p.status = s.status and ${IN_REACH} and ${MATCHES}) found`,
 };
 const COUNT_OF_RELEASE: Statement = {
   name: 'promotion_count_release',
