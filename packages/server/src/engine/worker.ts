@@ -62,6 +62,8 @@ interface WorkerState {
   turnedAtMs: number;
   buriedAtMs: number;
   prunedAtMs: number;
+  /** The answer to the last look for work is missing: it may have claimed something of which nobody knows. */
+  isAnswerMissing: boolean;
   stop: (why: WorkerStop) => void;
 }
 
@@ -84,6 +86,7 @@ export async function startWorker(deps: RunDeps, options: WorkerOptions): Promis
     turnedAtMs: startedAtMs,
     buriedAtMs: Number.NEGATIVE_INFINITY,
     prunedAtMs: startedAtMs - PRUNE_EVERY_MS + PRUNE_FIRST_MS,
+    isAnswerMissing: false,
     stop: (why) => {
       if (state.halt.signal.aborted) return;
       state.halt.abort();
@@ -143,7 +146,10 @@ async function burySometimes({ store, clock, logger }: RunDeps, id: WorkerId, st
 async function pollOnce(deps: RunDeps, id: WorkerId, state: WorkerState): Promise<boolean> {
   const { store } = deps;
   const room = state.isDraining ? 0 : Math.min(CLAIMS_PER_POLL, RUNS_MAX - state.runs.size);
-  const due = await store.takeDueWork(id, room);
+  const scope = state.isAnswerMissing ? 'all' : 'due';
+  state.isAnswerMissing = true;
+  const due = await store.takeDueWork(id, room, scope);
+  state.isAnswerMissing = false;
   if (state.halt.signal.aborted) return false;
   if (due.claimed.length > 0) await deps.faults.hit('engine.claimed');
   for (const claim of due.claimed) {

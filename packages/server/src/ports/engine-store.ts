@@ -37,12 +37,16 @@ export interface ClaimFailure {
   readonly count: number;
 }
 
+/** Without it: `due`. */
+export type OwnedScope = 'due' | 'all';
+
 export interface DueWork {
   /** Newly claimed for this worker. */
   readonly claimed: readonly Claim[];
   /**
-   * Already this worker's, and due: a timer ran out or somebody asked for something. Also those whose claim committed
-   * while its answer was lost: so each can be run, as a takeover, by a worker that does not know of it (safety S17).
+   * Already this worker's, and due: a timer ran out or somebody asked for something. With `all` also those whose claim
+   * committed while its answer was lost: so each can be run, as a takeover, by a worker that does not know of it (safety
+   * S17), before it is due again.
    */
   readonly owned: readonly Claim[];
 }
@@ -97,8 +101,11 @@ export interface EngineStore {
    * and makes their promotions due. Answers those declared dead by this call.
    */
   buryDeadWorkers(workerId: WorkerId): Promise<readonly WorkerId[]>;
-  /** `for update skip locked`, oldest due first, at most `limit`. A takeover is claimed only from a dead worker. */
-  takeDueWork(workerId: WorkerId, limit: number): Promise<DueWork>;
+  /**
+   * `for update skip locked`, oldest due first, at most `limit`. A takeover is claimed only from a dead worker. `owned` is
+   * what of its own is due, or all of it, due or not, for a worker that missed an answer.
+   */
+  takeDueWork(workerId: WorkerId, limit: number, owned?: OwnedScope): Promise<DueWork>;
   /**
    * One transaction: insert the outcomes, lock the promotion's row and check the claim, read the snapshot, decide, when
    * asked lock the environment's row and decide again with the guard, write. A commit whose answer was lost is resolved by

@@ -31,7 +31,7 @@ export function makeEngineStore(database: Database, options: StoreOptions, contr
     renewLease: (id, leaseTtlMs) => autocommit(control, (session) => renewWorker(session, id, leaseTtlMs)),
     retireWorker: (id) => transact(control, (session) => retireWorkerRow(session, id)),
     buryDeadWorkers: (id) => autocommit(control, (session) => buryWorkers(session, id)),
-    takeDueWork: (id, limit) => autocommit(control, (session) => takeDueRows(session, id, limit)),
+    takeDueWork: (id, limit, owned) => autocommit(control, (session) => takeDueRows(session, id, limit, owned)),
     tick: (claim, outcomes, decide) => tick(database, options, { claim, outcomes, decide }),
     setAside: (claim, failure, actor) => transact(database, (session) => setAsideRow(session, claim, failure, actor)),
     prune: (limit) => prune(database, options.settings, limit),

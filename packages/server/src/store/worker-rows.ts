@@ -3,7 +3,13 @@
  * only our own statements write, from checked values.
  */
 import type { PromotionId, WorkerId } from '@stella/domain';
-import { type Claim, type DueWork, SUSPECT_FAILURES, type WorkerSession } from '../ports/engine-store.ts';
+import {
+  type Claim,
+  type DueWork,
+  type OwnedScope,
+  SUSPECT_FAILURES,
+  type WorkerSession,
+} from '../ports/engine-store.ts';
 import type { WorkerRow } from '../ports/read-store.ts';
 import type { Session, Statement } from './connection.ts';
 
@@ -63,7 +69,7 @@ const BURY: Statement = {
 /**
  * Free ones are claimed, oldest due first; a promotion of a worker that did not give it back is a takeover. One whose
  * workers died so often that it may be the cause is a suspect: claimed one at a time, so that it takes no other down with
- * it again (safety L8). Beside them what is this worker's already, and due. A worker that was declared dead, and does not
+ * it again (safety L8). Beside them what is this worker's already, and due or, with `all`, whatever it is. A worker that was declared dead, and does not
  * know it yet, gets nothing.
  */
 const TAKE_DUE: Statement = {
@@ -90,7 +96,8 @@ const TAKE_DUE: Statement = {
         free.worker_id is not null or p.set_aside_at is not null as is_takeover
     ), owned as (
       select id, claim_epoch, claim_failures from promotions
-      where worker_id = $1 and next_action_at <= now() order by next_action_at limit 1000
+      where worker_id = $1 and next_action_at <= case when $4 then 'infinity'::timestamptz else now() end
+      order by next_action_at limit 1000
     )
     select id, claim_epoch, claim_failures, is_takeover, true as is_new from claimed
     union all select id, claim_epoch, claim_failures, true, false from owned`,
@@ -151,8 +158,13 @@ export async function buryWorkers(session: Session, id: WorkerId): Promise<reado
   return (await session.rows(BURY, [id])).map((row) => row['id'] as WorkerId);
 }
 
-export async function takeDueRows(session: Session, id: WorkerId, limit: number): Promise<DueWork> {
-  const rows = await session.rows(TAKE_DUE, [id, limit, SUSPECT_FAILURES]);
+export async function takeDueRows(
+  session: Session,
+  id: WorkerId,
+  limit: number,
+  scope: OwnedScope = 'due',
+): Promise<DueWork> {
+  const rows = await session.rows(TAKE_DUE, [id, limit, SUSPECT_FAILURES, scope === 'all']);
   const claimed: Claim[] = [];
   const owned: Claim[] = [];
   for (const row of rows) {

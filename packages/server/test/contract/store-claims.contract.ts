@@ -122,6 +122,17 @@ function describeClaims(world: GiveWorld): void {
     });
   });
 
+  it('are told to their owner before they are due, when it asks for all of them', async () => {
+    const { worker, id } = await begin(world());
+    expect((await world().engine.takeDueWork(worker.id, 10)).owned).toEqual([]);
+    expect(await world().engine.takeDueWork(worker.id, 10, 'all')).toEqual({
+      claimed: [],
+      owned: [{ promotionId: id, claimEpoch: 1, isTakeover: true, failureCount: 0 }],
+    });
+    const other = await hire(world());
+    expect(await world().engine.takeDueWork(other.id, 10, 'all')).toEqual({ claimed: [], owned: [] });
+  });
+
   it('of the dead are taken over at once, and count as failed until a tick was written', async () => {
     const { worker, id, claim } = await begin(world());
     const other = await hire(world());

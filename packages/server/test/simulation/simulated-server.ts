@@ -265,7 +265,7 @@ class Server implements SimulatedServer {
       renewLease: (id, leaseTtlMs) => hand(store.renewLease(id, leaseTtlMs)),
       retireWorker: (id) => hand(store.retireWorker(id)),
       buryDeadWorkers: (id) => hand(store.buryDeadWorkers(id)),
-      takeDueWork: (id, limit) => hand(store.takeDueWork(id, limit)),
+      takeDueWork: (id, limit, owned) => hand(store.takeDueWork(id, limit, owned)),
       tick: (claim, outcomes, decide) => {
         this.claims.set(claim.promotionId, claim);
         return hand(store.tick(claim, outcomes, this.world.isAudited ? this.twice(decide) : decide));

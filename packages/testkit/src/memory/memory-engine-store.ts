@@ -60,9 +60,9 @@ export function makeMemoryEngineStore(connections: MemoryConnections): EngineSto
       }),
     retireWorker: (id) => transact(connections, 'retireWorker', (session) => retireWorker(session, id)),
     buryDeadWorkers: (id) => autocommit(connections, 'buryDeadWorkers.bury', (tx) => buryWorkers(tx, id)),
-    takeDueWork: (id, limit) =>
+    takeDueWork: (id, limit, owned) =>
       autocommit(connections, 'takeDueWork.take', (tx) =>
-        takeDueWork(tx, { workerId: id, limit, compareDue: connections.compareDue }),
+        takeDueWork(tx, { workerId: id, limit, owned, compareDue: connections.compareDue }),
       ),
     tick: (claim, outcomes, decide) => tick(connections, { claim, outcomes, decide }),
     setAside: (claim, failure, actor) =>

@@ -1,6 +1,6 @@
 /** Workers and their claims, one function per statement of the PostgreSQL store (safety L1, L2, L8). */
 import { isPlanted, type Actor, chainEvents, type PromotionId, toRfc3339, type WorkerId } from '@stella/domain';
-import type { Claim, ClaimFailure, DueWork } from '@stella/server';
+import type { Claim, ClaimFailure, DueWork, OwnedScope } from '@stella/server';
 import { demand } from './database-refusal.ts';
 import { promotionKey, sessionKey, type StoredPromotion, type StoredWorker } from './memory-state.ts';
 import type { MemoryTransaction, View } from './memory-transaction.ts';
@@ -18,21 +18,24 @@ const LOOK_AGAIN_MS = 10 * 60_000;
 export interface TakeOrder {
   readonly workerId: WorkerId;
   readonly limit: number;
+  readonly owned?: OwnedScope | undefined;
   /** Among those that are due since the same moment. */
   readonly compareDue?: ((a: PromotionId, b: PromotionId) => number) | undefined;
 }
 
 /** Oldest due first; rows held by a transaction are skipped. */
-export function takeDueWork(tx: MemoryTransaction, { workerId, limit, compareDue }: TakeOrder): DueWork {
+export function takeDueWork(tx: MemoryTransaction, { workerId, limit, owned: scope, compareDue }: TakeOrder): DueWork {
   const nowMs = tx.beganMs;
   const { state } = tx;
-  const due = [...tx.rows(state.promotions)]
-    .filter(({ promotion }) => promotion.nextActionAtMs !== null && promotion.nextActionAtMs <= nowMs)
+  const untilMs = scope === 'all' ? Number.POSITIVE_INFINITY : nowMs;
+  const listed = [...tx.rows(state.promotions)]
+    .filter(({ promotion }) => promotion.nextActionAtMs !== null && promotion.nextActionAtMs <= untilMs)
     .sort((a, b) => {
       const earlierMs = (a.promotion.nextActionAtMs ?? 0) - (b.promotion.nextActionAtMs ?? 0);
       return earlierMs || (compareDue?.(a.promotion.id, b.promotion.id) ?? 0);
     });
-  const owned = due.filter((row) => row.promotion.workerId === workerId).slice(0, OWNED_MAX);
+  const owned = listed.filter((row) => row.promotion.workerId === workerId).slice(0, OWNED_MAX);
+  const due = listed.filter(({ promotion }) => (promotion.nextActionAtMs ?? 0) <= nowMs);
   // One that was declared dead, and does not know it yet, gets nothing.
   const mayClaim = (tx.get(state.workers, workerId)?.state ?? 'live') === 'live';
   const free = mayClaim ? due.filter(({ promotion }) => isFree(tx, promotion.workerId)) : [];
