@@ -12,10 +12,10 @@ import type { DueDelivery, NotificationStore } from '../ports/notification-store
 import type { SendNotice } from '../ports/notify-sender.ts';
 import type { Random } from '../ports/random.ts';
 
-/** How soon a notice follows its event; events take their place in the chain about as fast. */
-const POLL_MS = 500;
-/** After the database failed. */
-const RETRY_MS = 2_000;
+/** How soon a notice follows its event, at the latest. Each look is two commits, also when nobody is to be told. */
+const POLL_MS = 2_000;
+/** While there is something to deliver: more may be waiting for a free place. */
+const BUSY_POLL_MS = 500;
 /** Places of the global chain per transaction: their notices are some 100 kB at most. */
 const EVENTS_PER_TURN = 500;
 const STALLS_EVERY_MS = 5_000;
@@ -71,10 +71,11 @@ async function run(deps: NotifierDeps, signal: AbortSignal, underWay: UnderWay):
       if (hasMore) waitMs = 0;
       if (isTimeForStalls()) await store.collectStalls(STALLS_PER_TURN);
       if (isTimeToPrune()) await prune(deps);
-      await deliverDue(deps, signal, underWay);
+      const takenCount = await deliverDue(deps, signal, underWay);
+      if (!hasMore && takenCount > 0) waitMs = BUSY_POLL_MS;
     } catch (error) {
       logger.warn({ error }, 'notifications could not be collected or claimed');
-      waitMs = RETRY_MS;
+      waitMs = POLL_MS;
     }
     await pause(clock, waitMs, signal);
   }
@@ -97,16 +98,19 @@ async function prune({ store, clock, logger }: NotifierDeps): Promise<void> {
   if (count > 0) logger.info({ count }, 'old notifications were removed');
 }
 
-async function deliverDue(deps: NotifierDeps, signal: AbortSignal, underWay: UnderWay): Promise<void> {
+/** Answers how many it took. */
+async function deliverDue(deps: NotifierDeps, signal: AbortSignal, underWay: UnderWay): Promise<number> {
   const limit = IN_FLIGHT_MAX - underWay.size;
-  if (limit <= 0) return;
+  if (limit <= 0) return 0;
   const counts = new Map<string, number>();
   for (const channel of underWay.values()) counts.set(channel, (counts.get(channel) ?? 0) + 1);
   const wish = { limit, channelLimit: IN_FLIGHT_PER_CHANNEL_MAX, underWay: counts };
-  for (const due of await deps.store.takeDueDeliveries(wish)) {
+  const taken = await deps.store.takeDueDeliveries(wish);
+  for (const due of taken) {
     const delivering: Promise<void> = deliver(deps, due, signal).finally(() => underWay.delete(delivering));
     underWay.set(delivering, due.channel.name);
   }
+  return taken.length;
 }
 
 /** Never rejects: what was not recorded is due again. */
