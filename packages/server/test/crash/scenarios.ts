@@ -377,6 +377,9 @@ export const forgetNotices: Scenario = async (play) => {
   );
   await strikeAtStart();
   await waitFor(async () => (await toldOf(play)).length === 0, { timeoutMs: WAIT_MS, why: 'it is removed' });
+  // A promotion under way would keep its environment from being removed.
+  await stage.caller()('cancelPromotion', { parameters: { promotion: id }, body: {} });
+  await stage.until(id, 'cancelled');
 };
 
 function applyChannel({ stage, number }: Play, path: string): Promise<unknown> {
