@@ -35,8 +35,10 @@ interface Shape {
   /** Made at the same time instead of one after the other. */
   readonly isAtOnce?: boolean;
   readonly priority?: 'low' | 'high';
-  /** Another environment, into which each release goes first. */
+  /** The environment of another shape, into which each release goes first. */
   readonly before?: string;
+  /** An environment of its own, into which it brings each release first. */
+  readonly from?: string;
   /** Frozen as long as its promotion has just begun. */
   readonly isFrozen?: boolean;
 }
@@ -56,8 +58,9 @@ const SHAPES: readonly Shape[] = [
   { name: 'both', keys: ({ late }) => ({ gates: [SIGN, http(late)] }) },
   {
     name: 'soaking',
-    before: 'plain',
-    keys: () => ({ promotesFrom: ['plain'], gates: [{ name: 'soak', kind: 'soak', duration: '3s' }] }),
+    // Nobody else's, because a newer release there would begin the soak anew.
+    from: 'tub',
+    keys: () => ({ promotesFrom: ['tub'], gates: [{ name: 'soak', kind: 'soak', duration: '3s' }] }),
   },
   { name: 'open', keys: () => ({ gates: [{ name: 'hours', kind: 'window' }] }) },
   { name: 'frozen', keys: () => ({}), isFrozen: true },
@@ -113,7 +116,9 @@ export async function watchHealthyPromotions(machine: Machine, services: Service
 }
 
 async function prepare({ admin, place }: Machine, services: Services): Promise<void> {
-  const documents = SHAPES.map(({ name, keys, components = ['web'] }) => {
+  const froms = SHAPES.flatMap(({ from }) => (from === undefined ? [] : [{ name: from, keys: () => ({}) }]));
+  const places: readonly Shape[] = [...SHAPES, ...froms];
+  const documents = places.map(({ name, keys, components = ['web'] }) => {
     const { health, ...rest } = keys(services) as { readonly health?: string };
     const targets = components.map((component) => ({
       name: component,
@@ -145,6 +150,10 @@ async function playShape(machine: Machine, shape: Shape, tally: Tally): Promise<
   const playing: Promise<void>[] = [];
   for (let number = 1; number <= PER_SHAPE; number += 1) {
     const release = `${shape.components ? 'two' : 'one'}-${number}`;
+    if (shape.from !== undefined) {
+      await machine.admin.call('createPromotion', { body: { release, environment: shape.from } });
+      await untilRunning(machine, shape.from, release);
+    }
     if (shape.before !== undefined) await untilRunning(machine, shape.before, release);
     const one = playOne(machine, shape, release, tally);
     playing.push(one);
@@ -153,7 +162,6 @@ async function playShape(machine: Machine, shape: Shape, tally: Tally): Promise<
   await Promise.all(playing);
 }
 
-/** Played by another shape at the same time. */
 async function untilRunning({ admin }: Machine, environment: string, release: string): Promise<void> {
   await until(async () => {
     const { items } = await admin.call('listPromotions', { query: { environment, release, status: 'completed' } });
