@@ -158,7 +158,10 @@ async function pollOnce(deps: RunDeps, id: WorkerId, state: WorkerState): Promis
   }
   for (const claim of due.owned) {
     const run = state.runs.get(claim.promotionId);
-    if (run) run.poke();
+    if (run) {
+      // When all are told, most are not due; those that are, the next look tells.
+      if (scope === 'due') run.poke();
+    }
     // Its claim committed, but the answer was lost: nobody else may take it, so it is ours to run.
     else if (room > 0 && !isPlanted('claim.answer_lost')) beginRun(deps, state, claim);
   }
