@@ -1,7 +1,8 @@
 /** Where a gate's program is; nothing is run that lies elsewhere than whoever started the server has allowed. */
-import { dirname, relative, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { CommandGateDefinition } from '@stella/domain';
 import type { FileSystem } from '../ports/file-system.ts';
+import { isWithinAny } from '../ports/within.ts';
 
 export interface ProgramDeps {
   readonly fileSystem: Pick<FileSystem, 'realpath' | 'stat' | 'access' | 'constants'>;
@@ -49,11 +50,4 @@ function forbidden(path: string, why = 'it lies outside of STELLA_COMMAND_DIRECT
 
 function missing(message: string): FoundProgram {
   return { isThere: false, code: 'gate.program_missing', message };
-}
-
-function isWithinAny(path: string, folders: readonly string[]): boolean {
-  return folders.some((folder) => {
-    const way = relative(folder, path);
-    return way === '' || !/^\.\.(?:\/|$)/.test(way);
-  });
 }

@@ -1,5 +1,6 @@
 /** Why a program in the data directory may not be started: the message of `data_dir.unusable`. */
 import { dirname } from 'node:path';
+import { isWithin } from '../ports/within.ts';
 import { type EmbeddedDeps, readIfThere } from './embedded-deps.ts';
 import type { PostgresUser } from './postgres-user.ts';
 
@@ -13,7 +14,7 @@ export async function explainDenied(deps: EmbeddedDeps, directory: string, user:
     return `PostgreSQL runs as the user id ${user.switchTo.uid}, which may not enter "${above}"; run: chmod o+x ${above}`;
   }
   const mounts = parseMounts((await readIfThere(deps.fileSystem, MOUNTS_FILE)) ?? '');
-  const mount = mounts.findLast((one) => isBelow(directory, one.point));
+  const mount = mounts.findLast((one) => isWithin(directory, one.point));
   if (mount?.options.includes('noexec')) {
     return `it lies on "${mount.point}", which is mounted noexec: programs cannot be started from there`;
   }
@@ -47,8 +48,4 @@ export function parseMounts(text: string): readonly Mount[] {
     return [{ point: unescaped, options: options.split(',') }];
   });
   return mounts.toSorted((a, b) => a.point.length - b.point.length);
-}
-
-function isBelow(path: string, point: string): boolean {
-  return point === '/' || path === point || path.startsWith(`${point}/`);
 }

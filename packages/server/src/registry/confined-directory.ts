@@ -2,9 +2,10 @@
  * Reads plain files below one directory and nothing else. Owns the checks that keep a path inside: of the directory in
  * the allowed roots, and of each file in the directory, both by real paths, so after all symlinks.
  */
-import { join, sep } from 'node:path';
+import { join } from 'node:path';
 import { AppError, formatSource } from '@stella/domain';
 import type { FileSystem } from '../ports/file-system.ts';
+import { isWithin, isWithinAny } from '../ports/within.ts';
 
 export type FileHandle = Awaited<ReturnType<FileSystem['open']>>;
 
@@ -83,14 +84,6 @@ async function readAtMost(handle: FileHandle, bytesMax: number): Promise<Uint8Ar
 async function realPaths(fileSystem: FileSystem, paths: readonly string[]): Promise<readonly string[]> {
   const found = await Promise.all(paths.map((path) => fileSystem.realpath(path).catch(() => null)));
   return found.filter((path) => path !== null);
-}
-
-function isWithinAny(path: string, roots: readonly string[]): boolean {
-  return roots.some((root) => isWithin(path, root));
-}
-
-function isWithin(path: string, root: string): boolean {
-  return path === root || path.startsWith(root.endsWith(sep) ? root : `${root}${sep}`);
 }
 
 function isMissing(error: unknown): boolean {

@@ -1,6 +1,7 @@
 /** Finds a target's directory, refuses what lies outside of the allowed ones, and makes what an operation needs in it. */
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { AppError, type FilesTargetDefinition } from '@stella/domain';
+import { isWithinAny } from '../../ports/within.ts';
 import type { TargetDeps } from '../target-deps.ts';
 import { hasErrno } from '../target-errors.ts';
 import { syncDirectory } from './durable-files.ts';
@@ -100,11 +101,4 @@ export async function nearestExisting({ fileSystem }: Pick<TargetDeps, 'fileSyst
       candidate = dirname(candidate);
     }
   }
-}
-
-function isWithinAny(path: string, roots: readonly string[]): boolean {
-  return roots.some((root) => {
-    const way = relative(root, path);
-    return way === '' || (way !== '..' && !way.startsWith('../') && !isAbsolute(way));
-  });
 }
