@@ -13,7 +13,7 @@ import {
   hasAttempts,
 } from '@stella/domain';
 import type { AskGate } from '../ports/gate.ts';
-import { type Clock, pause } from '../ports/clock.ts';
+import { type Clock, endWithin, pause } from '../ports/clock.ts';
 import type { DebtStore, DueDebt, TakenDebts } from '../ports/debt-store.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { EngineMetrics } from '../ports/metrics.ts';
@@ -100,21 +100,12 @@ async function ask(deps: DebtCollectorDeps, { debt, snapshot }: DueDebt, signal:
   if (!declared) return { outcome: 'error', message: `the definition has no gate ${debt.gate}` };
   const gate = withGateSettings(declared, promotion.environment, settings);
   const timeoutMs = hasAttempts(gate) ? gate.timeoutMs : 0;
-  const overdue = new AbortController();
-  let giveUp: (answer: DebtAnswer) => void = () => undefined;
-  const given = new Promise<DebtAnswer>((resolve) => {
-    giveUp = resolve;
-  });
-  const cancel = deps.clock.schedule(timeoutMs + GIVE_UP_AFTER_MS, () => {
-    overdue.abort();
-    giveUp({ outcome: 'timeout', message: `no answer within ${timeoutMs} ms` });
-  });
-  const ending = AbortSignal.any([signal, overdue.signal]);
-  try {
-    return await Promise.race([askOnce(deps, { debt, snapshot, gate, timeoutMs }, ending), given]);
-  } finally {
-    cancel();
-  }
+  return endWithin(
+    deps.clock,
+    { deadlineMs: timeoutMs + GIVE_UP_AFTER_MS, signal },
+    (ending) => askOnce(deps, { debt, snapshot, gate, timeoutMs }, ending),
+    () => ({ outcome: 'timeout', message: `no answer within ${timeoutMs} ms` }),
+  );
 }
 
 interface CallbackAnswer {

@@ -5,7 +5,7 @@
  * receiver does costs only its own channel time.
  */
 import type { DeliveryAnswer } from '@stella/domain';
-import { type Clock, pause } from '../ports/clock.ts';
+import { type Clock, endWithin, pause } from '../ports/clock.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { NotifyMetrics } from '../ports/metrics.ts';
 import type { DueDelivery, NotificationStore } from '../ports/notification-store.ts';
@@ -138,23 +138,11 @@ async function attempt(
   signal: AbortSignal,
 ): Promise<DeliveryAnswer> {
   const { timeoutMs } = channel.transport;
-  const controller = new AbortController();
-  const abort = (): void => controller.abort();
-  signal.addEventListener('abort', abort, { once: true });
-  if (signal.aborted) abort();
-  let giveUp: (answer: DeliveryAnswer) => void = () => undefined;
-  const given = new Promise<DeliveryAnswer>((resolve) => {
-    giveUp = resolve;
-  });
-  const cancel = deps.clock.schedule(timeoutMs + GIVE_UP_AFTER_MS, () => {
-    abort();
-    giveUp({ outcome: 'failed', message: `no end within ${timeoutMs} ms` });
-  });
-  try {
-    const { id, notice } = delivery;
-    return await Promise.race([deps.send({ id, notice, channel, signal: controller.signal }), given]);
-  } finally {
-    cancel();
-    signal.removeEventListener('abort', abort);
-  }
+  const { id, notice } = delivery;
+  return endWithin(
+    deps.clock,
+    { deadlineMs: timeoutMs + GIVE_UP_AFTER_MS, signal },
+    (ending) => deps.send({ id, notice, channel, signal: ending }),
+    () => ({ outcome: 'failed', message: `no end within ${timeoutMs} ms` }),
+  );
 }

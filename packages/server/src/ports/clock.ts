@@ -26,3 +26,28 @@ export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
     signal?.addEventListener('abort', finish, { once: true });
   });
 }
+
+/**
+ * What `work` answers, or `late()` when it has not ended after `deadlineMs`: then its signal has aborted, and it is left to
+ * itself. Its signal aborts with `signal`, too; that alone is no end.
+ */
+export async function endWithin<T>(
+  clock: Clock,
+  { deadlineMs, signal }: { readonly deadlineMs: number; readonly signal: AbortSignal },
+  work: (signal: AbortSignal) => Promise<T>,
+  late: () => T,
+): Promise<T> {
+  const overdue = new AbortController();
+  let cancel = (): void => undefined;
+  const given = new Promise<T>((resolve) => {
+    cancel = clock.schedule(deadlineMs, () => {
+      overdue.abort();
+      resolve(late());
+    });
+  });
+  try {
+    return await Promise.race([work(AbortSignal.any([signal, overdue.signal])), given]);
+  } finally {
+    cancel();
+  }
+}
