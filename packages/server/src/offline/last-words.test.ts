@@ -32,6 +32,20 @@ describe('the last words of PostgreSQL', () => {
     ]);
   });
 
+  it('are not those by which it turns sessions away while it is stopped or starts', async () => {
+    const path = await log(
+      'LOG:  database system is ready to accept connections',
+      'x FATAL:  could not open file "global/pg_filenode.map": Input/output error',
+      'x FATAL:  terminating connection due to administrator command',
+      'x FATAL:  terminating autovacuum process due to administrator command',
+      'x FATAL:  the database system is shutting down',
+      'x FATAL:  the database system is starting up',
+    );
+    expect(await readFatalLines(nodeFileSystem, path)).toEqual([
+      'x FATAL:  could not open file "global/pg_filenode.map": Input/output error',
+    ]);
+  });
+
   it('are found at the end of a log that is too long to read', async () => {
     const path = await log(
       'x FATAL:  out of reach',

@@ -6,6 +6,10 @@ const TAIL_BYTES_MAX = 131_072;
 const WORDS_MAX = 5;
 const WORD_LENGTH_MAX = 300;
 
+/** What sessions are told while PostgreSQL starts or is stopped in order: a consequence, and no reason. */
+const TURNED_AWAY =
+  /FATAL: +(terminating .+ due to administrator command|the database system is (shutting down|starting up|not yet accepting connections)|connection to client lost)/;
+
 type Files = Pick<FileSystem, 'open' | 'stat'>;
 
 /** Null when there is no such file, or it is not ours to read. */
@@ -26,12 +30,13 @@ async function readTail(files: Files, path: string): Promise<readonly string[] |
   }
 }
 
-/** Lines of PostgreSQL's log with FATAL or PANIC, the newest last; only those since it was started last. */
+/** Lines of PostgreSQL's log that say why it failed, with FATAL or PANIC, the newest last; only those since it was started last. */
 export async function readFatalLines(files: Files, path: string): Promise<readonly string[] | null> {
   const lines = await readTail(files, path);
   if (lines === null) return null;
   const ready = lines.findLastIndex((line) => line.includes('database system is ready to accept connections'));
-  return shorten(lines.slice(ready + 1).filter((line) => /\b(FATAL|PANIC):/.test(line)));
+  const said = lines.slice(ready + 1).filter((line) => /\b(FATAL|PANIC):/.test(line));
+  return shorten(said.filter((line) => !TURNED_AWAY.test(line)));
 }
 
 /** What the orchestrator has said as an error since it was started last, the newest last. */
