@@ -82,7 +82,10 @@ export interface NewCallback {
 }
 
 export interface CommandTransaction {
-  /** The database's clock at the start of the transaction. */
+  /**
+   * The database's clock at the start of the transaction; after `lockPromotion` and `guard` when what they answer was read,
+   * so that what others did to the promotion while they waited for its row lies before what is done now.
+   */
   readonly nowMs: number;
   /** As they are now: what was set, over what the server was started with. */
   readonly settings: Settings;

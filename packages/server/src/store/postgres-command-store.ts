@@ -41,7 +41,7 @@ import type { StoreOptions } from './postgres-engine-store.ts';
 import { writeQuotaRequestRows } from './quota-rows.ts';
 import { findReleaseByName, insertReleaseRow } from './release-rows.ts';
 import { listSettingRows, lockSettingRow, overlay, SET_SETTINGS, writeSettingRow } from './setting-rows.ts';
-import { lockPromotionRow, readBase, readSnapshot } from './snapshot.ts';
+import { lockPromotionRow, readBase, readTimedSnapshot, type TimedSnapshot } from './snapshot.ts';
 import { insertDecision, isLiveExists, writeDecision } from './write-decision.ts';
 
 const NOW: Statement = {
@@ -79,12 +79,20 @@ interface CommandOptions extends StoreOptions {
   readonly owed: string[];
 }
 
+/** When the transaction is, as its rows were read. */
+interface Moment {
+  nowMs: number;
+}
+
 function makeTransaction(session: Session, options: CommandOptions, nowMs: number): CommandTransaction {
+  const moment: Moment = { nowMs };
   return {
-    nowMs,
+    get nowMs() {
+      return moment.nowMs;
+    },
     settings: options.settings,
     ...settingMethods(session, nowMs),
-    ...promotionMethods(session, options),
+    ...promotionMethods(session, options, moment),
     ...environmentMethods(session, options, nowMs),
     ...releaseMethods(session, options, nowMs),
     ...identityMethods(session, options, nowMs),
@@ -105,17 +113,26 @@ type PromotionMethods = Pick<
   | 'insertPromotion'
 >;
 
-function promotionMethods(session: Session, { cache, settings, owed }: CommandOptions): PromotionMethods {
+function promotionMethods(
+  session: Session,
+  { cache, settings, owed }: CommandOptions,
+  moment: Moment,
+): PromotionMethods {
+  const readNow = async (id: PromotionId): Promise<PromotionSnapshot> => {
+    const { snapshot, nowMs } = await readPromotion(session, { cache, settings }, id);
+    moment.nowMs = nowMs;
+    return snapshot;
+  };
   return {
-    readPromotion: (id) => readPromotion(session, { cache, settings }, id),
+    readPromotion: async (id) => (await readPromotion(session, { cache, settings }, id)).snapshot,
     async lockPromotion(id) {
       const locked = await lockPromotionRow(session, id);
-      return locked ? readSnapshot(session, cache, settings, id) : null;
+      return locked ? readNow(id) : null;
     },
     async guard({ promotion: { id, environment } }) {
       await lockEnvironment(session, environment);
       const { guard } = await readGuard(session, environment, id);
-      return { snapshot: await readPromotion(session, { cache, settings }, id), guard };
+      return { snapshot: await readNow(id), guard };
     },
     writeDecision: (decision) => writeDecision(session, decision, 'person', owed),
     writeDebtApproval: (approval) => writeDebtApprovalRow(session, approval),
@@ -139,9 +156,9 @@ async function readPromotion(
   session: Session,
   { cache, settings }: Pick<StoreOptions, 'cache' | 'settings'>,
   id: PromotionId,
-): Promise<PromotionSnapshot> {
-  const snapshot = await readSnapshot(session, cache, settings, id);
-  if (snapshot) return snapshot;
+): Promise<TimedSnapshot> {
+  const timed = await readTimedSnapshot(session, cache, settings, id);
+  if (timed) return timed;
   throw new AppError('promotion.not_found', { details: { name: id } });
 }
 

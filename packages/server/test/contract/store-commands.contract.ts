@@ -210,6 +210,25 @@ function describeKeys(world: GiveWorld): void {
 }
 
 function describePromotions(world: GiveWorld): void {
+  it('are changed after all that their row was waited for, by the clock too', async () => {
+    const place = await setUp(world(), [DEV]);
+    const id = await create(place, 'dev');
+    const held = await hold(world(), (tx) => tx.lockPromotion(id));
+    const moments: number[] = [];
+    const waiting = inTransaction(world(), async (tx) => {
+      moments.push(tx.nowMs);
+      await tx.lockPromotion(id);
+      moments.push(tx.nowMs);
+      return null;
+    });
+    expect(await isWaiting(world(), waiting)).toBe(true);
+    await world().control.pass(10);
+    held.letGo();
+    await Promise.all([held.done, waiting]);
+    const [beganMs = 0, gotMs = 0] = moments;
+    expect(gotMs).toBe(beganMs + 10);
+  });
+
   it('that are not there are null to lock and promotion.not_found to read', async () => {
     const id = world().ids.next('prm');
     expect(await inTransaction(world(), (tx) => tx.lockPromotion(id))).toBeNull();

@@ -33,11 +33,19 @@ export function makeMemoryCommandStore(connections: MemoryConnections): CommandS
   };
 }
 
+/** When the transaction is, as its rows were read. */
+interface Moment {
+  nowMs: number;
+}
+
 function makeTransaction(connections: MemoryConnections, session: MemorySession, nowMs: number): CommandTransaction {
+  const moment: Moment = { nowMs };
   return {
-    nowMs,
+    get nowMs() {
+      return moment.nowMs;
+    },
     settings: connections.settings,
-    ...promotionMethods(connections, session, nowMs),
+    ...promotionMethods(connections, session, moment),
     ...environmentMethods(session, connections.ids, nowMs),
     ...settingMethods(session, nowMs),
     ...identityMethods(session, connections.ids),
@@ -62,14 +70,17 @@ type PromotionMethods = Pick<
   | 'insertPromotion'
 >;
 
-function promotionMethods(connections: MemoryConnections, session: MemorySession, nowMs: number): PromotionMethods {
+function promotionMethods(connections: MemoryConnections, session: MemorySession, moment: Moment): PromotionMethods {
   /** What the rule was shown last, for the record of its write. */
   let before: PromotionSnapshot | null = null;
   let guard: Awaited<ReturnType<CommandTransaction['guard']>>['guard'] | null = null;
-  const read = (name: string, id: PromotionId): Promise<PromotionSnapshot> =>
-    session.statement(name, (tx) => readKnown(connections, tx, id));
+  const readNow = (name: string, id: PromotionId): Promise<PromotionSnapshot> =>
+    session.statement(name, (tx, nowMs) => {
+      moment.nowMs = nowMs;
+      return readKnown(connections, tx, id);
+    });
   return {
-    readPromotion: (id) => read('readPromotion', id),
+    readPromotion: (id) => session.statement('readPromotion', (tx) => readKnown(connections, tx, id)),
     async lockPromotion(id) {
       const isThere = await session.statement('lockPromotion', async (tx) => {
         if (!tx.get(tx.state.promotions, id)) return false;
@@ -77,7 +88,7 @@ function promotionMethods(connections: MemoryConnections, session: MemorySession
         return true;
       });
       if (!isThere) return null;
-      before = await read('readLocked', id);
+      before = await readNow('readLocked', id);
       return before;
     },
     async guard({ promotion }) {
@@ -85,7 +96,7 @@ function promotionMethods(connections: MemoryConnections, session: MemorySession
       await session.statement('lockEnvironment', () => session.lock(environmentKey(environment)));
       const drawn = await session.statement('guard', (tx) => readGuard(tx, promotion));
       guard = drawn;
-      before = await read('readGuarded', id);
+      before = await readNow('readGuarded', id);
       return { snapshot: before, guard: drawn };
     },
     async writeDecision(decision) {
@@ -93,7 +104,7 @@ function promotionMethods(connections: MemoryConnections, session: MemorySession
       session.writes.push({
         kind: 'commanded',
         before,
-        context: { nowMs, guard, isTakeover: false },
+        context: { nowMs: moment.nowMs, guard, isTakeover: false },
         ended: [],
         decision,
       });
@@ -118,7 +129,7 @@ function promotionMethods(connections: MemoryConnections, session: MemorySession
         await session.lock(liveKeyOf(decision));
         insertDecision(tx, decision);
       });
-      const context = { nowMs, guard: null, isTakeover: false };
+      const context = { nowMs: moment.nowMs, guard: null, isTakeover: false };
       session.writes.push({ kind: 'created', before: null, context, ended: [], decision });
     },
   };
