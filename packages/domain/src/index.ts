@@ -14,6 +14,8 @@ export * from './environment/empty-environment.ts';
 export * from './environment/environment-definition.ts';
 export * from './environment/environment-stop.ts';
 export * from './environment/freeze.ts';
+export * from './environment/health-check.ts';
+export * from './environment/target-definition.ts';
 export * from './environment/quota.ts';
 export * from './environment/quota-request.ts';
 export * from './environment/window.ts';

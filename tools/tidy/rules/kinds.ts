@@ -5,7 +5,7 @@ import { makeRegistryRule } from '../registry-rule.ts';
 export const kinds = makeRegistryRule({
   name: 'kinds',
   noun: 'kind',
-  file: /^packages\/domain\/src\/environment\/environment-definition\.ts$/,
+  file: /^packages\/domain\/src\/environment\/(?:environment|target)-definition\.ts$/,
   read: (source) => [...arrayTexts(source, 'GATE_KINDS'), ...arrayTexts(source, 'TARGET_KINDS')],
   documents: /^docs\/(?!adr\/).*\.md$/,
 });

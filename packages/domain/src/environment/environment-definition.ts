@@ -7,6 +7,7 @@ import { digestOf } from '../values/digest.ts';
 import { canonicalJson, type Json } from '../values/canonical-json.ts';
 import type { PlannedFreeze } from './freeze.ts';
 import type { QuotaDefinition } from './quota.ts';
+import type { TargetDefinition } from './target-definition.ts';
 
 export const GATE_KINDS = ['http', 'command', 'approval', 'soak', 'window', 'dependency'] as const;
 export type GateKind = (typeof GATE_KINDS)[number];
@@ -144,36 +145,6 @@ export type GateDefinition =
   | SoakGateDefinition
   | WindowGateDefinition
   | DependencyGateDefinition;
-
-/** An HTTP health check of a target: GET `url`, healthy when it answers `expectStatus`, `threshold` times in a row. */
-export interface HttpHealthCheck {
-  readonly url: string;
-  readonly expectStatus: number;
-  /** Deadline of one request. */
-  readonly timeoutMs: number;
-  /** Pause between requests. */
-  readonly intervalMs: number;
-  readonly threshold: number;
-  /** Gives up and says unhealthy after this long. */
-  readonly deadlineMs: number;
-}
-
-/** Unpacks the layers of one component's OCI artifact into a directory, switched by an atomic symlink `current`. */
-export interface FilesTargetDefinition {
-  readonly kind: 'files';
-  readonly name: string;
-  /** The one component of the release that this target runs. */
-  readonly component: string;
-  /** Absolute. Holds `current`, `releases/` and `.stella/`. */
-  readonly directory: string;
-  /** Unpacked releases that stay on disk, the running one included. Default 3. */
-  readonly keepCount: number;
-  readonly health: HttpHealthCheck | null;
-}
-
-export const TARGET_KINDS = ['files'] as const;
-export type TargetKind = (typeof TARGET_KINDS)[number];
-export type TargetDefinition = FilesTargetDefinition;
 
 export const ON_FAILURE = ['rollback', 'hold'] as const;
 export type OnFailure = (typeof ON_FAILURE)[number];

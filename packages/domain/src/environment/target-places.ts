@@ -1,5 +1,5 @@
 /** Where targets write. Two that write to the same place undo each other's work, whatever excludes their promotions. */
-import type { TargetDefinition } from './environment-definition.ts';
+import type { TargetDefinition } from './target-definition.ts';
 
 /** One directory is the other, or lies within it. Both in their shortest form. */
 export function doOverlap(one: string, other: string): boolean {

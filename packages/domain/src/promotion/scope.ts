@@ -2,7 +2,7 @@
  * What of an environment a promotion is about: all of it, or with `concurrency: per_component` the components that its
  * release carries. Its base, its locks, its turn and what it changes follow from that.
  */
-import type { TargetDefinition } from '../environment/environment-definition.ts';
+import type { TargetDefinition } from '../environment/target-definition.ts';
 import { isPlanted } from '../planted-bugs.ts';
 import type { Release, ReleaseComponent } from '../release/release.ts';
 import type { ReleaseId } from '../values/ids.ts';

@@ -1,0 +1,24 @@
+/** How it is found out whether a target is healthy, beside that it runs what was promised. All durations in milliseconds. */
+
+interface HealthTiming {
+  /** Deadline of one look. */
+  readonly timeoutMs: number;
+  /** Pause between looks. */
+  readonly intervalMs: number;
+  /** So many good ones in a row make it healthy. */
+  readonly threshold: number;
+  /** Gives up and says unhealthy after this long. */
+  readonly deadlineMs: number;
+}
+
+/** GET `url`, good when it answers `expectStatus`; asked from the orchestrator. */
+export interface HttpHealthCheck extends HealthTiming {
+  /** Left out, for definitions from before there were other kinds keep their hash. */
+  readonly kind?: never;
+  readonly url: string;
+  readonly expectStatus: number;
+}
+
+export const HEALTH_KINDS = ['http'] as const;
+export type HealthKind = (typeof HEALTH_KINDS)[number];
+export type HealthCheck = HttpHealthCheck;
