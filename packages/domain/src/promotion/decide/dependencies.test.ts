@@ -56,6 +56,12 @@ describe('a dependency', () => {
       'shop-5 in edge has no component api',
     ],
     [
+      'a newer one without a component of the wanted one (seed 2000972)',
+      makeWholeEnvironment('edge', makeRelease(6, ['api'])),
+      {},
+      'shop-6 in edge has no component web',
+    ],
+    [
       'no such release',
       makeWholeEnvironment('edge', makeRelease(5)),
       { release: 'shop-77' },

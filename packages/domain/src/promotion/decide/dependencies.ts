@@ -45,8 +45,13 @@ function whyUnmet(
   if (place.releaseNumber < wanted.number) {
     return `${environment} runs ${place.releaseName}, wanted is ${wanted.name} or newer`;
   }
-  if (component === null || place.components.some((one) => one.name === component)) return null;
-  return `${place.releaseName} in ${environment} has no component ${component}`;
+  const absent = namesOf(wanted, component).find((name) => place.components.every((one) => one.name !== name));
+  return absent === undefined ? null : `${place.releaseName} in ${environment} has no component ${absent}`;
+}
+
+/** A newer release may carry fewer components: then the others of the wanted one do not run there as new. */
+function namesOf(wanted: WantedRelease, component: string | null): readonly string[] {
+  return component === null ? wanted.components.map((one) => one.name) : [component];
 }
 
 /** Components of several releases: each that the wanted release carries, or the one that is asked for, runs as new. */
@@ -55,8 +60,7 @@ function whyUnmetByParts(
   wanted: WantedRelease,
   component: string | null,
 ): string | null {
-  const names = component === null ? wanted.components.map((one) => one.name) : [component];
-  for (const name of names) {
+  for (const name of namesOf(wanted, component)) {
     const row = components.find((one) => one.name === name);
     if (!row || row.releaseName === null) return `${environment} runs no component ${name}`;
     if (row.state !== 'whole') return `component ${name} of ${environment} is ${row.state}`;
