@@ -18,7 +18,6 @@ import {
   type PromotionSnapshot,
   type Release,
   type ReleaseComponent,
-  type TargetDefinition,
   type TargetHolding,
 } from '@stella/domain';
 import type { Clock } from '../ports/clock.ts';
@@ -27,7 +26,7 @@ import type { GateAnswer, GateQuestion } from '../ports/gate.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { EngineMetrics } from '../ports/metrics.ts';
 import type { Registry } from '../ports/registry.ts';
-import type { AcceptedOperation, OperationAnswer, Target, TargetCall } from '../ports/target.ts';
+import type { AcceptedOperation, OpenTarget, OperationAnswer, Target, TargetCall } from '../ports/target.ts';
 
 /** Every effect ends by itself at its deadline, and knows best what that means; only after this it is aborted. */
 const ABORT_AFTER_MS = 100;
@@ -43,7 +42,7 @@ export interface EffectDeps {
   readonly logger: Logger;
   readonly metrics: EngineMetrics;
   readonly registry: Registry;
-  readonly openTarget: (definition: TargetDefinition) => Target;
+  readonly openTarget: OpenTarget;
   readonly askGate: (
     gate: PromotionSnapshot['promotion']['definition']['gates'][number],
     question: GateQuestion,
@@ -248,7 +247,7 @@ async function observeTarget(deps: EffectDeps, call: EffectCall, targetCall: Tar
 function targetOf(deps: EffectDeps, { attempt, snapshot }: EffectCall): Target {
   const definition = snapshot.promotion.definition.targets.find((one) => one.name === attempt.subject);
   if (!definition) throw new Error(`the definition has no target ${attempt.subject}`);
-  return deps.openTarget(definition);
+  return deps.openTarget(definition, snapshot.promotion.environment);
 }
 
 function componentFor({ attempt, snapshot }: EffectCall, release: Release | null): ReleaseComponent | null {

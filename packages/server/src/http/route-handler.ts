@@ -1,6 +1,6 @@
 /** What a route's handler gets and gives. One file per route under `routes/`; a handler does no work, it asks for it. */
 import type { Body, Query, RouteName, RouteParameters } from '@stella/contract';
-import type { EnvironmentDefinition, IdSource, NotificationChannel, Settings, TargetDefinition } from '@stella/domain';
+import type { EnvironmentDefinition, IdSource, NotificationChannel, Settings } from '@stella/domain';
 import type { AttemptLimit } from '../auth/attempt-limit.ts';
 import type { Caller } from '../auth/authenticate.ts';
 import type { DoctorDeps } from '../doctor/check.ts';
@@ -17,7 +17,7 @@ import type { Random } from '../ports/random.ts';
 import type { ReadStore } from '../ports/read-store.ts';
 import type { Secrets } from '../ports/secrets.ts';
 import type { Registry } from '../ports/registry.ts';
-import type { Target } from '../ports/target.ts';
+import type { OpenTarget } from '../ports/target.ts';
 import type { Prober } from '../probes/prober.ts';
 
 export interface HttpDeps {
@@ -30,7 +30,7 @@ export interface HttpDeps {
   readonly notifications: NotificationReads;
   readonly sendNotice: SendNotice;
   readonly registry: Registry;
-  readonly openTarget: (definition: TargetDefinition) => Target;
+  readonly openTarget: OpenTarget;
   readonly ids: IdSource;
   readonly random: Random;
   readonly clock: Clock;

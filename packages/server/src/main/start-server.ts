@@ -225,7 +225,7 @@ function makeParts({ config, logger, version, faults = NO_FAULTS }: StartOptions
     notifications: makeNotificationStore(store.database, storeOptions),
     sendNotice: makeSendNotice({ http, mail, secrets, clock: nodeClock }),
     audit: makeAuditStore(store.database),
-    openTarget: (definition) => faulty('target', openTarget(definition)),
+    openTarget: (definition, environment) => faulty('target', openTarget(definition, environment)),
     faulty,
   };
 }

@@ -1,5 +1,5 @@
 /** Targets: one file per kind under `targets/`, behind these five verbs. */
-import type { Digest, Fence, ProbeStage, ReleaseComponent, TargetHolding } from '@stella/domain';
+import type { Digest, Fence, ProbeStage, ReleaseComponent, TargetDefinition, TargetHolding } from '@stella/domain';
 
 export interface TargetCall {
   /** Ends the call; an apply that has not switched yet is undone. */
@@ -71,7 +71,8 @@ export interface Target {
   rollback(call: TargetCall, fence: Fence, operationId: string, component: ReleaseComponent): Promise<OperationAnswer>;
 }
 
-/** Binds one definition to its verbs. Throws nothing; what is wrong shows in `probe`. */
-export interface TargetOpener<Definition> {
-  open(definition: Definition): Target;
-}
+/**
+ * Binds a definition to its verbs. The environment is part of what a target is: two may have targets of one name on one
+ * host. Throws nothing; what is wrong shows in `probe`.
+ */
+export type OpenTarget = (definition: TargetDefinition, environment: string) => Target;

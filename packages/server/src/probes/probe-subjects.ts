@@ -18,14 +18,14 @@ import type { NetworkProbe } from '../ports/network-probe.ts';
 import type { EnvironmentRow } from '../ports/read-store.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { Secrets } from '../ports/secrets.ts';
-import type { Target } from '../ports/target.ts';
+import type { OpenTarget } from '../ports/target.ts';
 import { registryOrigin } from '../registry/registry-origin.ts';
 import { isAliveStatus, isGoodStatus, lookAtUrl, skippedStage } from './url-stages.ts';
 
 export interface SubjectDeps {
   readonly network: NetworkProbe;
   readonly registry: Registry;
-  readonly openTarget: (definition: TargetDefinition) => Target;
+  readonly openTarget: OpenTarget;
   readonly clock: Clock;
   readonly secrets: Pick<Secrets, 'read'>;
   /** Where the program of a gate is, or why it is not run. */
@@ -58,7 +58,7 @@ export function lookablesOf({ definition, status }: EnvironmentRow, releases: re
     ...definition.targets.map(
       (target): Lookable => ({
         subject: { kind: 'target', environment, name: target.name },
-        look: (deps, call) => lookAtTarget(deps, call, target, hasRelease),
+        look: (deps, call) => lookAtTarget(deps, call, { target, environment, hasRelease }),
       }),
     ),
     ...definition.gates.flatMap((gate): readonly Lookable[] =>
@@ -81,10 +81,16 @@ export function lookablesOf({ definition, status }: EnvironmentRow, releases: re
 async function lookAtTarget(
   { openTarget, network }: SubjectDeps,
   call: LookCall,
-  target: TargetDefinition,
-  hasRelease: boolean,
+  {
+    target,
+    environment,
+    hasRelease,
+  }: { readonly target: TargetDefinition; readonly environment: string; readonly hasRelease: boolean },
 ): Promise<readonly ProbeStage[]> {
-  const { stages } = await openTarget(target).probe({ signal: call.signal, timeoutMs: call.stageTimeoutMs });
+  const { stages } = await openTarget(target, environment).probe({
+    signal: call.signal,
+    timeoutMs: call.stageTimeoutMs,
+  });
   if (target.health === null) return stages;
   if (!hasRelease) return [...stages, skippedStage('answer', 'nothing was deployed yet, so its health is not asked')];
   return [...stages, ...(await lookAtHealth(network, call, target.health))];

@@ -1,11 +1,10 @@
 /** From a definition to the verbs of its kind. */
-import type { TargetDefinition } from '@stella/domain';
-import type { Target } from '../ports/target.ts';
+import type { OpenTarget } from '../ports/target.ts';
 import { openFilesTarget } from './files-target.ts';
 import type { TargetDeps } from './target-deps.ts';
 
 /** Keeps no state but what is at the targets: one serves all callers at once. What is wrong shows in `probe`. */
-export function makeOpenTarget(deps: TargetDeps): (definition: TargetDefinition) => Target {
+export function makeOpenTarget(deps: TargetDeps): OpenTarget {
   return (definition) => {
     switch (definition.kind) {
       case 'files':

@@ -294,7 +294,7 @@ class Agenda implements AgendaOfPeople {
     const targets = state.definitions.get(environment)?.definition.targets ?? [];
     if (!server.process.isAlive()) return;
     const deps = { openTarget: server.openTarget.bind(server), clock: server.process.clockOn('world') };
-    const asked = askTargets(deps, targets).catch(() => undefined);
+    const asked = askTargets(deps, targets, environment).catch(() => undefined);
     // A server that dies meanwhile never answers.
     const seen = await Promise.race([asked, rest(scheduler, ASK_PATIENCE_MS)]);
     if (!seen) return;
@@ -306,7 +306,8 @@ class Agenda implements AgendaOfPeople {
         return { fence };
       },
     });
-    if (answer.kind === 'done' && server.process.isAlive()) void sealTargets(deps, targets, answer.body.fence);
+    if (answer.kind === 'done' && server.process.isAlive())
+      void sealTargets(deps, { environment, targets }, answer.body.fence);
   }
 
   /** An approver loses the right, or gets it back: approvals count by the rights held when the intent is written. */
@@ -379,17 +380,17 @@ class Agenda implements AgendaOfPeople {
       word: isForced ? 'lock.force' : 'lock.release',
       by: 'olga',
       work: async (tx, principal, { ids }) => {
-        const { targets, fence } = await takeLock(tx, { ids }, principal, { lockId, isForced, reason: 'stuck' });
-        return { targets, fence };
+        const taken = await takeLock(tx, { ids }, principal, { lockId, isForced, reason: 'stuck' });
+        return { environment: taken.definition.name, targets: taken.targets, fence: taken.fence };
       },
     });
     if (answer.kind !== 'done') return;
     // The server that answered seals; when it dies meanwhile, the targets stay as they are.
-    const { targets, fence } = answer.body;
+    const { fence, ...sealed } = answer.body;
     const server = scheduler.random.pick(this.world.servers());
     if (!server.process.isAlive()) return;
     const clock = server.process.clockOn('world');
-    void sealTargets({ openTarget: (one) => server.openTarget(one), clock }, targets, fence);
+    void sealTargets({ openTarget: (one) => server.openTarget(one), clock }, sealed, fence);
   }
 }
 

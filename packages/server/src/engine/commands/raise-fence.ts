@@ -15,13 +15,13 @@ import {
 } from '@stella/domain';
 import type { Clock } from '../../ports/clock.ts';
 import type { CommandTransaction } from '../../ports/command-store.ts';
-import type { Target } from '../../ports/target.ts';
+import type { OpenTarget } from '../../ports/target.ts';
 
 /** A target that does not say what it holds by then leaves everything as it is. */
 const ASK_TIMEOUT_MS = 10_000;
 
 export interface RaiseDeps {
-  readonly openTarget: (definition: TargetDefinition) => Target;
+  readonly openTarget: OpenTarget;
   readonly clock: Clock;
 }
 
@@ -29,11 +29,12 @@ export interface RaiseDeps {
 export function askTargets(
   { openTarget, clock }: RaiseDeps,
   targets: readonly TargetDefinition[],
+  environment: string,
 ): Promise<readonly SeenTarget[]> {
   return Promise.all(
     targets.map(async (definition) => {
       const call = { signal: clock.timeoutSignal(ASK_TIMEOUT_MS), timeoutMs: ASK_TIMEOUT_MS };
-      const answer = await openTarget(definition).probe(call);
+      const answer = await openTarget(definition, environment).probe(call);
       if (answer.outcome === 'ok') return { target: definition.name, holds: answer.holds };
       throw new AppError('fence.unreadable', { details: { target: definition.name, message: answer.message } });
     }),

@@ -17,7 +17,7 @@ import {
 } from '@stella/domain';
 import type { CommandTransaction } from '../../ports/command-store.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { Target } from '../../ports/target.ts';
+import type { OpenTarget } from '../../ports/target.ts';
 
 /** A target that does not answer its seal by then is reported as not sealed. */
 const SEAL_TIMEOUT_MS = 10_000;
@@ -65,14 +65,14 @@ export interface SealReport {
 
 /** After the transaction has committed; repeating it with the same fence changes nothing. */
 export function sealTargets(
-  { openTarget, clock }: { openTarget: (definition: TargetDefinition) => Target; clock: Clock },
-  targets: readonly TargetDefinition[],
+  { openTarget, clock }: { openTarget: OpenTarget; clock: Clock },
+  { environment, targets }: { readonly environment: string; readonly targets: readonly TargetDefinition[] },
   fence: Fence,
 ): Promise<readonly SealReport[]> {
   return Promise.all(
     targets.map(async (definition) => {
       const call = { signal: clock.timeoutSignal(SEAL_TIMEOUT_MS), timeoutMs: SEAL_TIMEOUT_MS };
-      const answer = await openTarget(definition).seal(call, fence);
+      const answer = await openTarget(definition, environment).seal(call, fence);
       if (answer.outcome === 'sealed') return { target: definition.name, isSealed: true, message: 'sealed' };
       const message = answer.outcome === 'refused' ? 'a newer fence is there already' : answer.message;
       return { target: definition.name, isSealed: answer.outcome === 'refused', message };

@@ -18,7 +18,7 @@ export const listArtifacts: RouteHandler<'listArtifacts'> = async (
       const running = row.status.components.find((one) => one.component === target.component);
       const release = releases.find((one) => one.id === running?.releaseId);
       const promised = release?.components.find((one) => one.name === target.component)?.digest ?? null;
-      const seen = await observe(deps, target, signal);
+      const seen = await observe(deps, { environment, target }, signal);
       return {
         environment,
         target: target.name,
@@ -39,11 +39,11 @@ export const listArtifacts: RouteHandler<'listArtifacts'> = async (
 
 async function observe(
   { openTarget, clock }: HttpDeps,
-  target: TargetDefinition,
+  { environment, target }: { readonly environment: string; readonly target: TargetDefinition },
   signal: AbortSignal,
 ): Promise<{ observed: string | null; isHealthy: boolean; message: string }> {
   const deadline = AbortSignal.any([signal, clock.timeoutSignal(OBSERVE_TIMEOUT_MS)]);
-  const answer = await openTarget(target).observe({ signal: deadline, timeoutMs: OBSERVE_TIMEOUT_MS });
+  const answer = await openTarget(target, environment).observe({ signal: deadline, timeoutMs: OBSERVE_TIMEOUT_MS });
   if (answer.outcome === 'errored') return { observed: null, isHealthy: false, message: answer.message };
   const { digest, isHealthy, message } = answer.observation;
   return { observed: digest, isHealthy, message };

@@ -9,7 +9,7 @@ export const raiseFence: RouteHandler<'raiseFence'> = async (deps, { caller, par
   // Before its targets are asked: who may not raise it gives them no work.
   authorize(caller, 'fence.raise', { environment, name: `the fence of ${environment}` });
   const { definition } = await deps.reads.readEnvironment(environment);
-  const seen = await askTargets(deps, definition.targets);
+  const seen = await askTargets(deps, definition.targets, definition.name);
   const raised = await write(async (tx) => {
     const { fence, held, wasStopped } = await raiseEnvironmentFence(tx, caller, {
       environment,
@@ -21,6 +21,9 @@ export const raiseFence: RouteHandler<'raiseFence'> = async (deps, { caller, par
   deps.wake();
   const fence = parseFence(raised.fence);
   // A repeat of the request seals again with the same fence, which changes nothing.
-  const seals = body.dryRun || !fence ? [] : await sealTargets(deps, definition.targets, fence);
+  const seals =
+    body.dryRun || !fence
+      ? []
+      : await sealTargets(deps, { environment: definition.name, targets: definition.targets }, fence);
   return { ...raised, seals, dryRun: body.dryRun };
 };

@@ -17,6 +17,6 @@ export const releaseLock: RouteHandler<'releaseLock'> = async (deps, { caller, p
   const { targets, ...lock } = taken;
   // A repeat of the request seals again with the same fence, which changes nothing.
   const fence = parseFence(lock.fence);
-  const seals = body.dryRun || !fence ? [] : await sealTargets(deps, targets, fence);
+  const seals = body.dryRun || !fence ? [] : await sealTargets(deps, { environment: lock.environment, targets }, fence);
   return { ...lock, seals, dryRun: body.dryRun };
 };
