@@ -177,6 +177,13 @@ export const ROUTES = {
     summary: 'How many promotions match',
     tag: 'promotion',
   }),
+  countPromotionActors: route({
+    method: 'GET',
+    path: '/api/v1/promotion-count/actors',
+    policy: 'promotion.read',
+    summary: 'Who asked for the promotions that match, and for how many',
+    tag: 'promotion',
+  }),
   getPromotion: route({
     method: 'GET',
     path: '/api/v1/promotions/{promotion}',

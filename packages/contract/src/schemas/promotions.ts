@@ -54,6 +54,8 @@ export const attemptSchema = z
     deadlineAt: instantSchema,
     /** Of a gate that calls back: when its service took the question. */
     acknowledgedAt: instantSchema.nullable(),
+    /** The worker that brought the outcome; null while it is open, and when a callback or a rule ended it. */
+    workerId: z.string().nullable(),
     /** Null while it is open. */
     outcome: z.enum(ATTEMPT_OUTCOMES).nullable(),
     code: z.string(),
@@ -171,6 +173,14 @@ export const promotionFilterSchema = z.strictObject({
 
 export const promotionListQuerySchema = promotionFilterSchema.extend(pageQuerySchema.shape);
 export const promotionCountSchema = z.object({ count: z.int() });
+export const promotionActorsSchema = z
+  .object({
+    /** Most first. */
+    items: z.array(z.object({ actor: actorSchema, count: z.int() })),
+    /** There are more: only the newest 100,000 promotions are counted, and 500 actors shown. */
+    isCut: z.boolean(),
+  })
+  .meta({ id: 'PromotionActors' });
 
 export const createPromotionSchema = z
   .strictObject({

@@ -144,6 +144,8 @@ export interface Attempt {
   readonly deadlineAtMs: InstantMs;
   /** The gate's service has taken the question and calls back; until then, or else, null. Nothing of it runs any more. */
   readonly acknowledgedAtMs: InstantMs | null;
+  /** Who brought the result; null while there is none, and when a callback or a rule ended it. For people: nothing is decided by it. */
+  readonly workerId: WorkerId | null;
   readonly result: AttemptResult | null;
 }
 

@@ -6,6 +6,7 @@ import { approvePromotion } from './routes/approve-promotion.ts';
 import { changePriority } from './routes/change-priority.ts';
 import { cancelPromotion } from './routes/cancel-promotion.ts';
 import { changeSetting } from './routes/change-setting.ts';
+import { countPromotionActors } from './routes/count-promotion-actors.ts';
 import { countPromotions } from './routes/count-promotions.ts';
 import { createPerson } from './routes/create-person.ts';
 import { createPromotion } from './routes/create-promotion.ts';
@@ -65,6 +66,7 @@ export const HANDLERS: { readonly [Name in AnsweringRoute]: RouteHandler<Name> }
   changePriority,
   changeSetting,
   countPromotions,
+  countPromotionActors,
   createPerson,
   createPromotion,
   createRelease,

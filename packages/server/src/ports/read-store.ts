@@ -73,6 +73,14 @@ export interface PromotionFilter {
   readonly visible: readonly string[];
 }
 
+/** Who asked for promotions, and for how many. */
+export interface ActorCounts {
+  /** Most first. */
+  readonly counts: readonly { readonly actor: Actor; readonly count: number }[];
+  /** Only the newest promotions were counted, or only those who asked for most: there are more. */
+  readonly isCut: boolean;
+}
+
 /** Quotas of one environment, read at one moment. */
 export interface QuotaRow {
   readonly environment: string;
@@ -267,6 +275,7 @@ export interface ReadStore {
   readDiagnosis(id: PromotionId): Promise<DiagnosisReading>;
   listPromotions(filter: PromotionFilter, page: PageRequest): Promise<Page<PromotionRow>>;
   countPromotions(filter: PromotionFilter): Promise<number>;
+  countPromotionActors(filter: PromotionFilter): Promise<ActorCounts>;
   listReleases(page: PageRequest): Promise<Page<Release>>;
   listEnvironments(): Promise<readonly EnvironmentRow[]>;
   /** Errors: `environment.not_found` naming the nearest. */

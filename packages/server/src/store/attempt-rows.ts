@@ -5,7 +5,7 @@ import type { Session, Statement } from './connection.ts';
 
 /**
  * The first outcome of an operation counts; repeating it changes nothing. Answers which ones are new, and what the database
- * lacks of what their targets hold: the SQL twin of `missingOf` in the domain.
+ * lacks of what their targets hold: the SQL twin of `missingOf` in the domain. Whoever brings them has the claim.
  */
 const INSERT: Statement = {
   name: 'outcomes_insert',
@@ -18,8 +18,9 @@ const INSERT: Statement = {
     ), clock as materialized (
       select date_trunc('milliseconds', clock_timestamp()) as now
     ), inserted as (
-      insert into attempt_outcomes (operation_id, is_late, outcome, code, message, digest, sealed, ended_at)
-      select g.operation_id, false, g.outcome, g.code, g.message, g.digest, g.sealed, t.now
+      insert into attempt_outcomes (operation_id, is_late, outcome, code, message, digest, sealed, ended_at, worker_id)
+      select g.operation_id, false, g.outcome, g.code, g.message, g.digest, g.sealed, t.now,
+        (select p.worker_id from attempts k join promotions p on p.id = k.promotion_id where k.operation_id = g.operation_id)
       from given g, clock t order by g.place
       on conflict (operation_id) where not is_late do nothing
       returning id, operation_id

@@ -18,7 +18,13 @@ import {
   listTokenRows,
 } from './identity-rows.ts';
 import { findLocksByStart, listLiveLockIds, listLockRows } from './lock-rows.ts';
-import { countByStatus, countPromotionRows, findPromotionsByStart, listPromotionRows } from './promotion-rows.ts';
+import {
+  countByStatus,
+  countPromotionActors,
+  countPromotionRows,
+  findPromotionsByStart,
+  listPromotionRows,
+} from './promotion-rows.ts';
 import { listQuotaRows } from './quota-rows.ts';
 import { findReleaseByName, findReleasesByStart, listReleaseNames, listReleaseRows } from './release-rows.ts';
 import type { ImmutableRows } from './immutable-rows.ts';
@@ -50,6 +56,7 @@ export function makeReadStore(database: Database, options: ReadStoreOptions): Re
         return toPage(rows, limit, (row) => row.id);
       }),
     countPromotions: (filter) => read((session) => countPromotionRows(session, filter)),
+    countPromotionActors: (filter) => read((session) => countPromotionActors(session, filter)),
     listReleases: ({ cursor, limit }) =>
       read(async (session) => {
         const before = cursor === null ? null : Number(decodeCursor(cursor, /^\d{1,15}$/));

@@ -1,6 +1,6 @@
 /** Promotions in lists and by the start of their id. */
 import { LIVE_STATUSES, PROMOTION_STATUSES, type PromotionId, type PromotionStatus } from '@stella/domain';
-import type { PromotionFilter, PromotionRow } from '../ports/read-store.ts';
+import type { ActorCounts, PromotionFilter, PromotionRow } from '../ports/read-store.ts';
 import type { Session, Statement } from './connection.ts';
 import { numberOrNull } from './row-values.ts';
 
@@ -65,6 +65,38 @@ const COUNT_OF_RELEASE: Statement = {
   text: `select count(*) as count from promotions p where p.release_id = $5 and ($6::text is null or p.environment = $6)
     and p.environment like any ($7::text[]) and p.status = any ($1::text[]) and ${IN_REACH} and ${MATCHES}`,
 };
+
+/** Newest promotions that are counted by who asked for them: so the cost is bounded however many match. */
+const COUNTED_MAX = 100_000;
+const ACTORS_MAX = 500;
+
+/** How many rows $5 of `found` each actor asked for; `total`: how many rows were looked at. */
+function countingActors(name: string, found: string): Statement {
+  return {
+    name,
+    text: `select newest.requested_by as actor, count(*) as count, sum(count(*)) over () as total, count(*) over () as actors
+      from (select found.requested_by from ${found} order by found.id desc limit $5) newest
+      group by newest.requested_by order by count(*) desc, newest.requested_by limit ${ACTORS_MAX}`,
+  };
+}
+const COUNT_ACTORS = countingActors(
+  'promotion_actors',
+  `unnest($1::text[]) s (status) cross join lateral (select p.id, p.requested_by from promotions p
+      where p.status = s.status and ${IN_REACH} and ${MATCHES} order by p.id desc limit $5) found`,
+);
+const COUNT_ACTORS_OF_ENVIRONMENTS = countingActors(
+  'promotion_actors_environments',
+  `(select distinct d.environment from environment_definitions d
+      where ($6::text is null or d.environment = $6) and d.environment like any ($7::text[])) e
+    cross join unnest($1::text[]) s (status) cross join lateral (select p.id, p.requested_by from promotions p
+      where p.environment = e.environment and p.status = s.status and ${IN_REACH} and ${MATCHES}
+      order by p.id desc limit $5) found`,
+);
+const COUNT_ACTORS_OF_RELEASE = countingActors(
+  'promotion_actors_release',
+  `(select p.id, p.requested_by from promotions p where p.release_id = $6 and ($7::text is null or p.environment = $7)
+      and p.environment like any ($8::text[]) and p.status = any ($1::text[]) and ${IN_REACH} and ${MATCHES}) found`,
+);
 const FIND_BY_START: Statement = {
   name: 'promotion_by_start',
   text: `select id from promotions where id >= $1 and id < $1 || 'g' order by id limit 3`,
@@ -125,6 +157,21 @@ export async function countPromotionRows(session: Session, filter: PromotionFilt
   const shapes = { ofAll: COUNT, ofEnvironments: COUNT_OF_ENVIRONMENTS, ofRelease: COUNT_OF_RELEASE };
   const [row] = await readShape(session, shapes, filter, [null]);
   return Number(row?.['count'] ?? 0);
+}
+
+/** Most first. */
+export async function countPromotionActors(session: Session, filter: PromotionFilter): Promise<ActorCounts> {
+  const shapes = {
+    ofAll: COUNT_ACTORS,
+    ofEnvironments: COUNT_ACTORS_OF_ENVIRONMENTS,
+    ofRelease: COUNT_ACTORS_OF_RELEASE,
+  };
+  const rows = await readShape(session, shapes, filter, [null, COUNTED_MAX]);
+  return {
+    // Written by us from checked values.
+    counts: rows.map((row) => ({ actor: row['actor'] as PromotionRow['requestedBy'], count: Number(row['count']) })),
+    isCut: Number(rows[0]?.['total'] ?? 0) >= COUNTED_MAX || Number(rows[0]?.['actors'] ?? 0) > ACTORS_MAX,
+  };
 }
 
 /** At most 3, enough to say that a start is not unique. */

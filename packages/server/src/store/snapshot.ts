@@ -48,7 +48,7 @@ const READ_SNAPSHOT: Statement = {
       (select coalesce(json_agg(s order by s.step collate "C"), '[]') from promotion_steps s where s.promotion_id = p.id) as steps,
       (select coalesce(json_agg(g order by g.round, g.id), '[]') from gate_runs g where g.promotion_id = p.id) as gate_runs,
       (select coalesce(json_agg(t order by t.started_at, t.number, t.operation_id collate "C"), '[]') from (
-         select a.*, k.acknowledged_at, o.outcome, o.code, o.message, o.digest, o.sealed, o.ended_at
+         select a.*, k.acknowledged_at, o.outcome, o.code, o.message, o.digest, o.sealed, o.ended_at, o.worker_id
          from attempts a left join gate_acknowledgements k on k.operation_id = a.operation_id left join attempt_outcomes o on o.operation_id = a.operation_id and not o.is_late
          where a.promotion_id = p.id) t) as attempts,
       (select coalesce(json_agg(t order by t.decided_at, t.id), '[]') from (
@@ -253,6 +253,7 @@ export interface RawAttempt {
   readonly started_at: string;
   readonly deadline_at: string;
   readonly acknowledged_at: string | null;
+  readonly worker_id: Attempt['workerId'];
   readonly outcome: NonNullable<Attempt['result']>['outcome'] | null;
   readonly code: string;
   readonly message: string;
@@ -382,6 +383,7 @@ export function toAttempt(row: RawAttempt): Attempt {
     startedAtMs: toMs(row.started_at),
     deadlineAtMs: toMs(row.deadline_at),
     acknowledgedAtMs: toMsOrNull(row.acknowledged_at),
+    workerId: row.worker_id,
     result:
       row.outcome === null
         ? null

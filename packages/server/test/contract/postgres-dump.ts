@@ -8,7 +8,9 @@ const TABLES: Readonly<Record<string, string>> = {
   steps: 'select * from stella.promotion_steps order by promotion_id, step',
   gateRuns: 'select * from stella.gate_runs order by id',
   attempts:
-    'select a.*, k.acknowledged_at from stella.attempts a left join stella.gate_acknowledgements k using (operation_id) order by a.operation_id',
+    `select a.*, k.acknowledged_at, o.worker_id from stella.attempts a
+    left join stella.gate_acknowledgements k using (operation_id)
+    left join stella.attempt_outcomes o on o.operation_id = a.operation_id and not o.is_late order by a.operation_id`,
   callbacks: 'select * from stella.gate_callbacks order by operation_id',
   outcomes: `select operation_id, is_late, outcome, code, message, digest, sealed, ended_at
     from stella.attempt_outcomes order by operation_id, is_late, outcome, message`,

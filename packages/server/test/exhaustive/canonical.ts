@@ -154,6 +154,7 @@ function canonicalAttempt(one: Attempt, { definition }: Promotion, { isLive, pas
     const startedAtMs = isSeal ? NOW_MS : pastMs;
     return {
       ...one,
+      workerId: null,
       startedAtMs,
       deadlineAtMs: startedAtMs + lengthMs,
       result: one.result && canonicalResult(one.result, startedAtMs),

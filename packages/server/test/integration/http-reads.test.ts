@@ -46,6 +46,18 @@ describe('pages', () => {
     expect((await test.admin.call('listPromotions', { query })).items).toHaveLength(RELEASES);
     expect(await test.admin.call('countPromotions', { query: { environment: 'production' } })).toEqual({ count: 0 });
   });
+
+  it('are counted by who asked for them, by each of the ways in which they are found', async () => {
+    const actor = expect.objectContaining({ kind: 'person', name: 'admin' });
+    const counted = { items: [{ actor, count: RELEASES }], isCut: false };
+    for (const query of [{}, { environment: 'staging', last: '1h' }, { status: 'completed' }]) {
+      expect(await test.admin.call('countPromotionActors', { query })).toEqual(counted);
+    }
+    const ofRelease = await test.admin.call('countPromotionActors', { query: { release: 'shop-1' } });
+    expect(ofRelease).toEqual({ items: [{ actor, count: 1 }], isCut: false });
+    const none = { environment: 'production' };
+    expect(await test.admin.call('countPromotionActors', { query: none })).toEqual({ items: [], isCut: false });
+  });
 });
 
 describe('what is unknown or malformed', () => {

@@ -36,7 +36,8 @@ export function insertOutcomes(
       continue;
     }
     if (attempt.result !== null && !isPlanted('outcome.overwritten')) continue;
-    attempts.set(operationId, { ...attempt, result: { ...printable(result), output: '', endedAtMs } });
+    const workerId = row?.promotion.workerId ?? null;
+    attempts.set(operationId, { ...attempt, workerId, result: { ...printable(result), output: '', endedAtMs } });
     ended.push(operationId);
     const unknown = row ? unknownHoldingOf(tx, row.promotion.environment, attempt.subject, holds) : null;
     if (unknown) unknownHoldings.push(unknown);

@@ -19,7 +19,7 @@ export const promotionList: CommandSpec = {
     { flags: '--older-than <duration>', summary: 'live, and without progress for longer than this' },
     { flags: '--last <duration>', summary: 'only those made within this long' },
     { flags: '--count', summary: 'only how many' },
-    { flags: '--by-actor', summary: 'counted by who asked for them, of this page' },
+    { flags: '--by-actor', summary: 'counted by who asked for them' },
     ...PAGE_OPTIONS,
   ],
   examples: ['stella promotion list --status in_progress --older-than 5m', 'stella promotion list --last 24h --count'],
@@ -37,12 +37,15 @@ export const promotionList: CommandSpec = {
       context.show(textView({ name: String(count), data: { count }, text: () => String(count) }));
       return undefined;
     }
+    if (isSet(options, 'byActor')) {
+      showByActor(context, await client.call('countPromotionActors', { query: filter }));
+      return undefined;
+    }
     const limit = countOption(options, 'limit', { min: 1, max: 500 });
     const page = await client.call('listPromotions', {
       query: { ...filter, limit, cursor: textOption(options, 'cursor') },
     });
-    if (isSet(options, 'byActor')) showByActor(context, page.items);
-    else showRows(context, page);
+    showRows(context, page);
     noteNextPage(context, page.next);
     return undefined;
   },
@@ -70,24 +73,20 @@ function showRows({ show }: CommandContext, page: Answer<'listPromotions'>): voi
   );
 }
 
-interface ActorCount {
-  readonly actor: string;
-  readonly count: number;
-}
+type ActorCounts = Answer<'countPromotionActors'>;
 
-function showByActor({ show }: CommandContext, rows: readonly Row[]): void {
-  const counts = new Map<string, number>();
-  for (const { requestedBy } of rows) counts.set(requestedBy.name, (counts.get(requestedBy.name) ?? 0) + 1);
-  const sorted = [...counts].map(([actor, count]): ActorCount => ({ actor, count })).sort((a, b) => b.count - a.count);
+function showByActor({ show, terminal }: CommandContext, answer: ActorCounts): void {
   show(
-    tableView<ActorCount>({
-      rows: sorted,
+    tableView<ActorCounts['items'][number]>({
+      rows: answer.items,
       columns: [
-        { title: 'ACTOR', value: (row) => row.actor },
+        { title: 'ACTOR', value: (row) => row.actor.name },
         { title: 'COUNT', value: (row) => String(row.count) },
       ],
-      nameOf: (row) => row.actor,
+      nameOf: (row) => row.actor.name,
+      data: answer,
       whenEmpty: 'no promotions match',
     }),
   );
+  if (answer.isCut) terminal.err('there are more: only the newest promotions were counted\n');
 }

@@ -53,7 +53,7 @@ interface TraceRow {
 }
 
 function wholeTrace(promotion: Promotion, events: readonly Event[]): View {
-  const rows = [...events.map((event) => eventRow(event, promotion)), ...promotion.attempts.map(attemptRow)];
+  const rows = [...events.map((event) => eventRow(event, promotion)), ...promotion.attempts.map((attempt) => attemptRow(attempt, promotion))];
   rows.sort((a, b) => (a.at < b.at ? -1 : Number(a.at > b.at)));
   return tableView<TraceRow>({
     rows,
@@ -88,7 +88,7 @@ function eventRow(event: Event, { id }: Promotion): TraceRow {
   };
 }
 
-function attemptRow(attempt: Promotion['attempts'][number]): TraceRow {
+function attemptRow(attempt: Promotion['attempts'][number], promotion: Promotion): TraceRow {
   const { startedAt, endedAt, purpose, subject, number, outcome, code, message, operationId, fence, acknowledgedAt } =
     attempt;
   const took =
@@ -100,7 +100,18 @@ function attemptRow(attempt: Promotion['attempts'][number]): TraceRow {
   const until = `${acknowledgedAt === null ? '' : `taken ${acknowledgedAt}, calls back `}until ${attempt.deadlineAt}`;
   const result = outcome === null ? until : [outcome, code, message].filter(Boolean).join(': ');
   const what = `${purpose} attempt ${number}`;
-  return { at: startedAt, what, subject, took, result, who: 'worker', operation: operationId, fence: fence ?? '' };
+  const who = whoActed(attempt, promotion);
+  return { at: startedAt, what, subject, took, result, who, operation: operationId, fence: fence ?? '' };
+}
+
+/** The worker that brought the outcome, or has the promotion now; else the rules, or a service that called back. */
+function whoActed(
+  { outcome, acknowledgedAt, workerId }: Promotion['attempts'][number],
+  promotion: Promotion,
+): string {
+  if (workerId !== null) return workerId;
+  if (outcome === null && acknowledgedAt === null) return promotion.workerId ?? '-';
+  return outcome === null ? 'service' : 'engine';
 }
 
 /** The two or three words of an event that tell the story. */

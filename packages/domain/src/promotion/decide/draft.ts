@@ -235,6 +235,7 @@ export function openAttempt(draft: Draft, plan: AttemptPlan): Attempt {
     startedAtMs: nowMs,
     deadlineAtMs: nowMs + plan.timeoutMs,
     acknowledgedAtMs: null,
+    workerId: null,
     result: null,
   };
   draft.attempts.push(attempt);

@@ -133,6 +133,7 @@ function presentAttempt({ result, ...attempt }: Attempt): Detail['attempts'][num
     startedAt: toRfc3339(attempt.startedAtMs),
     deadlineAt: toRfc3339(attempt.deadlineAtMs),
     acknowledgedAt: presentInstant(attempt.acknowledgedAtMs),
+    workerId: attempt.workerId,
     outcome: result?.outcome ?? null,
     code: result?.code ?? '',
     message: result?.message ?? '',

@@ -14,6 +14,7 @@ import { commands } from './0012-commands.ts';
 import { quotas } from './0013-quotas.ts';
 import { notifications, notificationsGrants } from './0014-notifications.ts';
 import { placesInLists } from './0015-places-in-lists.ts';
+import { workersOfAttempts } from './0016-workers-of-attempts.ts';
 
 export interface Migration {
   readonly name: string;
@@ -36,6 +37,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'quotas', sql: `set local search_path = stella, pg_temp;\n${quotas}` },
   { name: 'notifications', sql: `set local search_path = stella, pg_temp;\n${notifications}` },
   { name: 'places-in-lists', sql: `set local search_path = stella, pg_temp;\n${placesInLists}` },
+  { name: 'workers-of-attempts', sql: `set local search_path = stella, pg_temp;\n${workersOfAttempts}` },
 ];
 
 /** Rights of the application role, whose name comes quoted. */
