@@ -25,6 +25,7 @@ function writeUnit(user: string | null): string {
     dataDir: join(directory, 'data'),
     program: [process.execPath, '/opt/stella/main.mjs'],
     environmentFile: join(directory, 'data', 'service', 'environment'),
+    secretsFile: join(directory, 'data', 'service', 'secrets'),
     user,
     writable: ['/srv'],
     reads: [],

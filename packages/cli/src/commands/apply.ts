@@ -20,6 +20,9 @@ interface Change {
   readonly overrides: readonly string[];
 }
 
+/** As documents say what they are. */
+const KINDS = ['Environment', 'Notification'] as const;
+
 const FILES_MAX = 200;
 const FILE_BYTES_MAX = 1_048_576;
 
@@ -29,14 +32,16 @@ export const apply: CommandSpec = {
   kind: 'write',
   options: [
     { flags: '-f, --file <path...>', summary: 'a file, a directory of *.yaml, or - for stdin', isRequired: true },
-    { flags: '--prune', summary: 'remove environments and channels that the files do not name' },
+    { flags: '--prune', summary: 'remove what the files do not name, of the kinds that they hold' },
+    { flags: '--prune-kind <kind...>', summary: 'also of this kind: Environment or Notification' },
   ],
   examples: ['stella apply -f environments/ --dry-run', 'stella apply -f environments/'],
   async run({ connect, show, globals, terminal }, { options }) {
     const documents = textsOption(options, 'file').flatMap(readDocuments);
     const prune = isSet(options, 'prune');
+    const pruneKinds = textsOption(options, 'pruneKind').map(parseKind);
     const { client, idempotencyKey } = await connect();
-    const asked = { documents, prune };
+    const asked = { documents, prune, pruneKinds };
     const plan = await client.call('applyDefinitions', { body: { ...asked, dryRun: true } });
     const planned = changesOf(plan);
     if (!globals.isQuiet) terminal.err(describe(planned));
@@ -64,6 +69,12 @@ export const apply: CommandSpec = {
     return undefined;
   },
 };
+
+function parseKind(text: string): (typeof KINDS)[number] {
+  const kind = KINDS.find((one) => one === text);
+  if (kind !== undefined) return kind;
+  throw usage(`--prune-kind is one of ${KINDS.join(', ')}, not "${text}"`);
+}
 
 function changesOf({ changes, channels }: Applied): readonly Change[] {
   return [

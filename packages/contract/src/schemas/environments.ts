@@ -100,21 +100,25 @@ export const environmentListSchema = z.object({ items: z.array(environmentSchema
 /** Texts of one apply together; as many files as a directory may hold. */
 const DOCUMENT_BYTES_MAX = 1_048_576;
 const DOCUMENT_COUNT_MAX = 200;
+/** As a document says itself what it is. */
+const DOCUMENT_KINDS = ['Environment', 'Notification'] as const;
 
 export const applyRequestSchema = z
   .strictObject({
     documents: z
       .array(z.strictObject({ file: z.string().max(500), text: z.string().max(DOCUMENT_BYTES_MAX) }))
       .max(DOCUMENT_COUNT_MAX),
-    /** Removes environments and channels that the documents do not name. */
+    /** Removes what the documents do not name, of each kind of which there is a document. */
     prune: z.boolean().default(false),
+    /** Likewise, of these kinds also without a document. */
+    pruneKinds: z.array(z.enum(DOCUMENT_KINDS)).default([]),
     /** Removes these; one that the documents name stays. */
     remove: z.array(nameSchema).max(DOCUMENT_COUNT_MAX).default([]),
     /** Answers the differences and changes nothing. */
     dryRun: z.boolean().default(false),
   })
-  .refine(({ documents, remove }) => documents.length + remove.length > 0, {
-    message: 'wants a document, or the name of an environment to remove',
+  .refine(({ documents, remove, pruneKinds }) => documents.length + remove.length + pruneKinds.length > 0, {
+    message: 'wants a document, the name of an environment to remove, or a kind to prune',
     path: ['documents'],
   })
   .meta({ id: 'ApplyRequest' });

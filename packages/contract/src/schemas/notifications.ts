@@ -7,7 +7,10 @@ export const channelSchema = z
   .object({
     name: z.string(),
     kind: z.enum(CHANNEL_KINDS),
-    /** `https://hooks.example.org/stella`, `mail to ops@example.org by mail.example.org:587`. */
+    /**
+     * `https://hooks.example.org/stella`, `mail to ops@example.org by mail.example.org:587`. Whoever is neither operator nor
+     * admin of every environment of the channel is told the host of a webhook, `https://hooks.example.org/…`.
+     */
     where: z.string(),
     events: z.array(z.enum(NOTICE_TYPES)),
     environments: z.array(z.string()),

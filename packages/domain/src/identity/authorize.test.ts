@@ -34,6 +34,7 @@ const PAPER: Readonly<Record<Action, string>> = {
   'connectivity.probe': 'releaser approver operator',
   'notification.read': 'viewer releaser approver operator',
   'notification.apply': '',
+  'notification.address': 'operator',
   'notification.test': 'operator',
   'notification.retry': 'operator',
   'setting.read': 'viewer releaser approver operator',

@@ -43,6 +43,7 @@ const ROLES_BY_ACTION = {
   'connectivity.probe': ['releaser', 'approver', 'operator'],
   'notification.read': ['viewer', 'releaser', 'approver', 'operator'],
   'notification.apply': [],
+  'notification.address': ['operator'],
   'notification.test': ['operator'],
   'notification.retry': ['operator'],
   'setting.read': ['viewer', 'releaser', 'approver', 'operator'],

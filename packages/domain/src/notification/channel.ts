@@ -71,8 +71,17 @@ export function channelHash(channel: NotificationChannel): Digest {
   return digestOf(canonicalJson(channel as unknown as Json));
 }
 
-/** Where its messages go, for lists: `https://hooks.example.org/stella`, `mail to ops@example.org`. */
-export function describeTransport(transport: ChannelTransport): string {
-  if (transport.kind === 'webhook') return transport.url;
+/**
+ * Where its messages go, for lists: `https://hooks.example.org/stella`, `mail to ops@example.org`. Many services put a key
+ * into the address of a webhook: who may not know it is told the host, `https://hooks.example.org/…`.
+ */
+export function describeTransport(transport: ChannelTransport, mayKnowAddress: boolean): string {
+  if (transport.kind === 'webhook') return mayKnowAddress ? transport.url : hostOf(transport.url);
   return `mail to ${transport.to.join(', ')} by ${transport.host}:${transport.port}`;
+}
+
+/** With its port; without a user and a password. */
+function hostOf(url: string): string {
+  const [, scheme = '', host = ''] = /^([a-z]+:\/\/)(?:[^/?#]*@)?([^/?#@]*)/i.exec(url) ?? [];
+  return `${scheme}${host}/…`;
 }

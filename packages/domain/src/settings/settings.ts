@@ -100,7 +100,7 @@ export const SETTINGS = {
     90 * DAY,
     1 * HOUR,
     3_650 * DAY,
-    'captured output of attempts is kept for so long',
+    'captured output of attempts, and what services called back with, is kept for so long',
   ),
   'retention.idempotencyKeys': duration(
     72 * HOUR,

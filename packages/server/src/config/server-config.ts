@@ -37,6 +37,8 @@ export interface ServerConfig {
   readonly layoutDirectories: readonly string[];
   /** Below which programs of gates may lie. Empty: none is run. */
   readonly commandDirectories: readonly string[];
+  /** The only directory whose files definitions may name as secrets. */
+  readonly secretsDirectory: string;
   /** Ranges that gates, health checks and registries may be reached at. */
   readonly outgoingAllow: readonly string[];
   readonly settings: Settings;
@@ -67,6 +69,7 @@ export interface ServeProcess {
 }
 
 export const LISTEN_STANDARD = '127.0.0.1:8484';
+export const SECRETS_STANDARD = '/etc/stella/secrets';
 const OUTGOING_STANDARD = ['127.0.0.0/8', '::1/128', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'];
 
 const NAMES = [
@@ -83,6 +86,7 @@ const NAMES = [
   'STELLA_TARGET_DIRECTORIES',
   'STELLA_LAYOUT_DIRECTORIES',
   'STELLA_COMMAND_DIRECTORIES',
+  'STELLA_SECRETS_DIRECTORY',
   'STELLA_OUTGOING_ALLOW',
   'STELLA_SERVICE_MANAGER',
 ] as const;
@@ -130,6 +134,7 @@ export function readServerConfig(flags: ServeFlags, { env, uid, home, cwd }: Ser
     targetDirectories: directoriesOf('STELLA_TARGET_DIRECTORIES', env['STELLA_TARGET_DIRECTORIES']),
     layoutDirectories: directoriesOf('STELLA_LAYOUT_DIRECTORIES', env['STELLA_LAYOUT_DIRECTORIES']),
     commandDirectories: directoriesOf('STELLA_COMMAND_DIRECTORIES', env['STELLA_COMMAND_DIRECTORIES']),
+    secretsDirectory: directoryOf('STELLA_SECRETS_DIRECTORY', env['STELLA_SECRETS_DIRECTORY'] ?? SECRETS_STANDARD),
     outgoingAllow: env['STELLA_OUTGOING_ALLOW']?.split(',').map((one) => one.trim()) ?? OUTGOING_STANDARD,
     settings: readSettings(env),
   };
@@ -202,10 +207,12 @@ function isLoopback(host: string): boolean {
 /** `/srv/web:/var/www` */
 function directoriesOf(name: string, text: string | undefined): readonly string[] {
   if (text === undefined || text === '') return [];
-  return text.split(':').map((directory) => {
-    if (!isAbsolute(directory)) throw invalid(name, `"${directory}" is not an absolute directory`);
-    return resolve(directory);
-  });
+  return text.split(':').map((directory) => directoryOf(name, directory));
+}
+
+function directoryOf(name: string, directory: string): string {
+  if (!isAbsolute(directory)) throw invalid(name, `"${directory}" is not an absolute directory`);
+  return resolve(directory);
 }
 
 function refuseBadUrl(name: string, url: string): void {

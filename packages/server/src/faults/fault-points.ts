@@ -42,6 +42,7 @@ export type PortFaultPoint = (typeof PORT_FAULT_POINTS)[number];
 /** Before the statement of that name is sent; around the commit also after it. */
 export const STATEMENT_FAULT_POINTS = [
   'sql.acknowledgements_insert',
+  'sql.acknowledgements_prune',
   'sql.approvals_insert',
   'sql.attempts_insert',
   'sql.audit_live_end',
@@ -54,6 +55,7 @@ export const STATEMENT_FAULT_POINTS = [
   'sql.bindings_delete',
   'sql.bindings_insert',
   'sql.callback_insert',
+  'sql.callbacks_prune',
   'sql.chain_append',
   'sql.chain_head_lock',
   'sql.chain_head_move',

@@ -2,7 +2,7 @@
 import { homedir } from 'node:os';
 import type { Logger } from '../ports/logger.ts';
 import { installService, type Installed, type InstallOrder } from '../supervision/install.ts';
-import { differences, readInstallation, serverVariables } from '../supervision/installation.ts';
+import { differences, readInstallation, secretVariables, serverVariables } from '../supervision/installation.ts';
 import type { ControlDeps } from '../supervision/service-control.ts';
 import { placeOf } from '../supervision/service-place.ts';
 import { startSupervisor, type Supervisor } from '../supervision/supervisor.ts';
@@ -96,7 +96,9 @@ export function superviseHere(deps: ControlDeps, { dataDir, env, logFile }: Supe
         argv: [...thisProgram(), 'orch', 'serve', '--data-dir', dataDir],
         env: {
           ...withoutStella(env),
+          ...installation?.secrets,
           ...installation?.variables,
+          ...secretVariables(env),
           ...serverVariables(env),
           STELLA_SERVICE_MANAGER: 'supervisor',
         },

@@ -209,7 +209,7 @@ function makeParts({ config, logger, version, faults = NO_FAULTS }: StartOptions
     pickManifest: (index, repository) => pickManifest(index, linuxPlatform(process.arch), repository),
     allowedDirectories: config.targetDirectories,
   });
-  const secrets = makeSecrets({ env: process.env, fileSystem: nodeFileSystem });
+  const secrets = makeSecrets({ env: process.env, fileSystem: nodeFileSystem, directory: config.secretsDirectory });
   const mail = makeMailClient({ allowedRanges: config.outgoingAllow });
   return {
     store,

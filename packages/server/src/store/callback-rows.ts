@@ -1,5 +1,5 @@
 /** What services that call back have taken, and what they said. Both are written once. */
-import type { GateRunId, PromotionId } from '@stella/domain';
+import { type GateRunId, type PromotionId, toRfc3339 } from '@stella/domain';
 import type { NewCallback } from '../ports/command-store.ts';
 import type { DebtStore } from '../ports/debt-store.ts';
 import type { CallbackPlace } from '../ports/read-store.ts';
@@ -38,6 +38,30 @@ const FIND_PLACE: Statement = {
     select d.promotion_id, d.gate_run_id, d.gate, true
       from gate_debts d where d.id = split_part($1, '.', 1) and d.id || '.' || d.ask_count = $1 and d.state = 'open'`,
 };
+
+/** The collector may not have read yet what was said of an open debt. */
+const PRUNE_CALLBACKS: Statement = {
+  name: 'callbacks_prune',
+  text: `delete from gate_callbacks where operation_id in (
+      select c.operation_id from gate_callbacks c where c.received_at < $1 and not exists (
+        select from gate_debts d where d.id = split_part(c.operation_id, '.', 1) and d.state = 'open')
+      order by c.received_at, c.operation_id collate "C" limit $2)`,
+};
+
+/** While a promotion lives, they say that nobody need ask again. */
+const PRUNE_ACKNOWLEDGEMENTS: Statement = {
+  name: 'acknowledgements_prune',
+  text: `delete from gate_acknowledgements where operation_id in (
+      select k.operation_id from gate_acknowledgements k join attempts a using (operation_id)
+      join promotions p on p.id = a.promotion_id where k.acknowledged_at < $1 and p.ended_at is not null
+      order by k.acknowledged_at, k.operation_id collate "C" limit $2)`,
+};
+
+export async function pruneCallbacks(session: Session, beforeMs: number, limit: number): Promise<void> {
+  const before = toRfc3339(beforeMs);
+  await session.count(PRUNE_CALLBACKS, [before, limit]);
+  await session.count(PRUNE_ACKNOWLEDGEMENTS, [before, limit]);
+}
 
 export async function insertAcknowledgements(session: Session, operationIds: readonly string[]): Promise<void> {
   if (operationIds.length > 0) await session.rows(ACKNOWLEDGE, [operationIds]);

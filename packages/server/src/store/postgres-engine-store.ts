@@ -2,7 +2,7 @@
 import type { DecideContext, Decision, IdSource, PromotionSnapshot, Settings } from '@stella/domain';
 import type { Claim, DecideCallback, EngineStore, OutcomeRecord, TickResult } from '../ports/engine-store.ts';
 import { acknowledgedIn, insertLateOutcomes, insertOutcomes, pruneOutputs } from './attempt-rows.ts';
-import { insertAcknowledgements } from './callback-rows.ts';
+import { insertAcknowledgements, pruneCallbacks } from './callback-rows.ts';
 import { autocommit, type Database, pipelined, query, type Session, type Statement, transact } from './connection.ts';
 import { lockEnvironment, readGuard } from './guard.ts';
 import { transactAndWake } from './owed-wakes.ts';
@@ -127,6 +127,7 @@ async function prune(database: Database, started: Settings, limit: number): Prom
   const nowMs = Number(row?.['now']);
   await transact(database, async (session) => {
     await pruneOutputs(session, nowMs - settings['retention.attemptOutput'], limit);
+    await pruneCallbacks(session, nowMs - settings['retention.attemptOutput'], limit);
     await pruneIdempotencyKeys(session, nowMs - settings['retention.idempotencyKeys'], limit);
   });
   await transact(database, (session) => pruneEvents(session, nowMs, nowMs - settings['retention.events']));

@@ -1,10 +1,11 @@
 /** Writes down how the orchestrator of a data directory is started and, with systemd, its unit. Starts nothing. */
 import { dirname, join, resolve } from 'node:path';
+import { parseEnv } from 'node:util';
 import { AppError } from '@stella/domain';
 import { readServerConfig } from '../config/server-config.ts';
 import { prepareDataDir } from '../data-dir/prepare-data-dir.ts';
 import { parseUsers } from '../postgres/postgres-user.ts';
-import { type Installation, serverVariables, writeInstallation } from './installation.ts';
+import { type Installation, secretVariables, serverVariables, writeInstallation } from './installation.ts';
 import { makePlace, placeOf } from './service-place.ts';
 import { type ReportDeps, systemdDepsOf } from './service-report.ts';
 import { isSystemdHere, systemctl } from './systemd.ts';
@@ -32,6 +33,9 @@ export interface Installed {
   readonly environmentFile: string;
   /** Names only: a value may be a secret. */
   readonly variables: readonly string[];
+  /** Names of those that are set here and were not kept: whoever wants them writes them into the file. */
+  readonly unkeptSecrets: readonly string[];
+  readonly secretsFile: string;
   readonly unitFile: string | null;
   readonly unit: string | null;
 }
@@ -55,10 +59,12 @@ export async function installService(deps: ReportDeps, order: InstallOrder): Pro
           dataDir,
           program: order.program,
           environmentFile: place.environmentFile,
+          secretsFile: place.secretsFile,
           user: order.user,
           writable: config.targetDirectories,
           reads: [
             ...config.layoutDirectories,
+            config.secretsDirectory,
             ...(config.tls === null ? [] : [config.tls.certFile, config.tls.keyFile]),
           ],
         });
@@ -71,7 +77,16 @@ export async function installService(deps: ReportDeps, order: InstallOrder): Pro
     if (user !== null) await fileSystem.chown(dataDir, user.uid, user.gid);
     if (unitFile !== null && unit !== null) await enableUnit(deps, unitFile, unit);
   }
-  return { manager, environmentFile: place.environmentFile, variables: Object.keys(variables), unitFile, unit };
+  const kept = secretVariables(parseEnv(await fileSystem.readFile(place.secretsFile, 'utf8').catch(() => '')));
+  return {
+    manager,
+    environmentFile: place.environmentFile,
+    variables: Object.keys(variables),
+    secretsFile: place.secretsFile,
+    unkeptSecrets: Object.keys(secretVariables(order.env)).filter((name) => !(name in kept)),
+    unitFile,
+    unit,
+  };
 }
 
 /** Before anything is written. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { parseEnv } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { differences, formatVariables, serverVariables } from './installation.ts';
+import { differences, formatVariables, secretVariables, serverVariables } from './installation.ts';
 
 describe('the variables of a service', () => {
   it('come out of the file as they were written', () => {
@@ -20,7 +20,8 @@ describe('the variables of a service', () => {
 
   it('are those of a server only', () => {
     const env = { PATH: '/bin', STELLA_LISTEN: ':0', STELLA_CONFIG: 'x', STELLA_DATA_DIR: '/d', STELLA_URL: undefined };
-    expect(serverVariables(env)).toEqual({ STELLA_LISTEN: ':0' });
+    expect(serverVariables({ ...env, STELLA_SECRET_CAB: 'key' })).toEqual({ STELLA_LISTEN: ':0' });
+    expect(secretVariables({ ...env, STELLA_SECRET_CAB: 'key' })).toEqual({ STELLA_SECRET_CAB: 'key' });
   });
 
   it('differ where one of them has another value or none', () => {

@@ -1,10 +1,11 @@
 /**
  * How the orchestrator of a data directory is started: who manages it, and the `STELLA_*` variables that it gets. They are
- * written down at the installation, so that whoever restarts it at night need not know them. The file's form is what
- * systemd's `EnvironmentFile` and Node's own parser both read.
+ * written down at the installation, so that whoever restarts it at night need not know them; but for secrets, which are
+ * copied from nobody's environment to a disk: a person writes those into a file beside it, or names files instead. The
+ * files' form is what systemd's `EnvironmentFile` and Node's own parser both read.
  */
 import { parseEnv } from 'node:util';
-import { AppError } from '@stella/domain';
+import { AppError, SECRET_VARIABLE_PREFIX } from '@stella/domain';
 import { CLIENT_NAMES, SERVER_MANAGERS, type ManagedBy } from '../config/server-config.ts';
 import type { FileSystem } from '../ports/file-system.ts';
 import { makePlace, readObject, replaceText, type ServicePlace } from './service-place.ts';
@@ -19,21 +20,48 @@ export interface Installation {
   readonly variables: Variables;
 }
 
-/** Those of `env` that a server reads. */
+export interface InstalledService extends Installation {
+  /** `STELLA_SECRET_…`, of the file that a person wrote. */
+  readonly secrets: Variables;
+}
+
+/** Those of `env` that a server reads, but for secrets. */
 export function serverVariables(env: Readonly<Record<string, string | undefined>>): Variables {
+  return pick(env, (name) => name.startsWith('STELLA_') && !isSecret(name) && !NOT_WRITTEN.has(name));
+}
+
+/** Those of `env` that definitions may name. */
+export function secretVariables(env: Readonly<Record<string, string | undefined>>): Variables {
+  return pick(env, isSecret);
+}
+
+function isSecret(name: string): boolean {
+  return name.startsWith(SECRET_VARIABLE_PREFIX);
+}
+
+function pick(
+  env: Readonly<Record<string, string | undefined>>,
+  isWanted: (name: string) => boolean,
+): Readonly<Record<string, string>> {
   const entries = Object.entries(env)
     .flatMap(([name, value]): [string, string][] => (value === undefined ? [] : [[name, value]]))
-    .filter(([name]) => name.startsWith('STELLA_') && !NOT_WRITTEN.has(name));
+    .filter(([name]) => isWanted(name));
   return Object.fromEntries(entries.sort(([left], [right]) => (left < right ? -1 : 1)));
 }
 
 /** Null when nothing was installed for this data directory. */
-export async function readInstallation(fileSystem: FileSystem, place: ServicePlace): Promise<Installation | null> {
+export async function readInstallation(fileSystem: FileSystem, place: ServicePlace): Promise<InstalledService | null> {
   const manager = (await readObject(fileSystem, place.installFile))?.['manager'];
   const known = SERVER_MANAGERS.find((one) => one === manager);
   if (known === undefined) return null;
-  const text = await fileSystem.readFile(place.environmentFile, 'utf8').catch(() => '');
-  return { manager: known, variables: serverVariables(parseEnv(text)) };
+  const [text, secrets] = await Promise.all(
+    [place.environmentFile, place.secretsFile].map((file) => fileSystem.readFile(file, 'utf8').catch(() => '')),
+  );
+  return {
+    manager: known,
+    variables: serverVariables(parseEnv(text ?? '')),
+    secrets: secretVariables(parseEnv(secrets ?? '')),
+  };
 }
 
 /** Replaces what was installed before. Errors: `config.invalid` for a value that the file cannot hold. */

@@ -1,6 +1,6 @@
 /**
  * Where `stella service` keeps what, in `service/` of the data directory: `install.json` and `environment` say how the
- * orchestrator is started, `supervisor.pid` which supervisor owns it, `state.json` what that one does, and
+ * orchestrator is started, `secrets` holds what a person wrote there, `supervisor.pid` which supervisor owns it, `state.json` what that one does, and
  * `orchestrator.log` what server and supervisor said. Only the owner of the data directory may look into it.
  */
 import { join } from 'node:path';
@@ -14,6 +14,8 @@ export interface ServicePlace {
   readonly directory: string;
   readonly installFile: string;
   readonly environmentFile: string;
+  /** Written by a person, or not there. */
+  readonly secretsFile: string;
   readonly stateFile: string;
   readonly logFile: string;
 }
@@ -25,6 +27,7 @@ export function placeOf(dataDir: string): ServicePlace {
     directory,
     installFile: join(directory, 'install.json'),
     environmentFile: join(directory, 'environment'),
+    secretsFile: join(directory, 'secrets'),
     stateFile: join(directory, 'state.json'),
     logFile: join(directory, 'orchestrator.log'),
   };

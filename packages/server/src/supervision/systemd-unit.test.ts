@@ -5,6 +5,7 @@ const ORDER: UnitOrder = {
   dataDir: '/var/lib/stella',
   program: ['/usr/bin/node', '/opt/stella/packages/cli/dist/main.mjs'],
   environmentFile: '/var/lib/stella/service/environment',
+  secretsFile: '/var/lib/stella/service/secrets',
   user: null,
   writable: ['/srv/web'],
   reads: [],

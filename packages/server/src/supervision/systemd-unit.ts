@@ -13,6 +13,7 @@ export interface UnitOrder {
   /** Program and arguments before `orch serve`. */
   readonly program: readonly [string, ...string[]];
   readonly environmentFile: string;
+  readonly secretsFile: string;
   /** Null: root, which runs PostgreSQL as another user. */
   readonly user: string | null;
   /** That it writes to besides the data directory: those of targets. */
@@ -23,7 +24,7 @@ export interface UnitOrder {
 
 /** Errors: `config.invalid` for a path that a unit cannot name. */
 export function formatUnit(order: UnitOrder): string {
-  const { dataDir, program, environmentFile, user } = order;
+  const { dataDir, program, environmentFile, secretsFile, user } = order;
   const command = [...program, 'orch', 'serve', '--data-dir', dataDir].map(quote).join(' ');
   return `# Written by "stella service install orchestrator"; a drop-in of yours is kept: systemctl edit ${UNIT_NAME}
 [Unit]
@@ -38,6 +39,8 @@ Type=exec
 ExecStart=${command}
 WorkingDirectory=${unitPath(dataDir)}
 EnvironmentFile=-${unitPath(environmentFile)}
+# Of yours: it is not written by the installation.
+EnvironmentFile=-${unitPath(secretsFile)}
 Environment=STELLA_SERVICE_MANAGER=systemd
 Restart=on-failure
 RestartSec=2s

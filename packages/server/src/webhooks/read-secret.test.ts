@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -7,15 +7,23 @@ import { makeSecrets } from './read-secret.ts';
 
 const TEXT = 'a key of more than twenty-four bytes';
 const SHORT = 'too short';
+let root: string;
 let folder: string;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'stella-secret-'));
+  root = await mkdtemp(join(tmpdir(), 'stella-secret-'));
+  folder = join(root, 'secrets');
+  await mkdir(join(folder, '..data'), { recursive: true });
+  await writeFile(join(folder, '..data', 'mounted'), TEXT);
+  await symlink('..data/mounted', join(folder, 'mounted'));
+  await writeFile(join(root, 'shadow'), TEXT);
+  await symlink(join(root, 'shadow'), join(folder, 'out'));
+  await symlink(folder, join(root, 'mount'));
   await writeFile(join(folder, 'key'), `${TEXT}\n`);
   await writeFile(join(folder, 'password'), 'pass word\n');
   await writeFile(join(folder, 'lines'), 'root:x\nana:y\n');
   await writeFile(join(folder, 'large'), 'x'.repeat(5_000));
 });
-afterAll(() => rm(folder, { recursive: true }));
+afterAll(() => rm(root, { recursive: true }));
 
 const env = {
   STELLA_SECRET_CAB: TEXT,
@@ -23,7 +31,8 @@ const env = {
   STELLA_SECRET_B64: `whsec_${btoa(TEXT)}`,
   HOME: TEXT,
 };
-const read = (reference: string) => makeSecrets({ env, fileSystem: nodeFileSystem }).read(reference);
+const secretsOf = (directory = folder) => makeSecrets({ env, fileSystem: nodeFileSystem, directory });
+const read = (reference: string) => secretsOf().read(reference);
 
 describe('a secret', () => {
   it('is the text of a variable or of a file, or what its base64 says', async () => {
@@ -38,10 +47,34 @@ describe('a secret', () => {
     ['env:STELLA_SECRET_SHORT', 'it is shorter than 24 bytes, which can be guessed'],
     ['env:HOME', 'it is no reference to a secret'],
     ['file:relative', 'it is no reference to a secret'],
-    ['file:/nonexistent/stella', '/nonexistent/stella cannot be read (ENOENT)'],
-    ['file:/tmp', '/tmp is not a file'],
   ])('%s is not there, and the reason holds nothing of it', async (reference, message) => {
     expect(await read(reference)).toEqual({ isThere: false, message });
+  });
+
+  it.each([
+    ['none', 'none cannot be read (ENOENT)'],
+    ['..data', '..data is not a file'],
+    ['out', 'out leads out of <folder>, the directory of secrets'],
+    ['../shadow', '../shadow is outside of <folder>, the directory of secrets (STELLA_SECRETS_DIRECTORY)'],
+    ['../none', '../none is outside of <folder>, the directory of secrets (STELLA_SECRETS_DIRECTORY)'],
+  ])(
+    'is not there at %s of the directory, and the reason tells nothing of what lies outside',
+    async (path, message) => {
+      const whole = `${folder}/${message}`.replace('<folder>', folder);
+      expect(await read(`file:${folder}/${path}`)).toEqual({ isThere: false, message: whole });
+    },
+  );
+
+  it('may be a link within the directory, as Kubernetes makes them, and the directory a link', async () => {
+    const key = Buffer.from(TEXT);
+    expect(await read(`file:${folder}/mounted`)).toEqual({ isThere: true, key });
+    const mount = join(root, 'mount');
+    expect(await secretsOf(mount).read(`file:${mount}/mounted`)).toEqual({ isThere: true, key });
+    expect(await secretsOf(mount).read(`file:${folder}/key`)).toEqual({ isThere: true, key });
+  });
+
+  it('is nowhere when the directory is not there', async () => {
+    expect(await secretsOf(join(root, 'no')).read(`file:${folder}/key`)).toMatchObject({ isThere: false });
   });
 
   it('is not a large file', async () => {
@@ -49,7 +82,7 @@ describe('a secret', () => {
   });
 
   it('may be a password of any length, of one line', async () => {
-    const secrets = makeSecrets({ env, fileSystem: nodeFileSystem });
+    const secrets = secretsOf();
     expect(await secrets.readPassword('env:STELLA_SECRET_SHORT')).toEqual({ isThere: true, password: SHORT });
     expect(await secrets.readPassword(`file:${join(folder, 'password')}`)).toEqual({
       isThere: true,

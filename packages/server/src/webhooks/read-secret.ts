@@ -1,10 +1,12 @@
 /**
- * Secrets from variables of this process and from files. `whsec_` is followed by base64, as Standard Webhooks writes keys;
+ * Secrets from variables of this process and from files of one directory. `whsec_` is followed by base64, as Standard Webhooks writes keys;
  * anything else is the key's own bytes.
  */
+import { resolve } from 'node:path';
 import { parseSecretReference } from '@stella/domain';
 import type { FileSystem } from '../ports/file-system.ts';
 import type { PasswordReading, SecretReading, Secrets } from '../ports/secrets.ts';
+import { isWithin, isWithinAny } from '../ports/within.ts';
 
 /** Standard Webhooks asks for 24 to 64 bytes; a longer one does no harm. */
 const KEY_BYTES_MIN = 24;
@@ -13,7 +15,9 @@ const KEY_PREFIX = 'whsec_';
 
 export interface SecretDeps {
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly fileSystem: Pick<FileSystem, 'stat' | 'readFile'>;
+  readonly fileSystem: Pick<FileSystem, 'realpath' | 'stat' | 'readFile'>;
+  /** Below it the files of `file:` lie. */
+  readonly directory: string;
 }
 
 export function makeSecrets(deps: SecretDeps): Secrets {
@@ -44,13 +48,23 @@ async function readText(deps: SecretDeps, reference: string): Promise<TextReadin
   return text === undefined ? missing(`the server has no variable ${place.name}`) : { isThere: true, text };
 }
 
-/** A link is followed: secrets of Kubernetes are links. */
-async function readFile({ fileSystem }: SecretDeps, path: string): Promise<TextReading> {
+/**
+ * A definition is written by people who may not read every file of the server: only what lies below the one directory is
+ * read. A link is followed, for secrets of Kubernetes are links, but not out of it.
+ */
+async function readFile({ fileSystem, directory }: SecretDeps, path: string): Promise<TextReading> {
   try {
-    const stat = await fileSystem.stat(path);
+    const root = await fileSystem.realpath(directory).catch(() => directory);
+    // By the written path first, so that nobody learns from the answer what exists elsewhere.
+    if (!isWithinAny(resolve(path), [directory, root])) {
+      return missing(`${path} is outside of ${directory}, the directory of secrets (STELLA_SECRETS_DIRECTORY)`);
+    }
+    const real = await fileSystem.realpath(path);
+    if (!isWithin(real, root)) return missing(`${path} leads out of ${directory}, the directory of secrets`);
+    const stat = await fileSystem.stat(real);
     if (!stat.isFile()) return missing(`${path} is not a file`);
     if (stat.size > FILE_BYTES_MAX) return missing(`${path} is larger than ${FILE_BYTES_MAX} bytes`);
-    return { isThere: true, text: await fileSystem.readFile(path, 'utf8') };
+    return { isThere: true, text: await fileSystem.readFile(real, 'utf8') };
   } catch (error) {
     // Node's own errors have a code; the message says no more than code and path.
     const { code = 'unknown' } = error as NodeJS.ErrnoException;

@@ -7,8 +7,7 @@ const TABLES: Readonly<Record<string, string>> = {
   promotions: 'select * from stella.promotions order by id',
   steps: 'select * from stella.promotion_steps order by promotion_id, step',
   gateRuns: 'select * from stella.gate_runs order by id',
-  attempts:
-    `select a.*, k.acknowledged_at, o.worker_id from stella.attempts a
+  attempts: `select a.*, k.acknowledged_at, o.worker_id from stella.attempts a
     left join stella.gate_acknowledgements k using (operation_id)
     left join stella.attempt_outcomes o on o.operation_id = a.operation_id and not o.is_late order by a.operation_id`,
   callbacks: 'select * from stella.gate_callbacks order by operation_id',

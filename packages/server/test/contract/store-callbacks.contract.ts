@@ -4,12 +4,25 @@ import type { Attempt, PromotionId } from '@stella/domain';
 import { makeDefinition, makeHttpGate } from '@stella/testkit';
 import { describe, expect, it } from 'vitest';
 import { takeGateCallback } from '../../src/engine/commands/take-callback.ts';
-import { claimOne, create, hire, inTransaction, type Place, play, setUp, snapshotOf, tick } from './store-play.ts';
+import {
+  claimOne,
+  command,
+  create,
+  hire,
+  inTransaction,
+  type Place,
+  play,
+  set,
+  setUp,
+  snapshotOf,
+  tick,
+} from './store-play.ts';
 import type { StoreWorld } from './store-world.ts';
 
 type GiveWorld = () => StoreWorld;
 
 const TIMEOUT_MS = 120_000;
+const DAY_MS = 86_400_000;
 const CALLED = makeDefinition({
   name: 'called',
   gates: [makeHttpGate({ timeoutMs: TIMEOUT_MS, callback: { secret: 'env:STELLA_SECRET_TESTS' } })],
@@ -121,8 +134,35 @@ function describeTaking(world: GiveWorld): void {
   });
 }
 
+function describeForgetting(world: GiveWorld): void {
+  it('goes after its time, and what was taken with it once the promotion has ended', async () => {
+    const waiting = await askGate(world());
+    const { operationId } = waiting.attempt;
+    await set(waiting.place, 'retention.attemptOutput', DAY_MS);
+    await tick(world(), waiting.claim, [{ operationId, result: TAKEN }]);
+    await callBack(waiting);
+    const kept = async (): Promise<unknown> => {
+      const { attempts } = await snapshotOf(world(), waiting.id);
+      const isTaken = attempts.find((one) => one.operationId === operationId)?.acknowledgedAtMs !== null;
+      return { isTaken, said: (await world().debts.findCallback(operationId))?.message ?? null };
+    };
+    await world().control.pass(DAY_MS - 1);
+    await world().engine.prune(10);
+    expect(await kept()).toEqual({ isTaken: true, said: 'said so' });
+    await world().control.pass(2);
+    await world().engine.prune(10);
+    expect(await kept()).toEqual({ isTaken: true, said: null });
+    await command(waiting.place, waiting.id, 'olga', { kind: 'cancel', reason: '' });
+    const { id: workerId } = await hire(world());
+    await play(world(), await claimOne(world(), workerId));
+    await world().engine.prune(10);
+    expect(await kept()).toEqual({ isTaken: false, said: null });
+  });
+}
+
 export function describeCallbackStore(world: GiveWorld): void {
   describe('a callback', () => {
     describeTaking(world);
+    describeForgetting(world);
   });
 }

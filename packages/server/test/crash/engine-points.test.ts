@@ -120,6 +120,8 @@ describeCrashes({
       'sql.worker_register',
       'sql.worker_renew',
       'sql.outputs_prune',
+      'sql.callbacks_prune',
+      'sql.acknowledgements_prune',
       'sql.idempotency_prune',
       'sql.events_prune',
     ],

@@ -359,7 +359,7 @@ export const tellPeople: Scenario = async (play) => {
   await stage.until(id, 'cancelled');
   // The channel goes, for the file does not name it.
   const text = await environment(stage, { name, approvals: 1 });
-  await call('applyDefinitions', { body: { documents: [{ file: 'only.yaml', text }], prune: true } });
+  await call('applyDefinitions', { body: { documents: [{ file: 'only.yaml', text }], pruneKinds: ['Notification'] } });
   expect((await call('listChannels')).items.map((one) => one.name)).not.toContain(`room-${number}`);
 };
 

@@ -152,6 +152,16 @@ describe('a channel', () => {
       (await ask(test.server, `/api/v1/notify/${path}`, { token: vera.token, body: {} })).status;
     expect(await statusOf('channels/room/test')).toBe(403);
     expect((await vera.client.call('listChannels')).items.length).toBeGreaterThan(0);
+    const olga = await enrol(test, 'olga', 'operator@*');
+    const dora = await enrol(test, 'dora', 'operator@dev');
+    const shown = await Promise.all(
+      [test.admin, olga.client, dora.client, vera.client].map(async (client) => {
+        const { items } = await client.call('listChannels');
+        return items.find(({ name }) => name === 'room')?.where;
+      }),
+    );
+    const host = `${hookUrl}/…`;
+    expect(shown).toEqual([`${hookUrl}/good`, `${hookUrl}/good`, host, host]);
     const unknown = await ask(test.server, '/api/v1/notify/channels/nobody/test', { body: {} });
     expect([unknown.status, unknown.body['code']]).toEqual([404, 'channel.not_found']);
     const nothing = await ask(test.server, '/api/v1/notify/deliveries/ntf_ffff/retry', { body: {} });
@@ -171,5 +181,18 @@ describe('a channel', () => {
     expect(message?.to).toEqual(['ops@example.org', 'on-call@example.org']);
     expect(message?.text).toMatch(/^Message-ID: <ntf_[0-9a-f]{32}@example\.org>/m);
     expect(message?.text).toContain(`stella promotion status ${id}`);
+  });
+
+  it('is pruned with files of channels, which takes no environment, or by its kind with any file', async () => {
+    const removedOf = (changes: readonly { readonly change: string }[]) =>
+      changes.filter(({ change }) => change === 'removed').length;
+    const known = (await test.admin.call('listChannels')).items.length;
+    const ofChannels = await apply(webhook('room', '/good'), true);
+    expect([ofChannels.changes, removedOf(ofChannels.channels)]).toEqual([[], known - 1]);
+    const environments = (await test.admin.call('listEnvironments')).items.map(({ name }) => name);
+    expect(environments).toEqual(['dev', 'qa']);
+    const request = { documents: [], pruneKinds: ['Notification' as const], dryRun: true };
+    const byKind = await test.admin.call('applyDefinitions', { body: request });
+    expect([byKind.changes, byKind.channels]).toMatchObject([[], [{ channel: 'room', change: 'removed' }]]);
   });
 });

@@ -247,6 +247,7 @@ async function prune(connections: MemoryConnections, limit: number): Promise<voi
       old.sort(([, a], [, b]) => a.endedAtMs - b.endedAtMs);
       for (const [id] of old.slice(0, limit)) tx.remove(tx.state.outputs, id);
     });
+    await session.statement('callbacks', (tx) => pruneCallbacks(tx, outputsMs, limit));
     await session.statement('keys', (tx) => {
       const old = [...tx.state.idempotencyKeys].filter(([, row]) => row.createdAtMs < keysMs);
       old.sort(([, a], [, b]) => a.createdAtMs - b.createdAtMs);
@@ -269,6 +270,35 @@ async function prune(connections: MemoryConnections, limit: number): Promise<voi
     ]);
     await session.statement('event', (tx) => insertEvents(tx, events));
   });
+}
+
+/** What was said, but of an open debt, which the collector may not have read; and what ended promotions had been promised. */
+function pruneCallbacks(tx: MemoryTransaction, beforeMs: number, limit: number): void {
+  const { state } = tx;
+  const openDebts = new Set<string>();
+  for (const debt of tx.rows(state.debts)) if (debt.state === 'open') openDebts.add(debt.id);
+  const callbacks = [...tx.rows(state.callbacks)]
+    .filter((one) => one.receivedAtMs < beforeMs && !openDebts.has(one.operationId.split('.')[0] ?? ''))
+    .sort((a, b) => a.receivedAtMs - b.receivedAtMs || (a.operationId < b.operationId ? -1 : 1));
+  for (const { operationId } of callbacks.slice(0, limit)) tx.remove(state.callbacks, operationId);
+  const acknowledged = [...tx.rows(state.promotions)]
+    .filter(({ promotion }) => promotion.endedAtMs !== null)
+    .flatMap(({ promotion: { id }, attempts }) =>
+      [...attempts.values()].map(({ operationId, acknowledgedAtMs: atMs }) => ({
+        id,
+        operationId,
+        atMs: atMs ?? beforeMs,
+      })),
+    )
+    .filter(({ atMs }) => atMs < beforeMs)
+    .sort((a, b) => a.atMs - b.atMs || (a.operationId < b.operationId ? -1 : 1));
+  for (const { id, operationId } of acknowledged.slice(0, limit)) {
+    const row = tx.get(state.promotions, id);
+    const attempt = row?.attempts.get(operationId);
+    if (row === undefined || attempt === undefined) continue;
+    const attempts = new Map(row.attempts).set(operationId, { ...attempt, acknowledgedAtMs: null });
+    tx.put(state.promotions, id, { ...row, attempts });
+  }
 }
 
 /** Of whole promotions that ended before, oldest first, once all of theirs are sequenced. Answers how many went. */

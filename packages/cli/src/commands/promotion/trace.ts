@@ -53,7 +53,10 @@ interface TraceRow {
 }
 
 function wholeTrace(promotion: Promotion, events: readonly Event[]): View {
-  const rows = [...events.map((event) => eventRow(event, promotion)), ...promotion.attempts.map((attempt) => attemptRow(attempt, promotion))];
+  const rows = [
+    ...events.map((event) => eventRow(event, promotion)),
+    ...promotion.attempts.map((attempt) => attemptRow(attempt, promotion)),
+  ];
   rows.sort((a, b) => (a.at < b.at ? -1 : Number(a.at > b.at)));
   return tableView<TraceRow>({
     rows,
@@ -105,10 +108,7 @@ function attemptRow(attempt: Promotion['attempts'][number], promotion: Promotion
 }
 
 /** The worker that brought the outcome, or has the promotion now; else the rules, or a service that called back. */
-function whoActed(
-  { outcome, acknowledgedAt, workerId }: Promotion['attempts'][number],
-  promotion: Promotion,
-): string {
+function whoActed({ outcome, acknowledgedAt, workerId }: Promotion['attempts'][number], promotion: Promotion): string {
   if (workerId !== null) return workerId;
   if (outcome === null && acknowledgedAt === null) return promotion.workerId ?? '-';
   return outcome === null ? 'service' : 'engine';

@@ -42,11 +42,14 @@ export const serviceInstall: CommandSpec = {
 };
 
 function describe(installed: Installed, dataDir: string, isDryRun: boolean): string {
-  const { manager, variables, environmentFile, unitFile, unit } = installed;
+  const { manager, variables, environmentFile, unkeptSecrets, secretsFile, unitFile, unit } = installed;
   const verb = isDryRun ? 'would be installed' : 'installed';
   return [
     `orchestrator of ${dataDir} ${verb}, managed by ${manager === 'systemd' ? 'systemd' : 'a supervisor of its own'}`,
     `variables   ${variables.join(', ') || 'none'}, in ${environmentFile}`,
+    ...(unkeptSecrets.length === 0
+      ? []
+      : [`not kept    ${unkeptSecrets.join(', ')}: the service gets it from ${secretsFile}, which you write`]),
     ...(unitFile === null ? [] : [`unit        ${unitFile}`]),
     ...(isDryRun && unit !== null ? ['', unit.trimEnd()] : []),
     ...(isDryRun ? [] : ['next        stella service start orchestrator']),

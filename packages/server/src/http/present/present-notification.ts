@@ -1,15 +1,17 @@
 /** Channels and deliveries in their wire forms. */
-import { type Delivery, describeTransport, toRfc3339 } from '@stella/domain';
+import { type Delivery, describeTransport, isAllowed, type RoleBinding, toRfc3339 } from '@stella/domain';
 import type { ChannelHealth } from '../../ports/notification-store.ts';
 import { presentInstant } from './values.ts';
 
-export function presentChannel(channel: ChannelHealth): object {
+/** `bindings`: of whoever asks. */
+export function presentChannel(channel: ChannelHealth, bindings: readonly RoleBinding[]): object {
   const { definition, version, appliedAtMs } = channel;
   const { name, transport, events, environments } = definition;
+  const mayKnowAddress = environments.every((one) => isAllowed(bindings, 'notification.address', one));
   return {
     name,
     kind: transport.kind,
-    where: describeTransport(transport),
+    where: describeTransport(transport, mayKnowAddress),
     events,
     environments,
     version,

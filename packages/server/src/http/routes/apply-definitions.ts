@@ -22,11 +22,14 @@ export const applyDefinitions: RouteHandler<'applyDefinitions'> = async (
       channels.push(definition);
     }
   }
-  const isPruning = body.prune;
+  const isPruned = (kind: (typeof body.pruneKinds)[number], count: number): boolean =>
+    (body.prune && count > 0) || body.pruneKinds.includes(kind);
+  const environments = { definitions, isPruning: isPruned('Environment', definitions.length) };
+  const isPruning = isPruned('Notification', channels.length);
   const findCycle = configuration.findCycle.bind(configuration);
   return write(async (tx) => ({
     dryRun: body.dryRun,
-    changes: await applyAll(tx, caller, { definitions, isPruning, removed: body.remove, findCycle }),
+    changes: await applyAll(tx, caller, { ...environments, removed: body.remove, findCycle }),
     channels: await applyChannels(tx, caller, { channels, isPruning }),
   }));
 };

@@ -15,6 +15,7 @@ import { quotas } from './0013-quotas.ts';
 import { notifications, notificationsGrants } from './0014-notifications.ts';
 import { placesInLists } from './0015-places-in-lists.ts';
 import { workersOfAttempts } from './0016-workers-of-attempts.ts';
+import { callbackRetention, callbackRetentionGrants } from './0017-callback-retention.ts';
 
 export interface Migration {
   readonly name: string;
@@ -38,10 +39,11 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'notifications', sql: `set local search_path = stella, pg_temp;\n${notifications}` },
   { name: 'places-in-lists', sql: `set local search_path = stella, pg_temp;\n${placesInLists}` },
   { name: 'workers-of-attempts', sql: `set local search_path = stella, pg_temp;\n${workersOfAttempts}` },
+  { name: 'callback-retention', sql: `set local search_path = stella, pg_temp;\n${callbackRetention}` },
 ];
 
 /** Rights of the application role, whose name comes quoted. */
 export function grantsFor(quotedRole: string): string {
-  const grants = `${foundationGrants}${skipsGrants}${environmentStopsGrants}${auditGrants}${probesGrants}${callbacksGrants}${notificationsGrants}`;
+  const grants = `${foundationGrants}${skipsGrants}${environmentStopsGrants}${auditGrants}${probesGrants}${callbacksGrants}${notificationsGrants}${callbackRetentionGrants}`;
   return grants.replaceAll('{app}', quotedRole);
 }
