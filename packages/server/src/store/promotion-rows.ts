@@ -70,33 +70,30 @@ const COUNT_OF_RELEASE: Statement = {
 const COUNTED_MAX = 100_000;
 const ACTORS_MAX = 500;
 
-/** How many rows $5 of `found` each actor asked for; `total`: how many rows were looked at. */
-function countingActors(name: string, found: string): Statement {
-  return {
-    name,
-    text: `select newest.requested_by as actor, count(*) as count, sum(count(*)) over () as total, count(*) over () as actors
-      from (select found.requested_by from ${found} order by found.id desc limit $5) newest
-      group by newest.requested_by order by count(*) desc, newest.requested_by limit ${ACTORS_MAX}`,
-  };
-}
-const COUNT_ACTORS = countingActors(
-  'promotion_actors',
-  `unnest($1::text[]) s (status) cross join lateral (select p.id, p.requested_by from promotions p
-      where p.status = s.status and ${IN_REACH} and ${MATCHES} order by p.id desc limit $5) found`,
-);
-const COUNT_ACTORS_OF_ENVIRONMENTS = countingActors(
-  'promotion_actors_environments',
-  `(select distinct d.environment from environment_definitions d
-      where ($6::text is null or d.environment = $6) and d.environment like any ($7::text[])) e
-    cross join unnest($1::text[]) s (status) cross join lateral (select p.id, p.requested_by from promotions p
-      where p.environment = e.environment and p.status = s.status and ${IN_REACH} and ${MATCHES}
-      order by p.id desc limit $5) found`,
-);
-const COUNT_ACTORS_OF_RELEASE = countingActors(
-  'promotion_actors_release',
-  `(select p.id, p.requested_by from promotions p where p.release_id = $6 and ($7::text is null or p.environment = $7)
-      and p.environment like any ($8::text[]) and p.status = any ($1::text[]) and ${IN_REACH} and ${MATCHES}) found`,
-);
+/** How many of the newest $5 rows of `found` each actor asked for; `total`: how many were looked at. */
+const BY_ACTOR = `select newest.requested_by as actor, count(*) as count, sum(count(*)) over () as total,
+    count(*) over () as actors from (select found.requested_by from`;
+const NEWEST = `order by found.id desc limit $5) newest
+    group by newest.requested_by order by count(*) desc, newest.requested_by limit ${ACTORS_MAX}`;
+const COUNT_ACTORS: Statement = {
+  name: 'promotion_actors',
+  text: `${BY_ACTOR} unnest($1::text[]) s (status) cross join lateral (select p.id, p.requested_by from promotions p
+      where p.status = s.status and ${IN_REACH} and ${MATCHES} order by p.id desc limit $5) found ${NEWEST}`,
+};
+const COUNT_ACTORS_OF_ENVIRONMENTS: Statement = {
+  name: 'promotion_actors_environments',
+  text: `${BY_ACTOR} (select distinct d.environment from environment_definitions d
+        where ($6::text is null or d.environment = $6) and d.environment like any ($7::text[])) e
+      cross join unnest($1::text[]) s (status) cross join lateral (select p.id, p.requested_by from promotions p
+        where p.environment = e.environment and p.status = s.status and ${IN_REACH} and ${MATCHES}
+        order by p.id desc limit $5) found ${NEWEST}`,
+};
+const COUNT_ACTORS_OF_RELEASE: Statement = {
+  name: 'promotion_actors_release',
+  text: `${BY_ACTOR} (select p.id, p.requested_by from promotions p where p.release_id = $6
+        and ($7::text is null or p.environment = $7) and p.environment like any ($8::text[])
+        and p.status = any ($1::text[]) and ${IN_REACH} and ${MATCHES}) found ${NEWEST}`,
+};
 const FIND_BY_START: Statement = {
   name: 'promotion_by_start',
   text: `select id from promotions where id >= $1 and id < $1 || 'g' order by id limit 3`,

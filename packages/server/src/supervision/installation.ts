@@ -20,7 +20,7 @@ export interface Installation {
   readonly variables: Variables;
 }
 
-export interface InstalledService extends Installation {
+export interface StoredInstallation extends Installation {
   /** `STELLA_SECRET_…`, of the file that a person wrote. */
   readonly secrets: Variables;
 }
@@ -50,7 +50,10 @@ function pick(
 }
 
 /** Null when nothing was installed for this data directory. */
-export async function readInstallation(fileSystem: FileSystem, place: ServicePlace): Promise<InstalledService | null> {
+export async function readInstallation(
+  fileSystem: FileSystem,
+  place: ServicePlace,
+): Promise<StoredInstallation | null> {
   const manager = (await readObject(fileSystem, place.installFile))?.['manager'];
   const known = SERVER_MANAGERS.find((one) => one === manager);
   if (known === undefined) return null;

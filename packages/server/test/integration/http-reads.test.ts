@@ -48,7 +48,7 @@ describe('pages', () => {
   });
 
   it('are counted by who asked for them, by each of the ways in which they are found', async () => {
-    const actor = expect.objectContaining({ kind: 'person', name: 'admin' });
+    const actor: unknown = expect.objectContaining({ kind: 'person', name: 'admin' });
     const counted = { items: [{ actor, count: RELEASES }], isCut: false };
     for (const query of [{}, { environment: 'staging', last: '1h' }, { status: 'completed' }]) {
       expect(await test.admin.call('countPromotionActors', { query })).toEqual(counted);
