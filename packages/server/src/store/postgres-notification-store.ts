@@ -61,7 +61,10 @@ const MOVE: Statement = {
   text: 'update notification_channels set seen_seq = $2 where name = any ($1) and seen_seq < $2',
 };
 
-/** The stall clock is the later of the last progress and the last entry into in_progress, as everywhere. */
+/**
+ * The stall clock is the later of the last progress and the last entry into in_progress, as everywhere. A channel that
+ * goes at this moment is left out, and stays while we write to it: nobody would deliver to one that has gone.
+ */
 const READ_STALLS: Statement = {
   name: 'stalls_read',
   text: `select c.definition, s.*, ${FACTS}, date_trunc('milliseconds', clock_timestamp()) as now
@@ -75,7 +78,7 @@ const READ_STALLS: Statement = {
         and exists (select from jsonb_array_elements_text(c.definition -> 'environments') e
           where p.environment like replace(e, '*', '%'))
     where not exists (select from notifications n where n.channel = c.name and n.source = s.source)
-    order by s.since, s.promotion, c.name limit $2`,
+    order by s.since, s.promotion, c.name limit $2 for key share of c skip locked`,
 };
 
 /** Of each channel as many as it has room for; locked ones are being claimed by somebody else. */

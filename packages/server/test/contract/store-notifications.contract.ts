@@ -210,6 +210,21 @@ function describeCollecting(giveWorld: () => StoreWorld): void {
       commands: [`stella promotion diagnose ${id}`],
     });
   });
+
+  it('tells no channel of a stall that goes at the same moment, which nobody would deliver', async () => {
+    const world = giveWorld();
+    const place = await setUp(world, [SLOW]);
+    await apply(place, channelOf('room'));
+    const { id: workerId } = await hire(world);
+    await create(place, 'slow');
+    await play(world, await claimOne(world, workerId), ({ promotion }) => promotion.step === 'evaluate_gates');
+    await world.control.pass(2 * HOUR_MS);
+    await inTransaction(world, async (tx) => {
+      await applyChannels(tx, principalOf(place, 'olga'), { channels: [], isPruning: true });
+      expect(await world.notifications.collectStalls(10)).toBe(0);
+    });
+    expect(await world.notifications.listDeliveries({ channel: null, state: 'pending', limit: 9 })).toEqual([]);
+  });
 }
 
 function describeDeliveries(giveWorld: () => StoreWorld): void {

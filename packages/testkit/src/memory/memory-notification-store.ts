@@ -109,6 +109,8 @@ function collectStalls({ ids, settings }: MemoryConnections, session: MemorySess
       const notice = noticeOfStall(factsOf(tx, row, nowMs), nowMs - since);
       for (const { definition } of sortedChannels(tx)) {
         if (!doesHear(definition, notice.type, promotion.environment) || isMade(tx, definition.name, source)) continue;
+        // One that goes at this moment is left out, and stays while we write to it.
+        if (!tx.tryLock(channelKey(definition.name), 'share')) continue;
         made.push({ channel: definition.name, source, notice, since });
       }
     }

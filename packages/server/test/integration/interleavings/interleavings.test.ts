@@ -8,7 +8,8 @@ import { runPairs } from './run-pairs.ts';
 const PAIRS_TIMEOUT_MS = 4 * 60 * 60_000;
 /**
  * So many orders of each pair are tried each time. `INTERLEAVINGS_PER_PAIR=1000000 npx vitest run <this file>` tries all
- * that differ, with `INTERLEAVINGS_WHOLE=1` literally all; `INTERLEAVINGS_OF=claim` only pairs of that name.
+ * that differ, with `INTERLEAVINGS_WHOLE=1` literally all; `INTERLEAVINGS_OF='claim.* \+ cancel'` only pairs of which the
+ * pattern tells.
  */
 const RUNS_PER_PAIR = 2;
 

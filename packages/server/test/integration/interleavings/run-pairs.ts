@@ -19,6 +19,7 @@ import { codeOf } from '../../contract/store-play.ts';
 import type { StoreDump, StoreWorld } from '../../contract/store-world.ts';
 import { type LogLine, makeMemoryLogger } from '../postgres-fixture.ts';
 import { type Explored, explore } from './explore.ts';
+import { NOTICE_RULES } from './notice-transactions.ts';
 import { saveRows } from './saved-rows.ts';
 import { makeSide, type Side } from './statement-gate.ts';
 import { setStage, type StageOfPairs, WRITE_TRANSACTIONS, type WriteTransaction } from './write-transactions.ts';
@@ -39,7 +40,7 @@ export interface PairsOptions {
   readonly isWhole: boolean;
   /** Orders of one pair. */
   readonly runsMax: number;
-  /** Only pairs whose names hold this. */
+  /** Only pairs `<name> + <name>` of which this pattern tells; empty: all. */
   readonly only: string;
   readonly onPair: (words: string) => void;
 }
@@ -60,11 +61,12 @@ export async function runPairs(addresses: PostgresAddresses, options: PairsOptio
   const stage = await setStage(base);
   const restore = await saveRows(admin);
   const places = { A: await openPlace('A', addresses, base), B: await openPlace('B', addresses, base) };
+  const only = new RegExp(options.only);
   const report = { pairs: 0, interleavings: 0, left: 0, statements: 0, deadlocks: 0, violations: [] as string[] };
   try {
     for (const [index, a] of WRITE_TRANSACTIONS.entries()) {
       for (const b of WRITE_TRANSACTIONS.slice(index)) {
-        if (!`${a.name}${b.name}`.includes(options.only)) continue;
+        if (!only.test(`${a.name} + ${b.name}`)) continue;
         const pair = await explorePair({ admin, restore, places, stage, ...options }, a, b);
         report.pairs += 1;
         report.interleavings += pair.runCount;
@@ -174,6 +176,7 @@ async function explorePair(
         start(places.B, b);
       },
       async check(schedule) {
+        await settle([places.A, a], [places.B, b]);
         const ending = { rows: comparable(await dumpPostgres(admin), isLoose), answers: `${answers.A} ${answers.B}` };
         const isKnown = allowed.some((one) => one.rows === ending.rows && one.answers === ending.answers);
         if (!isKnown) violations.push(describeViolation({ a, b, schedule }, ending, allowed));
@@ -184,6 +187,14 @@ async function explorePair(
     { admin, isWhole, runsMax },
   );
   return { ...explored, violations };
+}
+
+/** Each of its own side, so that the ids are its own as well. */
+async function settle(...sides: readonly (readonly [Place, WriteTransaction])[]): Promise<void> {
+  for (const [{ world, side }, transaction] of sides) {
+    side.open();
+    await transaction.settle?.(world);
+  }
 }
 
 /** One after the other, the answers always in the order of the sides. */
@@ -203,6 +214,7 @@ async function serially(
     );
     answers[place.side.name] = describeOutcome(outcome);
   }
+  await settle(first, second);
   return { rows: comparable(await dumpPostgres(admin), isLoose), answers: `${answers.A} ${answers.B}` };
 }
 
@@ -262,6 +274,7 @@ const RULES: Readonly<Record<string, string>> = {
   S18: `select 1 from stella.locks where resource like 'environment:quota/%' having count(distinct promotion_id) >
     coalesce((select value from stella.settings where key = 'environments.quota.quotas.perDay'), 1)`,
   S17: `select operation_id from stella.attempt_outcomes where not is_late group by operation_id having count(*) > 1`,
+  ...NOTICE_RULES,
   L1: `select id from stella.promotions where ended_at is null and next_action_at is null`,
 };
 

@@ -26,6 +26,7 @@ import {
   tick,
 } from '../../contract/store-play.ts';
 import type { StoreWorld } from '../../contract/store-world.ts';
+import { NOTICE_DEFINITIONS, NOTICE_TRANSACTIONS, type NoticeStage, setNoticeStage } from './notice-transactions.ts';
 
 const PROD = makeDefinition({ name: 'prod' });
 const GATED = makeDefinition({ name: 'gated', gates: [makeHttpGate()] });
@@ -48,6 +49,7 @@ interface Course {
 
 export interface StageOfPairs {
   readonly place: Place;
+  readonly notices: NoticeStage;
   /** In `prod`: one that is about to complete, one that is about to take the locks, one that nobody has claimed. */
   readonly completing: Course;
   readonly taking: Course;
@@ -73,9 +75,10 @@ export interface StageOfPairs {
 }
 
 export async function setStage(world: StoreWorld): Promise<StageOfPairs> {
-  const place = await setUp(world, [PROD, GATED, SIGNED, MIX, QUOTA], RELEASE_COUNT, (n) => [
+  const place = await setUp(world, [PROD, GATED, SIGNED, MIX, QUOTA, ...NOTICE_DEFINITIONS], RELEASE_COUNT, (n) => [
     n === API_RELEASE ? 'api' : 'web',
   ]);
+  const notices = await setNoticeStage(place);
   const doomed = await hire(world);
   const orphan = await create(place, 'gated', 1);
   await tick(world, await claimOne(world, doomed.id));
@@ -100,6 +103,7 @@ export async function setStage(world: StoreWorld): Promise<StageOfPairs> {
   if (!lock) throw new Error('nobody holds the environment');
   return {
     place,
+    notices,
     completing,
     taking,
     lockId: lock.id,
@@ -142,6 +146,8 @@ export interface WriteTransaction {
   /** Leaves rows out that the other one has locked, instead of waiting for them. */
   readonly isSkipping?: boolean;
   run(world: StoreWorld, stage: StageOfPairs): Promise<unknown>;
+  /** What a later turn of the same loop does about what this one left out; after both have ended. */
+  settle?(world: StoreWorld): Promise<unknown>;
 }
 
 const tickOf =
@@ -163,16 +169,21 @@ const cancelOf =
     command(on(world, stage), pick(stage), 'olga', { kind: 'cancel', reason: '' });
 
 /** At the gate of the one whose skip was asked for. */
-async function callBack(world: StoreWorld, { asked }: StageOfPairs): Promise<string> {
+async function callBack(
+  world: StoreWorld,
+  { asked }: StageOfPairs,
+  said: { readonly verdict: 'passed' | 'failed'; readonly webhookId: string },
+): Promise<string> {
   const { promotionId } = asked.claim;
   const [{ operationId } = { operationId: '' }] = asked.outcomes;
   const { attempts, release } = await snapshotOf(world, promotionId);
   const gateRunId = attempts.find((one) => one.operationId === operationId)?.gateRunId;
   if (!gateRunId) throw new Error('no gate was asked');
   const { components } = release;
-  const verdict = { operationId, gateRunId, components, verdict: 'passed' as const, message: '' };
+  const { webhookId } = said;
+  const verdict = { operationId, gateRunId, components, verdict: said.verdict, message: '' };
   const place = { promotionId, gateRunId, gate: 'tests', isDebt: false };
-  await inTransaction(world, (tx) => takeGateCallback(tx, world, { place, verdict, webhookId: 'msg_1', body: '{}' }));
+  await inTransaction(world, (tx) => takeGateCallback(tx, world, { place, verdict, webhookId, body: '{}' }));
   return 'taken';
 }
 
@@ -241,7 +252,8 @@ export const WRITE_TRANSACTIONS: readonly WriteTransaction[] = [
       })),
     })),
   },
-  { name: 'call back', run: callBack },
+  { name: 'call back', run: (world, stage) => callBack(world, stage, { verdict: 'passed', webhookId: 'msg_1' }) },
+  { name: 'call back again', run: (world, stage) => callBack(world, stage, { verdict: 'failed', webhookId: 'msg_2' }) },
   { name: 'cancel asked', run: cancelOf((stage) => stage.asked.claim.promotionId) },
   { name: 'cancel signed', run: cancelOf((stage) => stage.signed) },
   { name: 'cancel gated', run: cancelOf((stage) => stage.gated.claim.promotionId) },
@@ -327,4 +339,5 @@ export const WRITE_TRANSACTIONS: readonly WriteTransaction[] = [
         raiseEnvironmentFence(tx, principalOf(stage.place, 'olga'), { environment: 'gated', seen: [], reason: '' }),
       ).then(() => 'raised'),
   },
+  ...NOTICE_TRANSACTIONS,
 ];
