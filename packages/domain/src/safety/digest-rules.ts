@@ -5,6 +5,7 @@ import type { Release } from '../release/release.ts';
 import type { Digest } from '../values/digest.ts';
 import type { PromotionRecord, StoredAttempt, StoredOutcome } from './store-state.ts';
 import {
+  COMPLETIONS_COMPARED_MAX,
   baseOf,
   carries,
   countedOutcome,
@@ -108,7 +109,8 @@ const environment: StoreRule = {
   name: 'S10.environment',
   find: (view) =>
     view.state.environments.flatMap((status): Found[] => {
-      const isRight = runsLatest(view, status) && componentsAreLatest(view, status) && isSummary(status);
+      const isRight =
+        runsLatest(view, status) && componentsAreLatest(view, status) && hasAllRows(view, status) && isSummary(status);
       return isRight ? [] : [{ subject: status.name, message: 'does not run what completed there last' }];
     }),
 };
@@ -136,6 +138,27 @@ function componentsAreLatest(view: StoreView, { name, components }: EnvironmentS
     const isLatest = latest?.releaseId === one.releaseId && endedAtMs === one.releasedAtMs;
     return view.releases.get(one.releaseId)?.number === one.releaseNumber && (isOlder || isLatest);
   });
+}
+
+/**
+ * No row of a component has vanished: each completion has left one for every component that it carries, back to the last one
+ * that held the whole environment, which forgets the others. What was there before the environment was removed does not
+ * count.
+ */
+function hasAllRows(view: StoreView, { name, releasedAtMs, components }: EnvironmentStatus): boolean {
+  const removals = view.state.events.filter(({ type, subject }) => type === 'environment.removed' && subject === name);
+  const sinceMs = Math.max(Number.NEGATIVE_INFINITY, ...removals.map(({ atMs }) => atMs));
+  const known = new Set(components.map(({ component }) => component));
+  const ofNow = view
+    .completionsIn(name)
+    .filter(({ promotion: { endedAtMs } }) => (endedAtMs ?? 0) > sinceMs && (endedAtMs ?? 0) <= (releasedAtMs ?? 0));
+  for (const { promotion } of ofNow.slice(0, COMPLETIONS_COMPARED_MAX)) {
+    const carried = view.releases.get(promotion.releaseId)?.components ?? [];
+    if (carried.some((one) => !known.has(one.name))) return false;
+    const parts = `environment:${name}/`;
+    if (!(view.locks.get(promotion.id) ?? []).some(({ resource }) => resource.startsWith(parts))) return true;
+  }
+  return true;
 }
 
 /** What is said of the whole follows from its components, as soon as one of them was touched. */

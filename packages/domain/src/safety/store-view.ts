@@ -17,6 +17,9 @@ import type {
 } from './store-state.ts';
 import type { RuleName } from './violation.ts';
 
+/** The newest of an environment are compared with what it says; there may be very many. */
+export const COMPLETIONS_COMPARED_MAX = 100;
+
 /**
  * Hashes that were computed before, by the event or definition that they are of, with what each was chained to. Kept
  * between passes over one store it spares the hashing of what did not change; both are values that never change.

@@ -281,6 +281,17 @@ export const COMPONENT_CORRUPTIONS: readonly Corruption[] = [
     sql: withComponent(`jsonb_build_object('releaseId', ${releaseOf(10)}, 'releaseNumber', 10)`),
   },
   { rule: 'S10.environment', sql: withComponent(`'{"state": "mixed"}'`) },
+  // The oldest row; what is said of the whole follows from those that are left.
+  {
+    rule: 'S10.environment',
+    sql: `update environments e set (components, release_id, release_number, state) = (
+        select jsonb_agg(c), case when count(distinct c ->> 'releaseId') = 1 then max(c ->> 'releaseId') end,
+          max((c ->> 'releaseNumber')::bigint), case when bool_and(c ->> 'state' = 'whole') then 'whole' else e.state end
+        from jsonb_array_elements(e.components) c
+        where (c ->> 'releasedAtMs')::bigint > (select min((o ->> 'releasedAtMs')::bigint)
+          from jsonb_array_elements(e.components) o))
+      where name = 'mix'`,
+  },
   { rule: 'S10.environment', sql: `update environments set release_id = ${releaseOf(9)} where name = 'mix'` },
   {
     rule: 'S10.verified',

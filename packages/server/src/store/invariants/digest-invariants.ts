@@ -1,5 +1,5 @@
 /** S10: what was resolved is what was locked, sent and observed, as `digest-rules.ts` of the domain has it. */
-import { STATES_BY_HARM } from '@stella/domain';
+import { COMPLETIONS_COMPARED_MAX, STATES_BY_HARM } from '@stella/domain';
 import { baseOf, byComponent, type Invariant, ofPromotions, ofStore } from './invariant.ts';
 
 const HARM = `array[${STATES_BY_HARM.map((word) => `'${word}'`).join(', ')}]`;
@@ -26,6 +26,19 @@ const COMPONENTS_DIFFER = `exists (select from jsonb_array_elements(e.components
         or (extract(epoch from q.ended_at) * 1000)::bigint < (c ->> 'releasedAtMs')::bigint
         or (q.release_id = c ->> 'releaseId'
           and (extract(epoch from q.ended_at) * 1000)::bigint = (c ->> 'releasedAtMs')::bigint))))`;
+
+/** A component of what completed there, back to the last promotion that held the whole environment, has no row. */
+const ROW_VANISHED = `exists (select from (
+      select v.release_id, coalesce(bool_and(v.is_of_parts) over (order by v.ended_at desc, v.id desc
+        rows between unbounded preceding and 1 preceding), true) as counts
+      from (select w.id, w.release_id, w.ended_at, exists (select from locks l where l.promotion_id = w.id
+          and starts_with(l.resource, 'environment:' || e.name || '/')) as is_of_parts
+        from promotions w where w.environment = e.name and w.status = 'completed' and w.ended_at <= e.released_at
+          and w.ended_at > coalesce((select max(g.at) from events g
+            where g.type = 'environment.removed' and g.subject = e.name), '-infinity')
+        order by w.ended_at desc, w.id desc limit ${COMPLETIONS_COMPARED_MAX}) v) q
+    join release_components k on k.release_id = q.release_id
+    where q.counts and not exists (select from jsonb_array_elements(e.components) c where c ->> 'component' = k.name))`;
 
 /** What is said of the whole does not follow from its components. */
 const SUMMARY_DIFFERS = `(e.components <> '[]' and (select
@@ -94,7 +107,7 @@ const OF_STORE: readonly Invariant[] = [
       from environments e left join releases r on r.id = e.release_id left join lateral (
         select p.release_id, p.ended_at from promotions p where p.environment = e.name and p.status = 'completed'
         order by p.ended_at desc, p.id desc limit 1) p on true
-      where ${WHOLE_DIFFERS} or ${COMPONENTS_DIFFER} or ${SUMMARY_DIFFERS}`,
+      where ${WHOLE_DIFFERS} or ${COMPONENTS_DIFFER} or ${ROW_VANISHED} or ${SUMMARY_DIFFERS}`,
   },
 ];
 
