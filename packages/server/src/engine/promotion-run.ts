@@ -176,11 +176,18 @@ async function tickOnce(deps: RunDeps, state: RunState): Promise<void> {
   state.hasWritten();
   report(deps, result.snapshot, result.decision);
   if (result.decision.promotion.workerId === null) {
+    // What came while the claim was given back: nothing waits for it, and it is kept as late.
+    if (state.outcomes.length > 0) await deps.store.tick(state.claim, state.outcomes, refuseToDecide);
     endRun(state);
     return;
   }
   if (result.decision.promotion.status === 'cancelling') abortForward(state, result.decision.effects);
   startEffects(deps, state, { ...result, nowMs });
+}
+
+/** For a claim that was given back; the store answers `claim_lost` before it would ask. */
+function refuseToDecide(): never {
+  throw new RangeError('a claim that was given back is decided by nobody');
 }
 
 /** A cancelled promotion need not wait for its deploy to end by itself; a rollback is never aborted. */

@@ -133,6 +133,7 @@ export const STATEMENT_FAULT_POINTS = [
   'sql.steps_write',
   'sql.token_insert',
   'sql.token_revoke',
+  'sql.wakes_owe',
   'sql.worker_register',
   'sql.worker_renew',
   'sql.worker_retire',

@@ -46,7 +46,7 @@ const INSERT: Statement = {
       where p.id = a.promotion_id and jsonb_typeof(g.holds) = 'object') h on true`,
 };
 
-/** After a lost claim, or when another outcome was first: kept, without effect. The same one is not kept twice. */
+/** After a lost claim, or when another outcome was first, as of a gate that was skipped: kept, without effect. The same one is not kept twice. */
 const INSERT_LATE: Statement = {
   name: 'outcomes_insert_late',
   text: `insert into attempt_outcomes (operation_id, is_late, outcome, code, message, digest, sealed, ended_at)

@@ -80,6 +80,10 @@ async function tickInside(
   if (!locked?.hasLiveWorker || locked.claimEpoch !== claim.claimEpoch) throw new ClaimLost();
   const { ended, unknownHoldings } = await recording;
   await acknowledging;
+  await insertLateOutcomes(
+    session,
+    outcomes.filter(({ operationId }) => !ended.includes(operationId)),
+  );
   const read = await reading;
   if (!read) throw new ClaimLost();
   const { snapshot, nowMs } = read;

@@ -12,6 +12,7 @@ import {
 } from '../ports/engine-store.ts';
 import type { WorkerRow } from '../ports/read-store.ts';
 import type { Session, Statement } from './connection.ts';
+import { IS_PAYABLE, PAY_OWED } from './owed-wakes.ts';
 
 const REGISTER: Statement = {
   name: 'worker_register',
@@ -31,11 +32,10 @@ const RENEW: Statement = {
  * the same one. After a postmaster's restart sessions prove nothing, and the lease decides.
  *
  * What a dead worker has is due, also what it claimed or wrote at the very moment of its burial, which the next look
- * finds. It may have died owing a wake-up (`owed-wakes.ts`), so all queues look again.
+ * finds. Wake-ups that a process owed and did not give before it died (`owed-wakes.ts`) are given here.
  *
- * No row is waited for: a server that hangs in the middle of a transaction would hold up every takeover. A worker or a
- * claim whose row is held is found by the next look; whoever holds a row of a queue has it looked at himself, and it
- * looks again within 15 s in any case.
+ * No row is waited for: a server that hangs in the middle of a transaction would hold up every takeover. A worker, a
+ * claim or a wake-up whose row is held is found by the next look.
  */
 const BURY: Statement = {
   name: 'workers_bury',
@@ -56,12 +56,8 @@ const BURY: Statement = {
           and exists (select from workers w
             where w.id = p.worker_id and (w.state <> 'live' or w.id in (select id from dead)))
         for no key update skip locked)
-    ), woken as (
-      update promotions set next_action_at = now(), version = version + 1 where id in (
-        select p.id from promotions p
-        where exists (select from dead) and p.ended_at is null and p.worker_id is null and p.step = 'acquire_locks'
-          and p.next_action_at > now()
-        for no key update skip locked)
+    ), ${PAY_OWED}, woken as (
+      update promotions p set next_action_at = now(), version = version + 1 where ${IS_PAYABLE}
     )
     select id from dead`,
 };

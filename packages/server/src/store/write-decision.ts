@@ -7,7 +7,7 @@ import { combine, type Part } from './combined-statement.ts';
 import { pipelined, type Session, sqlState, type Statement } from './connection.ts';
 import { toStopColumn } from './environment-stop-column.ts';
 import { INSERT_EVENTS, toEventRows } from './event-rows.ts';
-import { findSkipped } from './owed-wakes.ts';
+import { oweSkipped } from './owed-wakes.ts';
 
 const COLUMNS = [
   'release_id',
@@ -208,8 +208,8 @@ export async function writeDecision(
   const update = { statement, values: [promotion.id, promotion.version - 1, ...valuesOf(promotion, CHANGING)] };
   const writing = pipelined(session.count(...combine(update, partsOf(decision))));
   const { environment, id } = promotion;
-  const waker = { environment, promotionId: id, atMs: wroteAtMs(decision) };
-  const finding = decision.wakesEnvironment ? pipelined(findSkipped(session, waker)) : Promise.resolve([]);
+  const waker = { environment, promotionId: id, atMs: wroteAtMs(decision), wakesClaimed: false };
+  const finding = decision.wakesEnvironment ? pipelined(oweSkipped(session, waker)) : Promise.resolve([]);
   if ((await writing) !== 1) throw new AppError('promotion.version', { details: { promotionId: id } });
   owed.push(...(await finding));
 }

@@ -59,6 +59,7 @@ export function dumpMemory(state: MemoryState): StoreDump {
       'kind',
       'name',
     ),
+    owedWakes: [...state.owedWakes.values()].map(renamed),
     ...environmentRows(state),
     ...eventRows(state),
     ...settingRows(state),

@@ -30,6 +30,7 @@ const TABLES: Readonly<Record<string, string>> = {
   settings: 'select * from stella.settings order by key',
   settingChanges: 'select * from stella.setting_changes order by key, version',
   idempotencyKeys: 'select * from stella.idempotency_keys order by actor_id, route, key',
+  owedWakes: 'select promotion_id, owed_at from stella.owed_wakes order by id',
   persons: 'select id, issuer, subject, enrolled_by from stella.persons order by id',
   bindings: `select owner_id, role, pattern from stella.role_bindings order by owner_id, role, pattern`,
   tokens: `select id, token_hash, person_id, automation_id, minted_by, name, expires_at, revoked_at

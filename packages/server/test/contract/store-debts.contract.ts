@@ -8,6 +8,7 @@ import {
   claimOne,
   command,
   create,
+  goodResult,
   hire,
   inTransaction,
   type Place,
@@ -16,6 +17,7 @@ import {
   set,
   setUp,
   snapshotOf,
+  tick,
 } from './store-play.ts';
 import type { StoreWorld } from './store-world.ts';
 
@@ -85,6 +87,28 @@ function describeSkips(world: GiveWorld): void {
         deciderBindingsNow: [{ role: 'approver', pattern: '*' }],
       },
     ]);
+  });
+
+  it('that took effect makes the answer of its gate late, which is kept without effect', async () => {
+    const place = await setUp(world(), [GATED]);
+    const { id: workerId } = await hire(world());
+    const id = await create(place, 'gated');
+    const claim = await claimOne(world(), workerId);
+    const atGate = await play(world(), claim, ({ promotion }) => promotion.step === 'evaluate_gates');
+    const asked = atGate.attempts.find((one) => one.purpose === 'gate');
+    if (!asked) throw new Error('no gate was asked');
+    await command(place, id, 'olga', { kind: 'skip_gate', gate: 'tests', reason: 'down' });
+    await command(place, id, 'bob', { kind: 'approve', gate: null, skip: 'tests', reason: '' });
+    const next = { ...claim, isTakeover: false };
+    await tick(world(), next);
+    const answer = { operationId: asked.operationId, result: goodResult(atGate, asked) };
+    for (const outcomes of [[answer], [answer]]) await tick(world(), next, outcomes);
+    const { outcomes = [] } = await world().control.dump();
+    expect(outcomes.filter(({ operationId }) => operationId === asked.operationId)).toMatchObject([
+      { isLate: false, code: 'gate.skipped' },
+      { isLate: true, outcome: 'passed' },
+    ]);
+    expect((await snapshotOf(world(), id)).gateRuns).toMatchObject([{ state: 'skipped', verdict: null }]);
   });
 
   it('that has ended never changes, and two of one gate are never open', async () => {

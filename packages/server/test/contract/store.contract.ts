@@ -10,6 +10,7 @@ import { describeNotificationStore } from './store-notifications.contract.ts';
 import { describeProbeStore } from './store-probes.contract.ts';
 import { describeQuotasOfStore } from './store-quotas.contract.ts';
 import { describeSequencerStore } from './store-sequencer.contract.ts';
+import { describeWakesOfStore } from './store-wakes.contract.ts';
 import type { StoreWorld } from './store-world.ts';
 
 export function describeStoreContract(placeName: string, openWorld: () => Promise<StoreWorld>): void {
@@ -30,5 +31,6 @@ export function describeStoreContract(placeName: string, openWorld: () => Promis
     describeProbeStore(() => world);
     describeQuotasOfStore(() => world);
     describeSequencerStore(() => world);
+    describeWakesOfStore(() => world);
   });
 }

@@ -83,7 +83,10 @@ describeCrashes({
       'sql.set_aside_write',
     ],
   },
-  'while it wakes whom it could not wake': { scenario: wakeSkipped, points: ['sql.promotions_wake_skipped'] },
+  'while it wakes whom it could not wake': {
+    scenario: wakeSkipped,
+    points: ['sql.wakes_owe', 'sql.promotions_wake_skipped'],
+  },
   'while the auditor finds something': {
     scenario: audit,
     points: [

@@ -19,17 +19,16 @@ import {
   deadWorkers,
   freeClaim,
   giveBack,
-  isAsleepInQueue,
   isDead,
   isLeftBehind,
   markWorker,
   setAside,
   takeDueWork,
-  wakeFromQueue,
   workerKey,
 } from './memory-workers.ts';
 import { indexKeysOf, insertEvents, writeDecision } from './memory-writes.ts';
 import { demand } from './database-refusal.ts';
+import { payForTheDead } from './memory-wakes.ts';
 
 /** Promotions whose events go in one call of retention. */
 const PROMOTIONS_PER_PRUNE = 100;
@@ -128,6 +127,10 @@ async function tickInside(
     outcomes.length === 0
       ? { ended: [], unknownHoldings: [] }
       : await session.statement('outcomes', (tx, nowMs) => insertOutcomes(tx, id, outcomes, nowMs));
+  const late = outcomes.filter(({ operationId }) => !ended.includes(operationId));
+  if (late.some(({ result }) => result.outcome !== 'acknowledged')) {
+    await session.statement('late', (tx, nowMs) => insertLateOutcomes(tx, id, late, nowMs));
+  }
   const { snapshot, nowMs } = await session.statement('read', (tx, readAtMs) => ({
     snapshot: readOwn(connections, tx, id),
     nowMs: readAtMs,
@@ -222,15 +225,12 @@ function buryWorkers(
     markWorker(tx, one, { state: 'dead' });
     dead.push(one);
   }
-  // What it had, also what it claimed or wrote at the very moment of its burial; and, for wake-ups it owed, the queues.
+  // What it had, also what it claimed or wrote at the very moment of its burial.
   for (const row of asleep) {
     const { id: promotionId } = row.promotion;
-    const isQueued = dead.length > 0 && isAsleepInQueue(tx, row);
-    if (!isQueued && !isLeftBehind(tx, row)) continue;
-    if (!tx.tryLock(promotionKey(promotionId))) continue;
-    freeClaim(tx, promotionId);
-    if (isQueued) wakeFromQueue(tx, promotionId);
+    if (isLeftBehind(tx, row) && tx.tryLock(promotionKey(promotionId))) freeClaim(tx, promotionId);
   }
+  payForTheDead(tx);
   return dead;
 }
 

@@ -55,7 +55,7 @@ export function environmentMethods(session: MemorySession, ids: IdSource, nowMs:
       session.statement('writeFreeze', (tx) => {
         const status = tx.get(tx.state.environments, name);
         if (status) tx.put(tx.state.environments, name, { ...status, freeze });
-        wakeWaiting(tx, name, nowMs);
+        wakeWaiting(tx, name, nowMs, { waker: null, wakesClaimed: true });
       }),
     writeQuotaRequests: (name, quotaRequests) =>
       session.statement('writeQuotaRequests', (tx) => {
@@ -96,7 +96,7 @@ function definitionMethods(session: MemorySession, nowMs: number): Definitions {
         const policyRevision = status.policyRevision + 1;
         const { concurrency, quotas = null } = definition;
         tx.put(environments, name, { ...status, policyRevision, plannedFreezes, concurrency, quotas });
-        wakeWaiting(tx, name, nowMs);
+        wakeWaiting(tx, name, nowMs, { waker: null, wakesClaimed: true });
         return { definition, version, hash, appliedAtMs: nowMs };
       }),
     removeEnvironment: (name) =>

@@ -12,7 +12,7 @@ import type { CommandTransaction } from '@stella/server';
 import type { MemorySession } from './memory-session.ts';
 import { environmentKey } from './memory-state.ts';
 import type { MemoryTransaction, View } from './memory-transaction.ts';
-import { wakeRows } from './memory-writes.ts';
+import { wakeRows } from './memory-wakes.ts';
 
 type FenceMethods = Pick<CommandTransaction, 'lockEnvironment' | 'drawFenceAbove' | 'writeRaisedFence'>;
 

@@ -50,7 +50,7 @@ export function insertOutcomes(
 
 const FOREIGN = { sqlState: '23503', constraint: 'attempt_outcomes_operation_id_fkey' };
 
-/** After a lost claim: kept, without effect. The same one is not kept twice. */
+/** After a lost claim, or when another outcome was first: kept, without effect. The same one is not kept twice. */
 export function insertLateOutcomes(
   tx: MemoryTransaction,
   id: PromotionId,

@@ -13,7 +13,8 @@ import {
 } from '@stella/domain';
 import type { Clock } from '@stella/server';
 import { DatabaseRefusal } from './database-refusal.ts';
-import type { MemoryState } from './memory-state.ts';
+import { payOwed, wakeOwed } from './memory-wakes.ts';
+import { type MemoryState, promotionKey } from './memory-state.ts';
 import { beginTransaction, type MemoryTransaction } from './memory-transaction.ts';
 import type { RowLockMode } from './row-locks.ts';
 
@@ -142,13 +143,14 @@ export class MemorySession {
     if (owedWakes.length === 0) return;
     try {
       await autocommit(this.connections, 'wake.skipped', async (tx, session) => {
-        for (const { key, wake } of owedWakes) {
-          await session.lock(key);
-          wake(tx);
+        for (const id of owedWakes) {
+          await session.lock(promotionKey(id));
+          wakeOwed(tx, id);
         }
+        payOwed(tx, (one) => owedWakes.includes(one.promotionId));
       });
     } catch (error) {
-      // They look again by themselves; only what may fail does.
+      // They stay owed; only what may fail does.
       if (!(error instanceof AppError) && !(error instanceof DatabaseRefusal)) throw error;
     }
   }

@@ -3,7 +3,7 @@ import type { AnySettingKey } from '@stella/domain';
 import type { CommandTransaction } from '@stella/server';
 import type { MemorySession } from './memory-session.ts';
 import type { MemoryState } from './memory-state.ts';
-import { wakeRows } from './memory-writes.ts';
+import { wakeRows } from './memory-wakes.ts';
 
 type SettingMethods = Pick<CommandTransaction, 'lockSetting' | 'writeSetting' | 'listSettings'>;
 

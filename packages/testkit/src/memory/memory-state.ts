@@ -171,6 +171,8 @@ export interface MemoryState {
   readonly chainHead: Map<'only', ChainHead>;
   readonly settingRows: Map<AnySettingKey, SettingChange>;
   readonly settingChanges: Map<string, SettingChange>;
+  /** Wake-ups that a commit owes, by number. */
+  readonly owedWakes: Map<number, { readonly promotionId: PromotionId; readonly owedAtMs: number }>;
   readonly idempotencyKeys: Map<string, StoredKey>;
   readonly channels: Map<string, StoredChannel>;
   readonly deliveries: Map<DeliveryId, StoredDelivery>;
@@ -183,6 +185,7 @@ export interface MemoryState {
   lastReleaseNumber: number;
   lastEventId: number;
   lastOutcomeId: number;
+  lastOwedId: number;
   fenceEpoch: number;
   /** What servers are started with, unless one says otherwise. */
   readonly settings: Settings;
@@ -223,6 +226,7 @@ export function makeMemoryState(settings: Settings, { isFrozen = true }: { isFro
     chainHead: new Map([['only', { seq: 0, chainHash: null }]]),
     settingRows: new Map(),
     settingChanges: new Map(),
+    owedWakes: new Map(),
     idempotencyKeys: new Map(),
     channels: new Map(),
     deliveries: new Map(),
@@ -232,6 +236,7 @@ export function makeMemoryState(settings: Settings, { isFrozen = true }: { isFro
     lastReleaseNumber: 0,
     lastEventId: 0,
     lastOutcomeId: 0,
+    lastOwedId: 0,
     fenceEpoch: 1,
     settings,
     goneSessions: new Set(),

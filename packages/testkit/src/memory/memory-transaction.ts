@@ -2,6 +2,7 @@
  * A transaction at read committed: it sees what is committed at the moment of each statement, under its own writes, which
  * nobody else sees before its end. Writes lie beside the state until then, so a rollback only forgets them.
  */
+import type { PromotionId } from '@stella/domain';
 import { freezeDeeply } from '../simulation/safety-violation.ts';
 import type { MemoryState } from './memory-state.ts';
 import type { LockOwner, RowLockMode } from './row-locks.ts';
@@ -32,7 +33,7 @@ export interface MemoryTransaction extends View, LockOwner {
   rollback(): void;
   readonly isOpen: boolean;
   /** Whom it could not wake, for their rows were held: done after its commit. */
-  readonly owedWakes: { readonly key: string; readonly wake: (tx: MemoryTransaction) => void }[];
+  readonly owedWakes: PromotionId[];
 }
 
 /** What is committed, without own writes. */

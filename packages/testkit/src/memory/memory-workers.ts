@@ -140,17 +140,6 @@ export function freeClaim(tx: MemoryTransaction, id: PromotionId): void {
   if (row && isLeftBehind(tx, row)) change(tx, row, { nextActionAtMs: tx.beganMs });
 }
 
-/** It waits for its turn, and looks again later. */
-export function isAsleepInQueue(view: View, { promotion }: StoredPromotion): boolean {
-  const { workerId, step, nextActionAtMs } = promotion;
-  return workerId === null && step === 'acquire_locks' && (nextActionAtMs ?? 0) > view.beganMs;
-}
-
-export function wakeFromQueue(tx: MemoryTransaction, id: PromotionId): void {
-  const row = tx.get(tx.state.promotions, id);
-  if (row && isAsleepInQueue(tx, row)) change(tx, row, { nextActionAtMs: tx.beganMs });
-}
-
 /** It sleeps, and its worker is not live. */
 export function isLeftBehind(view: View, { promotion: { workerId, nextActionAtMs } }: StoredPromotion): boolean {
   const state = workerId === null ? undefined : view.get(view.state.workers, workerId)?.state;

@@ -26,7 +26,8 @@ import {
 } from '@stella/domain';
 import { freezeDeeply } from '../simulation/safety-violation.ts';
 import { demand } from './database-refusal.ts';
-import { debtKey, promotionKey, type StoredApproval, type StoredPromotion, type StoredSkip } from './memory-state.ts';
+import { oweSkipped, wakeRows } from './memory-wakes.ts';
+import { debtKey, type StoredApproval, type StoredPromotion, type StoredSkip } from './memory-state.ts';
 import type { MemoryTransaction } from './memory-transaction.ts';
 
 /** Who writes: a person's command, or a worker's tick, which ends all doubt whether the promotion can be moved. */
@@ -316,7 +317,7 @@ function isAbove(one: { readonly resource: string }, other: { readonly resource:
 
 function wakeEnvironment(tx: MemoryTransaction, { id, environment }: Promotion, atMs: number): void {
   if (isPlanted('wake.not_written')) return;
-  wakeWaiting(tx, environment, atMs, id);
+  wakeWaiting(tx, environment, atMs, { waker: id, wakesClaimed: false });
   wakeRows(tx, atMs, ({ promotion: other, gateRuns }) => {
     const isAsleep = other.id !== id && other.workerId === null && other.endedAtMs === null;
     const isAtGates = other.step === 'evaluate_gates';
@@ -333,20 +334,15 @@ export function wakeWaiting(
   tx: MemoryTransaction,
   environment: string,
   atMs: number,
-  waker: PromotionId | null = null,
+  { waker, wakesClaimed }: { readonly waker: PromotionId | null; readonly wakesClaimed: boolean },
 ): void {
   const isWaiting = ({ promotion: other }: StoredPromotion): boolean => {
-    const isThere = other.environment === environment && other.id !== waker && other.workerId === null;
-    return isThere && (other.step === 'evaluate_gates' || other.step === 'acquire_locks');
+    const isThere = other.environment === environment && other.id !== waker;
+    const isAsleep = wakesClaimed || other.workerId === null;
+    return isThere && isAsleep && (other.step === 'evaluate_gates' || other.step === 'acquire_locks');
   };
   wakeRows(tx, atMs, isWaiting);
-  for (const row of tx.rows(tx.state.promotions)) {
-    const { id: otherId, nextActionAtMs } = row.promotion;
-    if (nextActionAtMs === null || nextActionAtMs <= atMs || !isWaiting(row)) continue;
-    const wake = (later: MemoryTransaction): void =>
-      wakeRows(later, later.beganMs, (one) => one.promotion.id === otherId && isWaiting(one));
-    tx.owedWakes.push({ key: promotionKey(otherId), wake });
-  }
+  oweSkipped(tx, atMs, isWaiting);
 }
 
 /** `queue: latest`: who has not begun to deploy there is due now, also when a worker has it. */
@@ -355,16 +351,6 @@ function wakeOlder(tx: MemoryTransaction, { id, environment }: Promotion, atMs: 
     const isOther = other.environment === environment && other.id !== id && other.setAside === null;
     return isOther && STEPS.indexOf(other.step) < STEPS.indexOf('deploy');
   });
-}
-
-/** Live ones that look again later are due now; rows that another transaction holds are skipped. */
-export function wakeRows(tx: MemoryTransaction, atMs: number, isWoken: (row: StoredPromotion) => boolean): void {
-  const { promotions } = tx.state;
-  for (const row of tx.rows(promotions)) {
-    const { id, nextActionAtMs, version } = row.promotion;
-    if (nextActionAtMs === null || nextActionAtMs <= atMs || !isWoken(row) || !tx.tryLock(promotionKey(id))) continue;
-    tx.put(promotions, id, { ...row, promotion: { ...row.promotion, nextActionAtMs: atMs, version: version + 1 } });
-  }
 }
 
 /** Their ids are given now, whatever becomes of the transaction. */

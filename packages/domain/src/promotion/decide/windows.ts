@@ -14,7 +14,7 @@ import { currentGateRuns, definitionOf, openGateRun, openNextRound, setVerdict, 
 /** How a round ends whose window closed before the deploy; not counted among those that expired. */
 export const WINDOW_CLOSED = 'window_closed';
 
-/** A frozen one looks again this often: its wake-up is lost when a worker has it at the moment of the unfreeze. */
+/** A frozen one looks again this often by itself; the end of a freeze wakes it at once, whoever has it then (`owed-wakes.ts`). */
 const FROZEN_RECHECK_MS = 5 * 60_000;
 
 /** How the window of a run stands; null when the run is of another kind. */

@@ -16,6 +16,7 @@ import { notifications, notificationsGrants } from './0014-notifications.ts';
 import { placesInLists } from './0015-places-in-lists.ts';
 import { workersOfAttempts } from './0016-workers-of-attempts.ts';
 import { callbackRetention, callbackRetentionGrants } from './0017-callback-retention.ts';
+import { owedWakes, owedWakesGrants } from './0018-owed-wakes.ts';
 
 export interface Migration {
   readonly name: string;
@@ -40,10 +41,11 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'places-in-lists', sql: `set local search_path = stella, pg_temp;\n${placesInLists}` },
   { name: 'workers-of-attempts', sql: `set local search_path = stella, pg_temp;\n${workersOfAttempts}` },
   { name: 'callback-retention', sql: `set local search_path = stella, pg_temp;\n${callbackRetention}` },
+  { name: 'owed-wakes', sql: `set local search_path = stella, pg_temp;\n${owedWakes}` },
 ];
 
 /** Rights of the application role, whose name comes quoted. */
 export function grantsFor(quotedRole: string): string {
-  const grants = `${foundationGrants}${skipsGrants}${environmentStopsGrants}${auditGrants}${probesGrants}${callbacksGrants}${notificationsGrants}${callbackRetentionGrants}`;
+  const grants = `${foundationGrants}${skipsGrants}${environmentStopsGrants}${auditGrants}${probesGrants}${callbacksGrants}${notificationsGrants}${callbackRetentionGrants}${owedWakesGrants}`;
   return grants.replaceAll('{app}', quotedRole);
 }
