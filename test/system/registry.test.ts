@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findDockerRegistry, startDockerRegistry, writeOciLayout } from '@stella/testkit';
 import { describe, it } from 'vitest';
+import { NOTHING_DECLARED } from '../../packages/server/test/contract/nothing-declared.ts';
 import { describeRegistryContract } from '../../packages/server/test/contract/registry.contract.ts';
 import { makeRegistry } from '../../packages/server/src/registry/open-registry.ts';
 import { makeHttpClient } from '../../packages/server/src/system/http-client.ts';
@@ -21,7 +22,13 @@ if (binary === null) {
     const layouts = await mkdtemp(join(tmpdir(), 'stella-layouts-'));
     const http = makeHttpClient({ allowedRanges: ['127.0.0.0/8'] });
     return {
-      registry: makeRegistry({ http, fileSystem: nodeFileSystem, clock: nodeClock, layoutRoots: [] }),
+      registry: makeRegistry({
+        accesses: NOTHING_DECLARED,
+        http,
+        fileSystem: nodeFileSystem,
+        clock: nodeClock,
+        layoutRoots: [],
+      }),
       publish: async (name, images) => {
         const layout = join(layouts, name);
         const written = await writeOciLayout(layout, images);

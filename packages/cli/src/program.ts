@@ -17,6 +17,7 @@ const NOUN_SUMMARIES: Readonly<Record<string, string>> = {
   'auth token': 'Tokens of persons and automation',
   environment: 'Places that releases are promoted into',
   help: 'Help and reference',
+  registry: 'Registries of artifacts',
   notify: 'Who is told of approvals, stalls and ends',
   drill: 'Faults to practise with, in a sandbox',
   orch: 'The orchestrator itself',

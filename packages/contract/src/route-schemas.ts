@@ -84,6 +84,7 @@ import {
   retryDeliveryAnswerSchema,
   retryDeliverySchema,
 } from './schemas/notifications.ts';
+import { registryListSchema } from './schemas/registries.ts';
 import { createReleaseSchema, releasePageSchema, releaseSchema } from './schemas/releases.ts';
 import {
   changedSettingSchema,
@@ -149,6 +150,7 @@ export const ROUTE_SCHEMAS = {
   testChannel: { query: none, body: channelTestSchema, answer: channelTestAnswerSchema },
   listDeliveries: { query: deliveryQuerySchema, body: null, answer: deliveryListSchema },
   retryDelivery: { query: none, body: retryDeliverySchema, answer: retryDeliveryAnswerSchema },
+  listRegistries: { query: none, body: null, answer: registryListSchema },
   listSettings: { query: none, body: null, answer: settingListSchema },
   getSetting: { query: none, body: null, answer: settingDetailSchema },
   changeSetting: { query: none, body: changeSettingSchema, answer: changedSettingSchema },

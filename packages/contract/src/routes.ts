@@ -353,6 +353,13 @@ export const ROUTES = {
     summary: 'Tries a message again that was given up or waits for its next attempt',
     tag: 'notification',
   }),
+  listRegistries: route({
+    method: 'GET',
+    path: '/api/v1/registries',
+    policy: 'registry.read',
+    summary: 'Declared registries of artifacts, and who we are there',
+    tag: 'release',
+  }),
   listSettings: route({
     method: 'GET',
     path: '/api/v1/settings',

@@ -27,6 +27,7 @@ export * from './locks/fence.ts';
 export * from './locks/wait-cycles.ts';
 export * from './release/artifact-reference.ts';
 export * from './release/component-differences.ts';
+export * from './release/registry-definition.ts';
 export * from './release/release.ts';
 export * from './audit/event.ts';
 export * from './diagnosis/causes.ts';

@@ -14,6 +14,7 @@ export type * from './ports/debt-store.ts';
 export type * from './ports/engine-store.ts';
 export type { Logger } from './ports/logger.ts';
 export type * from './ports/notification-store.ts';
+export type * from './ports/registry-credentials.ts';
 export type * from './ports/probe-store.ts';
 export type { SettingChange } from './ports/read-store.ts';
 export type * from './ports/sequencer-store.ts';

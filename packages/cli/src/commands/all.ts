@@ -60,6 +60,7 @@ import { promotionReject } from './promotion/reject.ts';
 import { promotionRetry } from './promotion/retry.ts';
 import { promotionStatus } from './promotion/status.ts';
 import { promotionTrace } from './promotion/trace.ts';
+import { registryList } from './registry/list.ts';
 import { releaseCreate } from './release/create.ts';
 import { releaseList } from './release/list.ts';
 import { releaseShow } from './release/show.ts';
@@ -116,6 +117,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   orchConfigSet,
   orchConfigUnset,
   orchConfigHistory,
+  registryList,
   notifyList,
   notifyTest,
   notifyDeliveries,

@@ -9,9 +9,9 @@ import { tableView } from '../view.ts';
 
 type Applied = Answer<'applyDefinitions'>;
 
-/** Of an environment or of a channel. */
+/** Of an environment, a channel or a registry. */
 interface Change {
-  readonly kind: 'environment' | 'notification';
+  readonly kind: 'environment' | 'notification' | 'registry';
   readonly name: string;
   readonly change: Applied['changes'][number]['change'];
   readonly version: number | null;
@@ -21,19 +21,19 @@ interface Change {
 }
 
 /** As documents say what they are. */
-const KINDS = ['Environment', 'Notification'] as const;
+const KINDS = ['Environment', 'Notification', 'Registry'] as const;
 
 const FILES_MAX = 200;
 const FILE_BYTES_MAX = 1_048_576;
 
 export const apply: CommandSpec = {
   path: ['apply'],
-  summary: 'Apply environments and channels from YAML: all or none',
+  summary: 'Apply environments, channels and registries from YAML: all or none',
   kind: 'write',
   options: [
     { flags: '-f, --file <path...>', summary: 'a file, a directory of *.yaml, or - for stdin', isRequired: true },
     { flags: '--prune', summary: 'remove what the files do not name, of the kinds that they hold' },
-    { flags: '--prune-kind <kind...>', summary: 'also of this kind: Environment or Notification' },
+    { flags: '--prune-kind <kind...>', summary: 'also of this kind: Environment, Notification or Registry' },
   ],
   examples: ['stella apply -f environments/ --dry-run', 'stella apply -f environments/'],
   async run({ connect, show, globals, terminal }, { options }) {
@@ -52,7 +52,7 @@ export const apply: CommandSpec = {
         rows: changesOf(answer),
         columns: [
           // Most files hold environments alone.
-          ...(answer.channels.length === 0
+          ...(answer.channels.length + answer.registries.length === 0
             ? [{ title: 'ENVIRONMENT', value: (row: Change) => row.name }]
             : [
                 { title: 'KIND', value: (row: Change) => row.kind },
@@ -76,11 +76,14 @@ function parseKind(text: string): (typeof KINDS)[number] {
   throw usage(`--prune-kind is one of ${KINDS.join(', ')}, not "${text}"`);
 }
 
-function changesOf({ changes, channels }: Applied): readonly Change[] {
+function changesOf({ changes, channels, registries }: Applied): readonly Change[] {
   return [
     ...changes.map(({ environment, ...rest }): Change => ({ kind: 'environment', name: environment, ...rest })),
     ...channels.map(
       ({ channel, ...rest }): Change => ({ kind: 'notification', name: channel, overrides: [], ...rest }),
+    ),
+    ...registries.map(
+      ({ registry, ...rest }): Change => ({ kind: 'registry', name: registry, overrides: [], ...rest }),
     ),
   ];
 }

@@ -29,6 +29,7 @@ export const UNDRILLED: Readonly<Partial<Record<CauseCode, string>>> = {
   'clock.skew': 'the clock of the server would have to be wrong',
   'target.busy': 'the server itself would have to work at the target twice',
   'target.fence_stale': 'the server itself would have to be overtaken',
+  'registry.tls': 'the registry of the drill would have to be declared to everybody',
   'gate.tls': 'the server would have to trust a certificate of the drill',
   'gate.no_callback': 'the server would have to hold a secret of the drill',
   unknown: 'nothing that is known leads to it',

@@ -101,7 +101,7 @@ export const environmentListSchema = z.object({ items: z.array(environmentSchema
 const DOCUMENT_BYTES_MAX = 1_048_576;
 const DOCUMENT_COUNT_MAX = 200;
 /** As a document says itself what it is. */
-const DOCUMENT_KINDS = ['Environment', 'Notification'] as const;
+const DOCUMENT_KINDS = ['Environment', 'Notification', 'Registry'] as const;
 
 export const applyRequestSchema = z
   .strictObject({
@@ -141,6 +141,15 @@ export const applyAnswerSchema = z
     channels: z.array(
       z.object({
         channel: z.string(),
+        change: z.enum(['created', 'changed', 'unchanged', 'removed']),
+        version: z.int().nullable(),
+        differences: z.array(z.string()),
+      }),
+    ),
+    /** Of documents of `kind: Registry`. */
+    registries: z.array(
+      z.object({
+        registry: z.string(),
         change: z.enum(['created', 'changed', 'unchanged', 'removed']),
         version: z.int().nullable(),
         differences: z.array(z.string()),

@@ -50,6 +50,8 @@ export const EVENT_TYPES = [
   'notification.applied',
   'notification.removed',
   'notification.retried',
+  'registry.applied',
+  'registry.removed',
   'person.created',
   'person.logged_in',
   'token.minted',

@@ -48,6 +48,7 @@ const CAUSE_TABLE = {
   'target.wrong_digest': fault('a target does not run what was promised', 'promotion'),
   'registry.unreachable': fault('the registry does not answer', 'promotion', 'probes'),
   'registry.credentials': fault('the registry refuses access', 'promotion', 'probes'),
+  'registry.tls': fault('the registry is not trusted', 'promotion', 'probes'),
   'registry.misconfigured': fault('a source of artifacts is not allowed here', 'promotion', 'probes'),
   'registry.artifact_missing': fault('the registry does not have the artifact', 'promotion', 'probes'),
   'registry.digest_mismatch': fault('the registry sends other bytes than promised', 'promotion', 'probes'),

@@ -72,6 +72,8 @@ describe('a target or the registry', () => {
   it.each<[CauseCode, string]>([
     ['registry.unreachable', 'registry.unreachable'],
     ['registry.credentials', 'registry.denied'],
+    ['registry.credentials', 'registry.credentials'],
+    ['registry.tls', 'registry.tls'],
     ['registry.misconfigured', 'registry.directory_forbidden'],
     ['registry.artifact_missing', 'registry.artifact_missing'],
     ['registry.digest_mismatch', 'registry.digest_mismatch'],

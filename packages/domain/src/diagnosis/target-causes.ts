@@ -39,6 +39,8 @@ const CAUSE_BY_CODE: Readonly<Record<string, CauseCode>> = {
   'target.unpack_refused': 'artifact.refused',
   'registry.unreachable': 'registry.unreachable',
   'registry.denied': 'registry.credentials',
+  'registry.credentials': 'registry.credentials',
+  'registry.tls': 'registry.tls',
   'registry.directory_forbidden': 'registry.misconfigured',
   'registry.artifact_missing': 'registry.artifact_missing',
   'registry.digest_mismatch': 'registry.digest_mismatch',
@@ -165,7 +167,10 @@ const MENDING: Readonly<Partial<Record<CauseCode, string>>> = {
   'target.wrong_digest': 'find out who changes what runs there beside Stella',
   'target.fence_stale': 'look at what runs there: a newer operation owns the target',
   'registry.unreachable': 'start the registry, or open the way to it',
-  'registry.credentials': 'allow reading there',
+  'registry.credentials':
+    'allow reading there, or correct who we are there: its document of kind Registry, or the secret that it names',
+  'registry.tls':
+    'name its authority in its document of kind Registry (ca: file:…), or give it a certificate that is trusted',
   'registry.misconfigured': 'allow the directory in STELLA_LAYOUT_DIRECTORIES and start the server again',
   'registry.artifact_missing': 'push the artifact again',
   'registry.digest_mismatch': 'repair the registry: what it sends is not what was released; do not use the artifact',
@@ -185,7 +190,8 @@ function troubleRemedies(view: CaseView, code: CauseCode, troubles: readonly Tar
       }),
     ];
   }
-  const verb = code === 'target.credentials' ? ['credentials', 'verify'] : ['connectivity'];
+  const verb =
+    code === 'target.credentials' || code === 'registry.credentials' ? ['credentials', 'verify'] : ['connectivity'];
   const check = commandLine('orch', ...verb, '--target', environment) ?? '';
   const text = `${MENDING[code] ?? 'mend what it names'} (${names}); check it with: ${check}`;
   return [externalRemedy({ text, ...resumptionAfter(view, code) })];

@@ -37,6 +37,8 @@ const PAPER: Readonly<Record<Action, string>> = {
   'notification.address': 'operator',
   'notification.test': 'operator',
   'notification.retry': 'operator',
+  'registry.read': 'viewer releaser approver operator',
+  'registry.apply': '',
   'setting.read': 'viewer releaser approver operator',
   'setting.write': 'operator',
   'orchestrator.read': 'viewer releaser approver operator',

@@ -46,6 +46,8 @@ const ROLES_BY_ACTION = {
   'notification.address': ['operator'],
   'notification.test': ['operator'],
   'notification.retry': ['operator'],
+  'registry.read': ['viewer', 'releaser', 'approver', 'operator'],
+  'registry.apply': [],
   'setting.read': ['viewer', 'releaser', 'approver', 'operator'],
   'setting.write': ['operator'],
   'orchestrator.read': ['viewer', 'releaser', 'approver', 'operator'],

@@ -115,7 +115,7 @@ function parseRepository(name: string, refuse: Refuse): ArtifactSource {
 }
 
 /** `host`, `host:port`, `127.0.0.1:5000`, `[::1]:5000`; lower case. */
-function isRegistryHost(text: string): boolean {
+export function isRegistryHost(text: string): boolean {
   const bracket = text.lastIndexOf(']');
   const colon = text.indexOf(':', bracket + 1);
   const host = colon === -1 ? text : text.slice(0, colon);

@@ -1,7 +1,7 @@
 /** What the texts of an environment's definition must look like. Each answers what is wrong, null when nothing is. */
 import { isIP } from 'node:net';
 import { normalize } from 'node:path/posix';
-import { parseSecretReference } from '@stella/domain';
+import { isRegistryHost, parseSecretReference } from '@stella/domain';
 
 /** As releases are created. */
 const RELEASE_NAME = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$/;
@@ -136,4 +136,18 @@ export function checkHost(value: string): string | null {
 
 export function checkMailUser(value: string): string | null {
   return /^[\x21-\x7e]{1,200}$/.test(value) ? null : 'expected 1 to 200 printable characters without blanks';
+}
+
+/** As references of artifacts name it: host, or host and port. */
+export function checkRegistryHost(value: string): string | null {
+  const host = value.toLowerCase();
+  const isHost = isRegistryHost(host) && (/[.:]/.test(host) || host === 'localhost');
+  return isHost ? null : `"${value.slice(0, 80)}" is not the host of a registry, such as registry.example.org:5000`;
+}
+
+/** RFC 7617, section 2: a colon would end it. */
+export function checkRegistryUser(value: string): string | null {
+  return /^[\x21-\x39\x3b-\x7e]{1,200}$/.test(value)
+    ? null
+    : 'expected 1 to 200 printable characters without blanks and colons';
 }

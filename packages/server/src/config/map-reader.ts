@@ -31,6 +31,8 @@ export interface MapReader {
   text(key: string, check: TextCheck, standard?: string): string;
   /** Null when it is noted. */
   choice<Choice extends string>(key: string, among: readonly Choice[], standard?: Choice): Choice | null;
+  /** `true` or `false`. */
+  flag(key: string, standard: boolean): boolean;
   count(key: string, rule: NumberRule): number;
   /** Milliseconds of `90s`, `1h30m`. */
   duration(key: string, rule: NumberRule): number;
@@ -132,6 +134,15 @@ class NodeMapReader implements MapReader {
   choice<Choice extends string>(key: string, among: readonly Choice[], standard?: Choice): Choice | null {
     const text = this.text(key, (value) => checkChoice(value, among), standard);
     return among.find((one) => one === text) ?? null;
+  }
+
+  flag(key: string, standard: boolean): boolean {
+    const node = this.find(key, true);
+    if (!node) return standard;
+    const value = isScalar(node) ? node.value : null;
+    if (typeof value === 'boolean') return value;
+    this.note(node, `${key}: expected true or false, not ${describe(node)}`);
+    return standard;
   }
 
   count(key: string, { min, max, standard }: NumberRule): number {

@@ -1,6 +1,6 @@
 /**
- * What `stella apply -f` takes: YAML documents of `kind: Environment` and `kind: Notification` → definitions. Owns the form of the file; the
- * meaning is the domain's. Strict: an unknown key is an error (safety S16). Example of a document:
+ * What `stella apply -f` takes: YAML documents of `kind: Environment`, `Notification` and `Registry` → definitions. Owns
+ * the form of the file; the meaning is the domain's. Strict: an unknown key is an error (safety S16). Example of a document:
  *
  *     kind: Environment
  *     name: prod
@@ -20,6 +20,7 @@ import {
   ON_FAILURE,
   PRECHECK_MODES,
   QUEUE_MODES,
+  type RegistryDefinition,
   type TargetDefinition,
 } from '@stella/domain';
 import { checkName } from './definition-checks.ts';
@@ -29,12 +30,13 @@ import { NOTIFICATION_KIND, readChannel } from './read-channel.ts';
 import { PREDECESSOR_COUNT_MAX, readGate } from './read-gate.ts';
 import { FREEZE_COUNT_MAX, readFreeze } from './read-window.ts';
 import { readQuotas } from './read-quotas.ts';
+import { readRegistry, REGISTRY_KIND } from './read-registry.ts';
 import { readTarget } from './read-target.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from './time-units.ts';
 import { readYamlDocuments } from './yaml-documents.ts';
 
 export const ENVIRONMENT_KIND = 'Environment';
-const KINDS = [ENVIRONMENT_KIND, NOTIFICATION_KIND] as const;
+const KINDS = [ENVIRONMENT_KIND, NOTIFICATION_KIND, REGISTRY_KIND] as const;
 
 const KEYS = [
   'kind',
@@ -70,9 +72,17 @@ export interface ChannelDocument {
   readonly line: number;
 }
 
+export interface RegistryDocument {
+  readonly definition: RegistryDefinition;
+  readonly file: string;
+  /** Of the document's first key. */
+  readonly line: number;
+}
+
 export interface ParsedDocuments {
   readonly environments: readonly EnvironmentDocument[];
   readonly channels: readonly ChannelDocument[];
+  readonly registries: readonly RegistryDocument[];
 }
 
 /** Documents of `kind: Environment` alone; what else there is, is checked, too. Errors: as `parseDocuments`. */
@@ -91,24 +101,36 @@ export function parseDocuments(text: string, file: string): ParsedDocuments {
   if (documents.length === 0) findings.note({ line: 1, column: 1 }, `there is no document of kind ${ENVIRONMENT_KIND}`);
   const environments: EnvironmentDocument[] = [];
   const channels: ChannelDocument[] = [];
+  const registries: RegistryDocument[] = [];
   const lineByName = new Map<string, number>();
   for (const document of documents) {
     const map = readMap({ document, findings }, document.root, 'a document');
     const kind = map?.choice('kind', KINDS) ?? null;
     if (!map || kind === null) continue;
     const { line } = map;
-    if (kind === NOTIFICATION_KIND) channels.push({ definition: readChannel(map), file, line });
-    else environments.push({ definition: readEnvironment(map), file, line });
-    const noun = kind === NOTIFICATION_KIND ? 'channel' : 'environment';
-    const name = (kind === NOTIFICATION_KIND ? channels : environments).at(-1)?.definition.name ?? '';
+    let named: readonly [noun: string, key: string, name: string];
+    if (kind === REGISTRY_KIND) {
+      const definition = readRegistry(map);
+      registries.push({ definition, file, line });
+      named = ['registry', 'host', definition.host];
+    } else if (kind === NOTIFICATION_KIND) {
+      const definition = readChannel(map);
+      channels.push({ definition, file, line });
+      named = ['channel', 'name', definition.name];
+    } else {
+      const definition = readEnvironment(map);
+      environments.push({ definition, file, line });
+      named = ['environment', 'name', definition.name];
+    }
+    const [noun, key, name] = named;
     const earlier = lineByName.get(`${noun} ${name}`);
     if (earlier !== undefined && name !== '') {
-      map.refuse('name', `name: the ${noun} "${name}" is defined twice, first in line ${earlier}`);
+      map.refuse(key, `${key}: the ${noun} "${name}" is defined twice, first in line ${earlier}`);
     }
     lineByName.set(`${noun} ${name}`, earlier ?? line);
   }
   findings.throwFirst();
-  return { environments, channels };
+  return { environments, channels, registries };
 }
 
 function readEnvironment(map: MapReader): EnvironmentDefinition {

@@ -30,6 +30,7 @@ import { listGateServices } from './routes/list-gate-services.ts';
 import { listLocks } from './routes/list-locks.ts';
 import { listProbes } from './routes/list-probes.ts';
 import { listPromotions } from './routes/list-promotions.ts';
+import { listRegistries } from './routes/list-registries.ts';
 import { listReleases } from './routes/list-releases.ts';
 import { listSettingChanges } from './routes/list-setting-changes.ts';
 import { listSettings } from './routes/list-settings.ts';
@@ -89,6 +90,7 @@ export const HANDLERS: { readonly [Name in AnsweringRoute]: RouteHandler<Name> }
   listLocks,
   listProbes,
   listPromotions,
+  listRegistries,
   listReleases,
   listSettingChanges,
   listSettings,

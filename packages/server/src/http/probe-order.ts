@@ -30,7 +30,8 @@ export async function findLookables(
         )
       : [await reads.readEnvironment(environment)];
   const found: Lookable[] = [];
-  for (const row of rows) found.push(...lookablesOf(row, gate === null ? await releasesOf(reads, row) : []));
+  const declared = gate === null ? (await reads.listRegistries()).map(({ definition }) => definition) : [];
+  for (const row of rows) found.push(...lookablesOf(row, gate === null ? await releasesOf(reads, row) : [], declared));
   if (gate === null) return found;
   const gates = found.filter(({ subject }) => subject.kind === 'gate');
   const wanted = gates.filter(({ subject }) => subject.name === gate);

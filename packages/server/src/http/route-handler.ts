@@ -1,6 +1,12 @@
 /** What a route's handler gets and gives. One file per route under `routes/`; a handler does no work, it asks for it. */
 import type { Body, Query, RouteName, RouteParameters } from '@stella/contract';
-import type { EnvironmentDefinition, IdSource, NotificationChannel, Settings } from '@stella/domain';
+import type {
+  EnvironmentDefinition,
+  IdSource,
+  NotificationChannel,
+  RegistryDefinition,
+  Settings,
+} from '@stella/domain';
 import type { AttemptLimit } from '../auth/attempt-limit.ts';
 import type { Caller } from '../auth/authenticate.ts';
 import type { DoctorDeps } from '../doctor/check.ts';
@@ -66,6 +72,7 @@ export interface ConfigurationReader {
   ): {
     readonly environments: readonly { readonly definition: EnvironmentDefinition }[];
     readonly channels: readonly { readonly definition: NotificationChannel }[];
+    readonly registries: readonly { readonly definition: RegistryDefinition }[];
   };
   formatEnvironment(definition: EnvironmentDefinition): string;
   findCycle(definitions: readonly EnvironmentDefinition[]): readonly string[] | null;

@@ -36,11 +36,13 @@ import type { NotificationStore } from '../ports/notification-store.ts';
 import type { SendNotice } from '../ports/notify-sender.ts';
 import type { ProbeStore } from '../ports/probe-store.ts';
 import type { ReadStore } from '../ports/read-store.ts';
+import type { RegistryAccesses } from '../ports/registry-credentials.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { Secrets } from '../ports/secrets.ts';
 import { makeProber, type ProberDeps } from '../probes/prober.ts';
 import type { DoctorDeps } from '../doctor/check.ts';
 import { makeRegistry } from '../registry/open-registry.ts';
+import { makeRegistryAccesses } from '../registry/registry-accesses.ts';
 import { linuxPlatform, pickManifest } from '../registry/pick-manifest.ts';
 import { type Sequencer, startSequencer } from '../sequencer/sequencer.ts';
 import { openLivenessSession } from '../store/liveness-session.ts';
@@ -144,6 +146,7 @@ interface Parts {
   readonly sendNotice: SendNotice;
   readonly audit: AuditStore;
   readonly registry: Registry;
+  readonly accesses: RegistryAccesses;
   readonly http: ClosableHttpClient;
   readonly metrics: Metrics;
   readonly secrets: Secrets;
@@ -194,9 +197,12 @@ function makeParts({ config, logger, version, faults = NO_FAULTS }: StartOptions
   const storeOptions: StoreOptions = { ids, settings: config.settings, cache: makeImmutableRows() };
   const http = makeHttpClient({ allowedRanges: config.outgoingAllow });
   const layoutRoots = config.layoutDirectories;
+  const secrets = makeSecrets({ env: process.env, fileSystem: nodeFileSystem, directory: config.secretsDirectory });
+  const reads = makeReadStore(store.database, storeOptions);
+  const accesses = makeRegistryAccesses({ reads, secrets });
   const registry = faulty(
     'registry',
-    makeRegistry({ http, fileSystem: nodeFileSystem, clock: nodeClock, layoutRoots }),
+    makeRegistry({ http, accesses, fileSystem: nodeFileSystem, clock: nodeClock, layoutRoots }),
   );
   const openTarget = makeOpenTarget({
     fileSystem: nodeFileSystem,
@@ -209,7 +215,6 @@ function makeParts({ config, logger, version, faults = NO_FAULTS }: StartOptions
     pickManifest: (index, repository) => pickManifest(index, linuxPlatform(process.arch), repository),
     allowedDirectories: config.targetDirectories,
   });
-  const secrets = makeSecrets({ env: process.env, fileSystem: nodeFileSystem, directory: config.secretsDirectory });
   const mail = makeMailClient({ allowedRanges: config.outgoingAllow });
   return {
     store,
@@ -217,10 +222,11 @@ function makeParts({ config, logger, version, faults = NO_FAULTS }: StartOptions
     storeOptions,
     http,
     registry,
+    accesses,
     metrics: makeMetrics(version),
     secrets,
     commands: faulty('command_store', makeCommandStore(store.database, storeOptions)),
-    reads: makeReadStore(store.database, storeOptions),
+    reads,
     probes: makeProbeStore(store.database),
     notifications: makeNotificationStore(store.database, storeOptions),
     sendNotice: makeSendNotice({ http, mail, secrets, clock: nodeClock }),
@@ -387,6 +393,7 @@ function looksOf(parts: Parts, config: ServerConfig, logger: Logger): Omit<Probe
   return {
     network: makeNetworkProbe({ allowedRanges: config.outgoingAllow }),
     registry: parts.registry,
+    accesses: parts.accesses,
     openTarget: parts.openTarget,
     secrets: parts.secrets,
     findProgram: (gate) => findProgram(programs, gate),

@@ -26,6 +26,7 @@ import type {
   PromotionSnapshot,
   QuotaRequest,
   Release,
+  RegistryDefinition,
   ReleaseComponent,
   RoleBinding,
   AnySettingKey,
@@ -34,6 +35,7 @@ import type {
 } from '@stella/domain';
 import type { ChannelRecord } from './notification-store.ts';
 import type { SettingChange } from './read-store.ts';
+import type { RegistryRecord } from './registry-credentials.ts';
 
 /** Names a request so that its repeat gets the same answer. */
 export interface IdempotencyRequest {
@@ -161,6 +163,14 @@ export interface CommandTransaction {
   lockDelivery(id: DeliveryId): Promise<Delivery | null>;
   /** After `lockDelivery`: due at once, as if it were new. */
   reopenDelivery(delivery: Delivery): Promise<Delivery>;
+
+  /** Every declared registry, locked `for update` in order of host. */
+  lockRegistries(): Promise<readonly RegistryRecord[]>;
+  /** New version of a declared registry, which counts from the commit on. */
+  writeRegistry(definition: RegistryDefinition): Promise<RegistryRecord>;
+  removeRegistry(host: string): Promise<void>;
+  /** Live promotions of releases with an artifact there, at most 10. */
+  livePromotionsFrom(registryHost: string): Promise<readonly PromotionId[]>;
 
   /** Locks a setting; null when it was never changed. */
   lockSetting(key: AnySettingKey): Promise<{ readonly value: number | null; readonly version: number } | null>;

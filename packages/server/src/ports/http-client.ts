@@ -10,6 +10,8 @@ export interface HttpRequest {
   /** A longer body ends the call with a failure `too_large`. */
   readonly responseBytesMax: number;
   readonly signal?: AbortSignal;
+  /** Certificates in PEM that are believed beside the system's. */
+  readonly ca?: string;
 }
 
 export interface HttpResponse {

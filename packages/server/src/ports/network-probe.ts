@@ -10,6 +10,8 @@ export interface NetworkLookOrder {
   /** Of each stage. */
   readonly stageTimeoutMs: number;
   readonly signal: AbortSignal;
+  /** Certificates in PEM that are believed beside the system's. */
+  readonly ca?: string;
 }
 
 export interface NetworkLook {

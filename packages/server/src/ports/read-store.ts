@@ -23,6 +23,7 @@ import type {
   QuotaRequest,
   QuotaUse,
   Release,
+  RegistryDefinition,
   ReleaseId,
   RoleBinding,
   AnySettingKey,
@@ -31,6 +32,7 @@ import type {
   WorkerId,
 } from '@stella/domain';
 import type { EnvironmentRecord, IdempotencyRequest, StoredAnswer } from './command-store.ts';
+import type { RegistryRecord } from './registry-credentials.ts';
 
 /** Opaque position after the last row of a page, made and read by the store. Errors: `input.cursor`. */
 export type Cursor = string;
@@ -309,6 +311,10 @@ export interface ReadStore {
   findAnswer(request: IdempotencyRequest): Promise<StoredAnswer | null>;
   /** What a gate was asked about by that operation; null: nothing was asked by it that a callback could answer. */
   findCallbackPlace(operationId: string): Promise<CallbackPlace | null>;
+  /** Declared ones, in order of host. */
+  listRegistries(): Promise<readonly RegistryRecord[]>;
+  /** Null: nobody has declared it. */
+  findRegistry(host: string): Promise<RegistryDefinition | null>;
   /** Those that were ever changed, as they are now. */
   listSettings(): Promise<readonly SettingChange[]>;
   /** Newest first. */

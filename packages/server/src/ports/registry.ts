@@ -35,7 +35,7 @@ export type ArtifactDocument =
 /**
  * Every byte is hashed by us and compared before it is believed. Errors: `registry.unreachable`,
  * `registry.tag_not_found`, `registry.artifact_missing`, `registry.digest_mismatch`, `registry.bad_manifest`,
- * `registry.denied`, `registry.limit`, `registry.directory_forbidden`; an aborted signal ends a call with
+ * `registry.credentials`, `registry.tls`, `registry.denied`, `registry.limit`, `registry.directory_forbidden`; an aborted signal ends a call with
  * `registry.unreachable`. All calls are idempotent.
  */
 export interface Registry {

@@ -10,9 +10,16 @@ export type PasswordReading =
   | { readonly isThere: true; readonly password: string }
   | { readonly isThere: false; readonly message: string };
 
+/** Certificates in PEM and nothing else of the file, or why there are none. */
+export type CertificatesReading =
+  | { readonly isThere: true; readonly pem: string }
+  | { readonly isThere: false; readonly message: string };
+
 export interface Secrets {
   /** `env:STELLA_SECRET_…` or `file:/…`, read anew each time. Never rejects. */
   read(reference: string): Promise<SecretReading>;
   /** Likewise, of one line and any length. */
   readPassword(reference: string): Promise<PasswordReading>;
+  /** Likewise: the certificates of a bundle. */
+  readCertificates(reference: string): Promise<CertificatesReading>;
 }

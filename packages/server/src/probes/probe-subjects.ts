@@ -10,23 +10,20 @@ import {
   type ProbeCode,
   type ProbeStage,
   type ProbeSubject,
+  type RegistryDefinition,
+  registrySecretOf,
   type Release,
   type TargetDefinition,
 } from '@stella/domain';
-import type { Clock } from '../ports/clock.ts';
 import type { NetworkProbe } from '../ports/network-probe.ts';
 import type { EnvironmentRow } from '../ports/read-store.ts';
-import type { Registry } from '../ports/registry.ts';
 import type { Secrets } from '../ports/secrets.ts';
 import type { OpenTarget } from '../ports/target.ts';
-import { registryOrigin } from '../registry/registry-origin.ts';
+import { lookAtRegistry, type RegistryLookDeps } from './look-at-registry.ts';
 import { isAliveStatus, isGoodStatus, lookAtUrl, skippedStage } from './url-stages.ts';
 
-export interface SubjectDeps {
-  readonly network: NetworkProbe;
-  readonly registry: Registry;
+export interface SubjectDeps extends RegistryLookDeps {
   readonly openTarget: OpenTarget;
-  readonly clock: Clock;
   readonly secrets: Pick<Secrets, 'read'>;
   /** Where the program of a gate is, or why it is not run. */
   readonly findProgram: (
@@ -50,8 +47,12 @@ export interface Lookable {
   readonly look: (deps: SubjectDeps, call: LookCall) => Promise<readonly ProbeStage[]>;
 }
 
-/** Targets first, then gates that ask a service, then the registries of `releases`. */
-export function lookablesOf({ definition, status }: EnvironmentRow, releases: readonly Release[]): readonly Lookable[] {
+/** Targets first, then gates that ask a service, then the registries of `releases`, with what is declared of them. */
+export function lookablesOf(
+  { definition, status }: EnvironmentRow,
+  releases: readonly Release[],
+  declared: readonly RegistryDefinition[] = [],
+): readonly Lookable[] {
   const environment = definition.name;
   const hasRelease = status.releaseId !== null;
   return [
@@ -74,7 +75,7 @@ export function lookablesOf({ definition, status }: EnvironmentRow, releases: re
           ? [{ subject: { kind: 'gate', environment, name: gate.name }, look: (deps) => lookAtProgram(deps, gate) }]
           : [],
     ),
-    ...registriesOf(environment, releases),
+    ...registriesOf(environment, releases, declared),
   ];
 }
 
@@ -143,7 +144,11 @@ function lookAtService(
 }
 
 /** One per registry host, and one per directory of layouts. */
-function registriesOf(environment: string, releases: readonly Release[]): readonly Lookable[] {
+function registriesOf(
+  environment: string,
+  releases: readonly Release[],
+  declared: readonly RegistryDefinition[],
+): readonly Lookable[] {
   const byName = new Map<string, { source: ArtifactSource; digest: Digest }>();
   for (const { components } of releases) {
     for (const { source, digest } of components) {
@@ -151,17 +156,18 @@ function registriesOf(environment: string, releases: readonly Release[]): readon
       if (!byName.has(name)) byName.set(name, { source, digest });
     }
   }
-  return [...byName].map(([name, { source, digest }]) => ({
-    subject: { kind: 'registry', environment, name },
-    look: (deps, call) =>
-      source.kind === 'registry'
-        ? lookAtUrl(
-            deps.network,
-            { url: `${registryOrigin(source.registry)}/v2/`, method: 'GET', ...call },
-            { judge: isGoodStatus, hasCredential: false },
-          )
-        : lookAtLayout(deps, call, { source, digest }),
-  }));
+  return [...byName].map(([name, { source, digest }]): Lookable => {
+    const definition = declared.find(({ host }) => host === name);
+    const reference = definition ? registrySecretOf(definition) : null;
+    return {
+      subject: { kind: 'registry', environment, name },
+      ...(reference === null ? {} : { reference }),
+      look: (deps, call) =>
+        source.kind === 'registry'
+          ? lookAtRegistry(deps, { ...call, source, digest })
+          : lookAtLayout(deps, call, { source, digest }),
+    };
+  });
 }
 
 function registryName(source: ArtifactSource): string {

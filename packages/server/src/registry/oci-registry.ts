@@ -1,13 +1,13 @@
 /**
- * Artifacts in a repository of an OCI registry, read over HTTP without credentials (distribution-spec, "Pull"): plain on
- * loopback, TLS everywhere else. Bytes and headers are handed on as they came; `open-registry.ts` checks them.
+ * Artifacts in a repository of an OCI registry, read over HTTP as whom we are declared to be there (distribution-spec,
+ * "Pull"). Bytes and headers are handed on as they came; `open-registry.ts` checks them.
  */
 import { AppError, type ArtifactSource, type Digest, formatSource, isDigest } from '@stella/domain';
-import { type HttpClient, HttpFailure, type HttpResponse, readBody } from '../ports/http-client.ts';
+import { HttpFailure, readBody } from '../ports/http-client.ts';
 import type { Descriptor } from '../ports/registry.ts';
 import type { ByteSource, FetchedDocument } from './byte-source.ts';
 import { DOCUMENT_BYTES_MAX, DOCUMENT_MEDIA_TYPES, documentTooLarge } from './manifest.ts';
-import { registryOrigin } from './registry-origin.ts';
+import { discard, type RegistryAnswer, type RegistrySession } from './registry-session.ts';
 import { mismatch } from './verified-bytes.ts';
 
 type RegistrySource = Extract<ArtifactSource, { kind: 'registry' }>;
@@ -21,12 +21,12 @@ const BODY_SLACK_BYTES = 1_024 * 1_024;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 /** Asks nothing yet. */
-export function openRepository(source: RegistrySource, http: HttpClient): ByteSource {
+export function openRepository(source: RegistrySource, session: RegistrySession): ByteSource {
   const repository: Repository = {
     source,
     name: formatSource(source),
-    url: `${registryOrigin(source.registry)}/v2/${source.repository}`,
-    http,
+    path: `/v2/${source.repository}`,
+    session,
   };
   return {
     readTag: (tag, signal) => {
@@ -45,8 +45,9 @@ export function openRepository(source: RegistrySource, http: HttpClient): ByteSo
 interface Repository {
   readonly source: RegistrySource;
   readonly name: string;
-  readonly url: string;
-  readonly http: HttpClient;
+  /** Below the registry's origin. */
+  readonly path: string;
+  readonly session: RegistrySession;
 }
 
 async function fetchDocument(
@@ -55,9 +56,11 @@ async function fetchDocument(
   signal: AbortSignal | undefined,
 ): Promise<FetchedDocument> {
   try {
-    const response = await repository.http.request({
+    const response = await repository.session.request({
+      registry: repository.source.registry,
+      repository: repository.source.repository,
       method: 'GET',
-      url: `${repository.url}/manifests/${version}`,
+      path: `${repository.path}/manifests/${version}`,
       headers: { accept: DOCUMENT_MEDIA_TYPES.join(', '), 'accept-encoding': 'identity' },
       timeoutMs: DOCUMENT_TIMEOUT_MS,
       responseBytesMax: DOCUMENT_BYTES_MAX,
@@ -86,12 +89,12 @@ async function* fetchBlob(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { digest, sizeBytes } = descriptor;
   try {
-    const url = `${repository.url}/blobs/${digest}`;
-    let response = await requestBlob(repository, { url, sizeBytes }, signal);
+    const path = `${repository.path}/blobs/${digest}`;
+    let response = await requestBlob(repository, { path, sizeBytes }, signal);
     if (REDIRECTS.has(response.status)) {
       await discard(response);
-      const next = redirectTarget(repository, url, response);
-      response = await requestBlob(repository, { url: next, sizeBytes }, signal);
+      const next = redirectTarget(repository, path, response);
+      response = await requestBlob(repository, { path: next, sizeBytes }, signal);
     }
     if (response.status !== 200) throw await refusal(repository, response, () => contentMissing(repository, digest));
     yield* response.body;
@@ -104,13 +107,15 @@ async function* fetchBlob(
 }
 
 function requestBlob(
-  { http }: Repository,
-  { url, sizeBytes }: { url: string; sizeBytes: number },
+  { session, source }: Repository,
+  { path, sizeBytes }: { path: string; sizeBytes: number },
   signal: AbortSignal | undefined,
-): Promise<HttpResponse> {
-  return http.request({
+): Promise<RegistryAnswer> {
+  return session.request({
+    registry: source.registry,
+    repository: source.repository,
     method: 'GET',
-    url,
+    path,
     headers: { 'accept-encoding': 'identity' },
     timeoutMs: BLOB_TIMEOUT_MS,
     responseBytesMax: sizeBytes + BODY_SLACK_BYTES,
@@ -119,17 +124,18 @@ function requestBlob(
 }
 
 /** Only to the same scheme, host and port: another host was named by nobody who may name hosts here. */
-function redirectTarget(repository: Repository, from: string, { headers }: HttpResponse): string {
+function redirectTarget(repository: Repository, from: string, { headers, origin }: RegistryAnswer): string {
   const { location } = headers;
-  const target = location !== undefined && URL.canParse(location, from) ? new URL(location, from) : null;
-  if (target?.origin !== new URL(from).origin) {
+  const target =
+    location !== undefined && URL.canParse(location, `${origin}${from}`) ? new URL(location, `${origin}${from}`) : null;
+  if (target?.origin !== origin) {
     throw unreachable(repository, 'it redirects to another host, which is not followed');
   }
-  return target.href;
+  return `${target.pathname}${target.search}`;
 }
 
 /** What a status other than 200 means. Ends the answer. */
-async function refusal(repository: Repository, response: HttpResponse, missing: () => AppError): Promise<AppError> {
+async function refusal(repository: Repository, response: RegistryAnswer, missing: () => AppError): Promise<AppError> {
   await discard(response);
   const { status } = response;
   if (status === 404) return missing();
@@ -141,16 +147,16 @@ async function refusal(repository: Repository, response: HttpResponse, missing: 
   return unreachable(repository, `it answered status ${status}`);
 }
 
-async function discard(response: HttpResponse): Promise<void> {
-  await response.body[Symbol.asyncIterator]().return?.();
-}
-
 function contentMissing({ name }: Repository, digest: Digest): AppError {
   return new AppError('registry.artifact_missing', { details: { digest, repository: name } });
 }
 
 function translate(error: unknown, repository: Repository): unknown {
   if (!(error instanceof HttpFailure)) return error;
+  if (error.failure === 'tls') {
+    const { registry } = repository.source;
+    return new AppError('registry.tls', { details: { registry, message: error.message }, cause: error });
+  }
   if (error.failure !== 'address_forbidden') return unreachable(repository, error.message, error);
   return new AppError('registry.unreachable', {
     details: { registry: repository.source.registry, message: error.message },

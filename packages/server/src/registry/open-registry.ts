@@ -3,23 +3,33 @@
  * compared, and only then parsed; a header or a descriptor may speak against bytes, never for them.
  */
 import { AppError, type ArtifactSource, type Digest, formatArtifactReference, formatSource } from '@stella/domain';
-import type { HttpClient } from '../ports/http-client.ts';
 import type { ArtifactDocument, Registry } from '../ports/registry.ts';
 import type { ByteSource, FetchedDocument } from './byte-source.ts';
 import { parseDocument } from './manifest.ts';
 import { type LayoutDeps, openLayout } from './oci-layout.ts';
 import { openRepository } from './oci-registry.ts';
+import { openRegistrySession, type RegistrySession, type SessionDeps } from './registry-session.ts';
 import { hashBytes, mismatch, verifyStream } from './verified-bytes.ts';
 
 /** One layer; a promise of more is a mistake, or an attack on a target's disk. */
 export const BLOB_BYTES_MAX = 8 * 1_024 ** 3;
 
-export interface RegistryDeps extends LayoutDeps {
-  readonly http: HttpClient;
+export interface RegistryDeps extends LayoutDeps, SessionDeps {
+  readonly clock: LayoutDeps['clock'];
 }
 
-/** Keeps no state: one serves all callers at once. Errors as the port says, and `registry.directory_forbidden`. */
-export function makeRegistry(deps: RegistryDeps): Registry {
+/** Where bytes come from: layouts by the machine, repositories by one session for all callers. */
+interface Places {
+  readonly layouts: LayoutDeps;
+  readonly session: RegistrySession;
+}
+
+/**
+ * Keeps what registries granted, and nothing else: one serves all callers at once. Errors as the port says, and
+ * `registry.directory_forbidden`.
+ */
+export function makeRegistry(given: RegistryDeps): Registry {
+  const deps: Places = { layouts: given, session: openRegistrySession(given) };
   return {
     async resolve(reference, signal) {
       const { source, tag, digest } = reference;
@@ -45,12 +55,12 @@ export function makeRegistry(deps: RegistryDeps): Registry {
   };
 }
 
-function openSource(deps: RegistryDeps, source: ArtifactSource): ByteSource {
-  return source.kind === 'registry' ? openRepository(source, deps.http) : openLayout(source.directory, deps);
+function openSource({ layouts, session }: Places, source: ArtifactSource): ByteSource {
+  return source.kind === 'registry' ? openRepository(source, session) : openLayout(source.directory, layouts);
 }
 
 async function readVerified(
-  deps: RegistryDeps,
+  deps: Places,
   source: ArtifactSource,
   digest: Digest,
   signal: AbortSignal | undefined,

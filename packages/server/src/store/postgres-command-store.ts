@@ -39,6 +39,7 @@ import {
 import { transactAndWake } from './owed-wakes.ts';
 import type { StoreOptions } from './postgres-engine-store.ts';
 import { writeQuotaRequestRows } from './quota-rows.ts';
+import { livePromotionsFromRegistry, lockRegistryRows, removeRegistryRow, writeRegistryRow } from './registry-rows.ts';
 import { findReleaseByName, insertReleaseRow } from './release-rows.ts';
 import { listSettingRows, lockSettingRow, overlay, SET_SETTINGS, writeSettingRow } from './setting-rows.ts';
 import { lockPromotionRow, readBase, readTimedSnapshot, type TimedSnapshot } from './snapshot.ts';
@@ -97,6 +98,7 @@ function makeTransaction(session: Session, options: CommandOptions, nowMs: numbe
     ...releaseMethods(session, options, nowMs),
     ...identityMethods(session, options, nowMs),
     ...notificationMethods(session, nowMs),
+    ...registryMethods(session, nowMs),
     writeEvents: (events) => insertEvents(session, chainEvents({ head: null, length: 0 }, events).events),
   };
 }
@@ -260,6 +262,20 @@ function notificationMethods(session: Session, nowMs: number): NotificationMetho
     removeChannel: (name) => removeChannelRow(session, name, nowMs),
     lockDelivery: (id) => lockDeliveryRow(session, id),
     reopenDelivery: (delivery) => reopenDeliveryRow(session, delivery, nowMs),
+  };
+}
+
+type RegistryMethods = Pick<
+  CommandTransaction,
+  'lockRegistries' | 'writeRegistry' | 'removeRegistry' | 'livePromotionsFrom'
+>;
+
+function registryMethods(session: Session, nowMs: number): RegistryMethods {
+  return {
+    lockRegistries: () => lockRegistryRows(session),
+    writeRegistry: (definition) => writeRegistryRow(session, definition, nowMs),
+    removeRegistry: (host) => removeRegistryRow(session, host),
+    livePromotionsFrom: (host) => livePromotionsFromRegistry(session, host),
   };
 }
 

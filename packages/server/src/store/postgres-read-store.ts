@@ -26,6 +26,7 @@ import {
   listPromotionRows,
 } from './promotion-rows.ts';
 import { listQuotaRows } from './quota-rows.ts';
+import { findRegistryRow, listRegistryRows } from './registry-rows.ts';
 import { findReleaseByName, findReleasesByStart, listReleaseNames, listReleaseRows } from './release-rows.ts';
 import type { ImmutableRows } from './immutable-rows.ts';
 import { readTimedSnapshot } from './snapshot.ts';
@@ -81,6 +82,8 @@ export function makeReadStore(database: Database, options: ReadStoreOptions): Re
     listApprovers: (limit) => read((session) => listApproverRows(session, limit)),
     findAnswer: (request) => read((session) => readAnswer(session, request)),
     findCallbackPlace: (operationId) => read((session) => findCallbackPlaceRow(session, operationId)),
+    listRegistries: () => read(listRegistryRows),
+    findRegistry: (host) => read((session) => findRegistryRow(session, host)),
     listSettings: () => read(listSettingRows),
     listSettingChanges: (key, { cursor, limit }) =>
       read(async (session) => {

@@ -4,6 +4,7 @@
  */
 import { lookup as dnsLookup } from 'node:dns';
 import { isIP } from 'node:net';
+import { createSecureContext, rootCertificates } from 'node:tls';
 import { Agent, type Dispatcher, request as undiciRequest } from 'undici';
 import { type HttpClient, HttpFailure, type HttpFailureKind, type HttpRequest } from '../ports/http-client.ts';
 import { type AddressCheck, makeAddressCheck } from './address-check.ts';
@@ -16,6 +17,8 @@ const KEEP_ALIVE_MS = 4_000;
 const HEADER_BYTES_MAX = 32_768;
 /** Answers before the answer (status 1xx); one or two are usual, and without a bound they could go on until the deadline. */
 const INTERIM_COUNT_MAX = 100;
+/** Sets of connections by the certificates that are believed: as many as registries may be declared, and some that changed. */
+const AGENT_COUNT_MAX = 60;
 
 export interface HttpClientOptions {
   /** Ranges that may be connected to, as `127.0.0.0/8` or `::1/128`. Null: every address. */
@@ -31,19 +34,45 @@ export interface ClosableHttpClient extends HttpClient {
 /** Throws `config.invalid` for a range that is none. */
 export function makeHttpClient({ allowedRanges, lookUp = dnsLookup }: HttpClientOptions): ClosableHttpClient {
   const isAllowed = makeAddressCheck(allowedRanges);
-  const agent = new Agent({
-    connect: { lookup: checkedLookup(isAllowed, lookUp), timeout: CONNECT_TIMEOUT_MS },
+  const lookup = checkedLookup(isAllowed, lookUp);
+  const agents = new Map<string, Agent>();
+  const agentFor = (ca: string): Agent => {
+    const known = agents.get(ca);
+    if (known) return known;
+    const agent = makeAgent(lookup, ca);
+    const [oldest] = agents;
+    if (agents.size >= AGENT_COUNT_MAX && oldest) {
+      agents.delete(oldest[0]);
+      // Ends when the last of its requests has.
+      oldest[1].close().catch(() => undefined);
+    }
+    agents.set(ca, agent);
+    return agent;
+  };
+  return {
+    request: (wanted) => perform(() => agentFor(wanted.ca ?? ''), isAllowed, wanted),
+    close: async () => {
+      await Promise.all([...agents.values()].map((agent) => agent.destroy()));
+    },
+  };
+}
+
+/** `ca` is read once: the world's authorities beside it would else be read for each connection. */
+function makeAgent(lookup: ReturnType<typeof checkedLookup>, ca: string): Agent {
+  const trust = ca === '' ? {} : { secureContext: createSecureContext({ ca: [...rootCertificates, ca] }) };
+  return new Agent({
+    connect: { lookup, timeout: CONNECT_TIMEOUT_MS, ...trust },
     keepAliveTimeout: KEEP_ALIVE_MS,
     maxHeaderSize: HEADER_BYTES_MAX,
     pipelining: 1,
   });
-  return {
-    request: (wanted) => perform(agent, isAllowed, wanted),
-    close: () => agent.destroy(),
-  };
 }
 
-async function perform(agent: Agent, isAllowed: AddressCheck, wanted: HttpRequest): ReturnType<HttpClient['request']> {
+async function perform(
+  giveAgent: () => Agent,
+  isAllowed: AddressCheck,
+  wanted: HttpRequest,
+): ReturnType<HttpClient['request']> {
   const url = new URL(wanted.url);
   const literal = url.hostname.replace(/^\[|\]$/g, '');
   if (isIP(literal) !== 0 && !isAllowed(literal)) throw forbidden(literal);
@@ -53,7 +82,7 @@ async function perform(agent: Agent, isAllowed: AddressCheck, wanted: HttpReques
   const translate = (error: unknown): HttpFailure => toFailure(error, { deadline, asked: wanted.signal });
   try {
     const answering = undiciRequest(url, {
-      dispatcher: agent,
+      dispatcher: giveAgent(),
       method: wanted.method,
       headers: wanted.headers ?? {},
       body: wanted.body ?? null,

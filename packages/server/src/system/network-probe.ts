@@ -5,7 +5,7 @@
 import { lookup as dnsLookup } from 'node:dns';
 import type { LookupAddress } from 'node:dns';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { connect as connectTls, rootCertificates, type TLSSocket } from 'node:tls';
 import { Client } from 'undici';
 import type { ProbeCode, ProbeStage, ProbeStageName } from '@stella/domain';
 import type { NetworkAnswer, NetworkLook, NetworkLookOrder, NetworkProbe } from '../ports/network-probe.ts';
@@ -210,6 +210,7 @@ function secure(order: NetworkLookOrder, host: string, socket: Socket): Promise<
       socket,
       ...(isIP(host) === 0 ? { servername: host } : {}),
       ALPNProtocols: ['http/1.1'],
+      ...(order.ca === undefined ? {} : { ca: [...rootCertificates, order.ca] }),
       rejectUnauthorized: false,
     });
     return new Promise((resolve, reject) => {

@@ -5,12 +5,15 @@
 import { resolve } from 'node:path';
 import { parseSecretReference } from '@stella/domain';
 import type { FileSystem } from '../ports/file-system.ts';
-import type { PasswordReading, SecretReading, Secrets } from '../ports/secrets.ts';
+import type { CertificatesReading, PasswordReading, SecretReading, Secrets } from '../ports/secrets.ts';
 import { isWithin, isWithinAny } from '../ports/within.ts';
 
 /** Standard Webhooks asks for 24 to 64 bytes; a longer one does no harm. */
 const KEY_BYTES_MIN = 24;
 const FILE_BYTES_MAX = 4_096;
+/** A bundle of the world's authorities has 220 KiB. */
+const BUNDLE_BYTES_MAX = 1_048_576;
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g;
 const KEY_PREFIX = 'whsec_';
 
 export interface SecretDeps {
@@ -30,6 +33,10 @@ export function makeSecrets(deps: SecretDeps): Secrets {
       const found = await readText(deps, reference);
       return found.isThere ? toPassword(found.text) : found;
     },
+    async readCertificates(reference) {
+      const found = await readText(deps, reference, BUNDLE_BYTES_MAX);
+      return found.isThere ? toCertificates(found.text) : found;
+    },
   };
 }
 
@@ -40,10 +47,10 @@ interface Missing {
 
 type TextReading = { readonly isThere: true; readonly text: string } | Missing;
 
-async function readText(deps: SecretDeps, reference: string): Promise<TextReading> {
+async function readText(deps: SecretDeps, reference: string, bytesMax = FILE_BYTES_MAX): Promise<TextReading> {
   const place = parseSecretReference(reference);
   if (place === null) return missing('it is no reference to a secret');
-  if (place.kind === 'file') return readFile(deps, place.path);
+  if (place.kind === 'file') return readFile(deps, place.path, bytesMax);
   const text = deps.env[place.name];
   return text === undefined ? missing(`the server has no variable ${place.name}`) : { isThere: true, text };
 }
@@ -52,7 +59,7 @@ async function readText(deps: SecretDeps, reference: string): Promise<TextReadin
  * A definition is written by people who may not read every file of the server: only what lies below the one directory is
  * read. A link is followed, for secrets of Kubernetes are links, but not out of it.
  */
-async function readFile({ fileSystem, directory }: SecretDeps, path: string): Promise<TextReading> {
+async function readFile({ fileSystem, directory }: SecretDeps, path: string, bytesMax: number): Promise<TextReading> {
   try {
     const root = await fileSystem.realpath(directory).catch(() => directory);
     // By the written path first, so that nobody learns from the answer what exists elsewhere.
@@ -63,7 +70,7 @@ async function readFile({ fileSystem, directory }: SecretDeps, path: string): Pr
     if (!isWithin(real, root)) return missing(`${path} leads out of ${directory}, the directory of secrets`);
     const stat = await fileSystem.stat(real);
     if (!stat.isFile()) return missing(`${path} is not a file`);
-    if (stat.size > FILE_BYTES_MAX) return missing(`${path} is larger than ${FILE_BYTES_MAX} bytes`);
+    if (stat.size > bytesMax) return missing(`${path} is larger than ${bytesMax} bytes`);
     return { isThere: true, text: await fileSystem.readFile(real, 'utf8') };
   } catch (error) {
     // Node's own errors have a code; the message says no more than code and path.
@@ -88,6 +95,14 @@ function toPassword(text: string): PasswordReading {
   return password === '' || /\p{Cc}/u.test(password)
     ? missing('it is empty, or has more than one line')
     : { isThere: true, password };
+}
+
+/** What is no certificate stays here: a reference to a key by mistake is handed to nobody. */
+function toCertificates(text: string): CertificatesReading {
+  const found = text.match(CERTIFICATE) ?? [];
+  return found.length === 0
+    ? missing('it holds no certificate in PEM')
+    : { isThere: true, pem: `${found.join('\n')}\n` };
 }
 
 function missing(message: string): Missing {

@@ -15,6 +15,7 @@ import { nodeRandom } from '../../src/system/node-random.ts';
 import { type UnpackLimits, UNPACK_LIMITS } from '../../src/targets/files/entry-path.ts';
 import { openFilesTarget } from '../../src/targets/files-target.ts';
 import type { TargetDeps } from '../../src/targets/target-deps.ts';
+import { NOTHING_DECLARED } from './nothing-declared.ts';
 
 const CALL_TIMEOUT_MS = 20_000;
 
@@ -53,7 +54,13 @@ export interface TargetOptions {
 
 export function targetDeps(place: Pick<TargetPlace, 'root' | 'layout'>, options: TargetOptions = {}): TargetDeps {
   const http = makeHttpClient({ allowedRanges: ['127.0.0.0/8'] });
-  const registry = makeRegistry({ http, fileSystem: nodeFileSystem, clock: nodeClock, layoutRoots: [place.layout] });
+  const registry = makeRegistry({
+    accesses: NOTHING_DECLARED,
+    http,
+    fileSystem: nodeFileSystem,
+    clock: nodeClock,
+    layoutRoots: [place.layout],
+  });
   return {
     http,
     registry,

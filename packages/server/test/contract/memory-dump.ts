@@ -47,6 +47,14 @@ export function dumpMemory(state: MemoryState): StoreDump {
     debts: sorted([...state.debts.values()].map(renamed), 'id'),
     locks: sorted([...state.locks.values()].map(fenced), 'id'),
     channels: sorted([...state.channels.values()].map(channelRow), 'name'),
+    registries: sorted(
+      [...state.registries.values()].map(({ definition, ...row }) => ({
+        host: definition.host,
+        definition,
+        ...renamed(row),
+      })),
+      'host',
+    ),
     deliveries: sorted([...state.deliveries.values()].map(renamed), 'id'),
     probes: sorted(
       [...state.probes.values()].map(({ subject, atMs, isOk, stages }) => ({

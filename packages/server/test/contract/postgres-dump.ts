@@ -37,6 +37,7 @@ const TABLES: Readonly<Record<string, string>> = {
     from stella.tokens order by id`,
   channels: `select name, definition, version, hash, applied_at, seen_seq
     from stella.notification_channels order by name`,
+  registries: 'select host, definition, version, hash, applied_at from stella.registries order by host',
   deliveries: `select id, channel, source, promotion_id, environment, notice, state, attempt_count, created_at, opened_at,
     due_at, last_attempt_at, message, ended_at from stella.notifications order by id`,
   probes:

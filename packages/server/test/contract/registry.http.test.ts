@@ -10,6 +10,7 @@ import { makeRegistry } from '../../src/registry/open-registry.ts';
 import { makeHttpClient } from '../../src/system/http-client.ts';
 import { nodeClock } from '../../src/system/node-clock.ts';
 import { nodeFileSystem } from '../../src/system/node-file-system.ts';
+import { NOTHING_DECLARED } from './nothing-declared.ts';
 import { codeOf, readAll } from './registry.contract.ts';
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
@@ -50,7 +51,13 @@ function addressOf(server: Server): string {
 }
 
 function registryOver(http: HttpClient): Registry {
-  return makeRegistry({ http, fileSystem: nodeFileSystem, clock: nodeClock, layoutRoots: [] });
+  return makeRegistry({
+    accesses: NOTHING_DECLARED,
+    http,
+    fileSystem: nodeFileSystem,
+    clock: nodeClock,
+    layoutRoots: [],
+  });
 }
 
 async function openScripted(answer: Answer): Promise<{ registry: Registry; source: ArtifactSource; server: Server }> {

@@ -13,6 +13,7 @@ import { DOCUMENT_BYTES_MAX } from '../../src/registry/manifest.ts';
 import { makeRegistry } from '../../src/registry/open-registry.ts';
 import { nodeClock } from '../../src/system/node-clock.ts';
 import { nodeFileSystem } from '../../src/system/node-file-system.ts';
+import { NOTHING_DECLARED } from './nothing-declared.ts';
 import { codeOf, readAll } from './registry.contract.ts';
 
 const run = promisify(execFile);
@@ -32,7 +33,13 @@ beforeEach(async () => {
 afterEach(() => rm(base, { recursive: true }));
 
 function open(layoutRoots: readonly string[] = [join(base, 'allowed')]): Registry {
-  return makeRegistry({ http: noHttp, fileSystem: nodeFileSystem, clock: nodeClock, layoutRoots });
+  return makeRegistry({
+    accesses: NOTHING_DECLARED,
+    http: noHttp,
+    fileSystem: nodeFileSystem,
+    clock: nodeClock,
+    layoutRoots,
+  });
 }
 
 function resolve(directory = web, registry = open()): ReturnType<Registry['resolve']> {
@@ -136,7 +143,13 @@ describe('files of a layout', () => {
     ['ENOENT', 'registry.unreachable'],
   ])('whose opening fails with %s are %s', async (code, expected) => {
     const failing = { ...nodeFileSystem, open: () => Promise.reject(Object.assign(new Error(code), { code })) };
-    const registry = makeRegistry({ http: noHttp, fileSystem: failing, clock: nodeClock, layoutRoots: ['/'] });
+    const registry = makeRegistry({
+      accesses: NOTHING_DECLARED,
+      http: noHttp,
+      fileSystem: failing,
+      clock: nodeClock,
+      layoutRoots: ['/'],
+    });
     expect((await codeOf(resolve(web, registry)))[0]).toBe(expected);
   });
 
@@ -246,7 +259,13 @@ it('every file that is opened is closed, also when the reader leaves or content 
       return handle;
     },
   };
-  const registry = makeRegistry({ http: noHttp, fileSystem: counting, clock: nodeClock, layoutRoots: ['/'] });
+  const registry = makeRegistry({
+    accesses: NOTHING_DECLARED,
+    http: noHttp,
+    fileSystem: counting,
+    clock: nodeClock,
+    layoutRoots: ['/'],
+  });
   const large = layoutBlobPath(web, digestOf('large'));
   await writeFile(large, Buffer.alloc(2_000_000));
   const descriptor = { mediaType: 'a/b', digest: digestOf('large'), sizeBytes: 2_000_000 };
@@ -260,7 +279,13 @@ it('every file that is opened is closed, also when the reader leaves or content 
 it('a hung disk ends at the deadline', async () => {
   const hung = { ...nodeFileSystem, realpath: () => new Promise<never>(() => undefined) };
   const clock = { ...nodeClock, schedule: (_delayMs: number, go: () => void) => nodeClock.schedule(0, go) };
-  const registry = makeRegistry({ http: noHttp, fileSystem: hung, clock, layoutRoots: ['/'] });
+  const registry = makeRegistry({
+    accesses: NOTHING_DECLARED,
+    http: noHttp,
+    fileSystem: hung,
+    clock,
+    layoutRoots: ['/'],
+  });
   const error = await resolve(web, registry).catch((caught: unknown) => caught);
   expect(isAppError(error, 'registry.unreachable') && error.message).toContain('no answer within 15000 ms');
 });

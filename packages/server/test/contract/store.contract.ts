@@ -9,6 +9,7 @@ import { describeEngineStore } from './store-engine.contract.ts';
 import { describeNotificationStore } from './store-notifications.contract.ts';
 import { describeProbeStore } from './store-probes.contract.ts';
 import { describeQuotasOfStore } from './store-quotas.contract.ts';
+import { describeRegistriesOfStore } from './store-registries.contract.ts';
 import { describeSequencerStore } from './store-sequencer.contract.ts';
 import { describeWakesOfStore } from './store-wakes.contract.ts';
 import type { StoreWorld } from './store-world.ts';
@@ -30,6 +31,7 @@ export function describeStoreContract(placeName: string, openWorld: () => Promis
     describeNotificationStore(() => world);
     describeProbeStore(() => world);
     describeQuotasOfStore(() => world);
+    describeRegistriesOfStore(() => world);
     describeSequencerStore(() => world);
     describeWakesOfStore(() => world);
   });

@@ -363,6 +363,18 @@ export const tellPeople: Scenario = async (play) => {
   expect((await call('listChannels')).items.map((one) => one.name)).not.toContain(`room-${number}`);
 };
 
+/** A declaration counts or does not, whatever dies, and goes as a whole. */
+export const declareRegistry: Scenario = async ({ stage, strike, number }) => {
+  const call = stage.caller();
+  const host = `registry-${number}.example`;
+  const text = `kind: Registry\nhost: ${host}\nusername: ci\npassword: env:STELLA_SECRET_TESTS\n`;
+  await strike();
+  await call('applyDefinitions', { body: { documents: [{ file: 'registry.yaml', text }] } });
+  expect((await call('listRegistries')).items).toMatchObject([{ host, version: 1, username: 'ci' }]);
+  await call('applyDefinitions', { body: { documents: [], pruneKinds: ['Registry'] } });
+  expect((await call('listRegistries')).items).toEqual([]);
+};
+
 /** What was delivered long ago is removed as the server starts. */
 export const forgetNotices: Scenario = async (play) => {
   const { stage, strikeAtStart, number } = play;

@@ -9,6 +9,7 @@ import { identityMethods } from './memory-identity.ts';
 import { notificationMethods } from './memory-notifications.ts';
 import { isStale, readGuard, readSnapshotIn, settingsIn } from './memory-reads.ts';
 import { type MemoryConnections, type MemorySession, transact } from './memory-session.ts';
+import { registryMethods } from './memory-registries.ts';
 import { settingMethods } from './memory-settings.ts';
 import { debtKey, environmentKey, promotionKey } from './memory-state.ts';
 import type { MemoryTransaction } from './memory-transaction.ts';
@@ -50,6 +51,7 @@ function makeTransaction(connections: MemoryConnections, session: MemorySession,
     ...settingMethods(session, nowMs),
     ...identityMethods(session, connections.ids),
     ...notificationMethods(session, nowMs),
+    ...registryMethods(session, nowMs),
     async writeEvents(events) {
       if (events.length === 0) return;
       const { events: chained } = chainEvents({ head: null, length: 0 }, events);

@@ -37,7 +37,15 @@ import type {
   WorkerId,
 } from '@stella/domain';
 import { definitionHash } from '@stella/domain';
-import type { ChannelRecord, NewCallback, NewToken, SettingChange, StoredAnswer, WorkerSession } from '@stella/server';
+import type {
+  ChannelRecord,
+  NewCallback,
+  NewToken,
+  RegistryRecord,
+  SettingChange,
+  StoredAnswer,
+  WorkerSession,
+} from '@stella/server';
 import { SafetyViolation } from '../simulation/safety-violation.ts';
 import { makeRowLocks, type RowLocks } from './row-locks.ts';
 
@@ -175,6 +183,8 @@ export interface MemoryState {
   readonly owedWakes: Map<number, { readonly promotionId: PromotionId; readonly owedAtMs: number }>;
   readonly idempotencyKeys: Map<string, StoredKey>;
   readonly channels: Map<string, StoredChannel>;
+  /** By host. */
+  readonly registries: Map<string, RegistryRecord>;
   readonly deliveries: Map<DeliveryId, StoredDelivery>;
   /** The newest of each subject, by its name. */
   readonly probes: Map<string, ProbeReport>;
@@ -229,6 +239,7 @@ export function makeMemoryState(settings: Settings, { isFrozen = true }: { isFro
     owedWakes: new Map(),
     idempotencyKeys: new Map(),
     channels: new Map(),
+    registries: new Map(),
     deliveries: new Map(),
     probes: new Map(),
     lastTicket: 0,
@@ -295,6 +306,10 @@ export function debtKey(id: DebtId): string {
 
 export function channelKey(name: string): string {
   return `channel ${name}`;
+}
+
+export function registryKey(host: string): string {
+  return `registry ${host}`;
 }
 
 export function deliveryKey(id: DeliveryId): string {

@@ -98,6 +98,11 @@ export const CONFLICT_CODES = {
     'there would be {count} channels; {max} are the most',
     'let one channel hear of several environments: environments: ["prod-*"]',
   ),
+  'apply.registries': entry(
+    'LimitExceeded',
+    'there would be {count} registries; {max} are the most',
+    'remove those that nothing is pulled from: stella registry list',
+  ),
   'delivery.delivered': entry(
     'Conflict',
     '{deliveryId} was delivered to channel {channel} already',

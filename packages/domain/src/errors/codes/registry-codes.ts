@@ -19,10 +19,20 @@ export const REGISTRY_CODES = {
     'the manifest {digest} in {repository} is refused: {message}',
     'build the artifact with a tool that writes valid OCI manifests',
   ),
+  'registry.credentials': entry(
+    'Forbidden',
+    'the registry {registry} gets no credentials that it takes: {message}',
+    'correct the secret that its document of kind Registry names, then: stella registry list',
+  ),
+  'registry.tls': entry(
+    'Unavailable',
+    'the registry {registry} cannot be trusted: {message}',
+    'name its authority in a document of kind Registry, ca: file:/path/to/ca.pem',
+  ),
   'registry.denied': entry(
     'Forbidden',
     'the registry {registry} refuses access to {repository}',
-    'allow anonymous reading there',
+    'allow reading there; who we are is declared by a document of kind Registry: stella registry list',
   ),
   'registry.directory_forbidden': entry(
     'Forbidden',

@@ -36,7 +36,7 @@ export function presentCredential(
   const isResolved = reference === null ? null : own?.code !== 'auth.secret_missing';
   const about = { kind: subject.kind, name: subject.name, reference, isResolved };
   // It signs: whether the other side has the same one is seen by its first callback.
-  if (isResolved === true && own?.outcome === 'ok') {
+  if (subject.kind === 'gate' && isResolved === true && own?.outcome === 'ok') {
     return { ...about, isAccepted: null, detail: 'it can be read; the first callback shows whether it is the same' };
   }
   if (own?.outcome === 'failed') return { ...about, isAccepted: false, detail: own.detail };

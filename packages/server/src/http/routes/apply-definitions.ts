@@ -1,7 +1,13 @@
 /** `POST /apply` */
-import { AppError, type EnvironmentDefinition, type NotificationChannel } from '@stella/domain';
+import {
+  AppError,
+  type EnvironmentDefinition,
+  type NotificationChannel,
+  type RegistryDefinition,
+} from '@stella/domain';
 import { applyChannels } from '../../engine/commands/apply-channels.ts';
 import { applyDefinitions as applyAll } from '../../engine/commands/apply-definitions.ts';
+import { applyRegistries } from '../../engine/commands/apply-registries.ts';
 import type { RouteHandler } from '../route-handler.ts';
 
 export const applyDefinitions: RouteHandler<'applyDefinitions'> = async (
@@ -11,6 +17,7 @@ export const applyDefinitions: RouteHandler<'applyDefinitions'> = async (
   const takenBy = new Map<string, string>();
   const definitions: EnvironmentDefinition[] = [];
   const channels: NotificationChannel[] = [];
+  const registries: RegistryDefinition[] = [];
   for (const { file, text } of body.documents) {
     const parsed = configuration.parseDocuments(text, file);
     for (const { definition } of parsed.environments) {
@@ -20,6 +27,10 @@ export const applyDefinitions: RouteHandler<'applyDefinitions'> = async (
     for (const { definition } of parsed.channels) {
       takeName(takenBy, `channel "${definition.name}"`, file);
       channels.push(definition);
+    }
+    for (const { definition } of parsed.registries) {
+      takeName(takenBy, `registry "${definition.host}"`, file);
+      registries.push(definition);
     }
   }
   const isPruned = (kind: (typeof body.pruneKinds)[number], count: number): boolean =>
@@ -31,6 +42,7 @@ export const applyDefinitions: RouteHandler<'applyDefinitions'> = async (
     dryRun: body.dryRun,
     changes: await applyAll(tx, caller, { ...environments, removed: body.remove, findCycle }),
     channels: await applyChannels(tx, caller, { channels, isPruning }),
+    registries: await applyRegistries(tx, caller, { registries, isPruning: isPruned('Registry', registries.length) }),
   }));
 };
 

@@ -17,6 +17,7 @@ import { placesInLists } from './0015-places-in-lists.ts';
 import { workersOfAttempts } from './0016-workers-of-attempts.ts';
 import { callbackRetention, callbackRetentionGrants } from './0017-callback-retention.ts';
 import { owedWakes, owedWakesGrants } from './0018-owed-wakes.ts';
+import { registries, registriesGrants } from './0019-registries.ts';
 
 export interface Migration {
   readonly name: string;
@@ -42,10 +43,11 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'workers-of-attempts', sql: `set local search_path = stella, pg_temp;\n${workersOfAttempts}` },
   { name: 'callback-retention', sql: `set local search_path = stella, pg_temp;\n${callbackRetention}` },
   { name: 'owed-wakes', sql: `set local search_path = stella, pg_temp;\n${owedWakes}` },
+  { name: 'registries', sql: `set local search_path = stella, pg_temp;\n${registries}` },
 ];
 
 /** Rights of the application role, whose name comes quoted. */
 export function grantsFor(quotedRole: string): string {
-  const grants = `${foundationGrants}${skipsGrants}${environmentStopsGrants}${auditGrants}${probesGrants}${callbacksGrants}${notificationsGrants}${callbackRetentionGrants}${owedWakesGrants}`;
+  const grants = `${foundationGrants}${skipsGrants}${environmentStopsGrants}${auditGrants}${probesGrants}${callbacksGrants}${notificationsGrants}${callbackRetentionGrants}${owedWakesGrants}${registriesGrants}`;
   return grants.replaceAll('{app}', quotedRole);
 }

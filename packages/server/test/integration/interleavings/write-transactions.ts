@@ -2,6 +2,7 @@
 import { decide, type LockId, type PromotionId } from '@stella/domain';
 import { makeApprovalGate, makeDefinition, makeHttpGate, makeTarget } from '@stella/testkit';
 import { applyDefinitions } from '../../../src/engine/commands/apply-definitions.ts';
+import { applyRegistries } from '../../../src/engine/commands/apply-registries.ts';
 import { changeQuotaLimits, requestQuotaIncrease } from '../../../src/engine/commands/change-quota.ts';
 import { changeFreeze } from '../../../src/engine/commands/freeze-environment.ts';
 import { takeGateCallback } from '../../../src/engine/commands/take-callback.ts';
@@ -280,13 +281,15 @@ export const WRITE_TRANSACTIONS: readonly WriteTransaction[] = [
   {
     name: 'apply definitions',
     run: (world, stage) =>
-      inTransaction(world, (tx) =>
-        applyDefinitions(tx, principalOf(stage.place, 'olga'), {
-          definitions: [{ ...PROD, precheck: 'warn' }],
-          isPruning: false,
-          findCycle: () => null,
-        }),
-      ).then((changes) => changes.map((one) => one.change)),
+      inTransaction(world, async (tx) => {
+        const olga = principalOf(stage.place, 'olga');
+        const definitions = [{ ...PROD, precheck: 'warn' as const }];
+        const registries = [{ host: 'registry.example:5000', login: null, ca: null, isPlainHttp: false }];
+        return [
+          ...(await applyDefinitions(tx, olga, { definitions, isPruning: false, findCycle: () => null })),
+          ...(await applyRegistries(tx, olga, { registries, isPruning: false })),
+        ];
+      }).then((changes) => changes.map((one) => one.change)),
   },
   { name: 'change setting', isSkipping: true, run: (world, stage) => set(on(world, stage), 'locks.timeout', 45_000) },
   {
