@@ -7,6 +7,7 @@ export const PLANTED_BUGS = [
   'approval.after_lost_right',
   'approval.of_older_base',
   'approval.own_request',
+  'batch.not_verified',
   'burial.by_lease_only',
   'chain.unlinked',
   'claim.answer_lost',

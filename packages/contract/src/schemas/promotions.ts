@@ -1,5 +1,12 @@
 /** Promotions on the wire: in lists, as a whole, their gates and their events. */
-import { ATTEMPT_OUTCOMES, ATTEMPT_PURPOSES, EVENT_TYPES, GATE_KINDS, GATE_RUN_STATES } from '@stella/domain';
+import {
+  ATTEMPT_OUTCOMES,
+  ATTEMPT_PURPOSES,
+  EVENT_TYPES,
+  GATE_KINDS,
+  GATE_RUN_STATES,
+  TARGET_STATES,
+} from '@stella/domain';
 import { z } from 'zod';
 import { stopSchema } from './environments.ts';
 import { debtSchema, skipSchema } from './skips.ts';
@@ -154,6 +161,18 @@ export const promotionDetailSchema = promotionSchema
     /** What it owes for the gates that it skipped. */
     debts: z.array(debtSchema),
     locks: z.array(z.object({ id: z.string(), resource: z.string(), fence: z.string(), acquiredAt: instantSchema })),
+    /** What each target runs, as far as the attempts tell; in the order of the definition. */
+    targets: z.array(
+      z.object({
+        name: z.string(),
+        component: z.string(),
+        /** From 1 on; all are in 1 when the definition has no strategy. */
+        batch: z.int(),
+        state: z.enum(TARGET_STATES),
+        /** The release that is promoted, what ran there before, or either. */
+        runs: z.enum(['new', 'old', 'unknown']),
+      }),
+    ),
     attempts: z.array(attemptSchema),
     /** Commands that would be accepted now, as they are typed. */
     possible: z.array(z.string()),

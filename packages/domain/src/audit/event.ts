@@ -19,6 +19,8 @@ export const EVENT_TYPES = [
   'promotion.set_aside',
   'promotion.base_changed',
   'attempt.ended',
+  'deploy.batch_started',
+  'deploy.batch_verified',
   'gate.opened',
   'gate.held',
   'gate.verdict',

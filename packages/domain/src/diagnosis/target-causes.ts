@@ -23,9 +23,9 @@ import { failedStage, type ProbeReport } from './probe-report.ts';
 const PURPOSES_BY_STEP: Readonly<Partial<Record<Step, readonly AttemptPurpose[]>>> = {
   precheck: ['precheck_target', 'precheck_artifact'],
   preflight: ['preflight_target'],
-  deploy: ['deploy', 'seal'],
+  deploy: ['deploy', 'seal', 'batch_verify'],
   verify: ['verify'],
-  rollback: ['rollback_verify', 'rollback', 'verify', 'deploy'],
+  rollback: ['rollback_verify', 'rollback', 'verify', 'batch_verify', 'deploy'],
 };
 
 const CAUSE_BY_CODE: Readonly<Record<string, CauseCode>> = {
@@ -101,8 +101,8 @@ function troubleOf(view: CaseView, attempt: Attempt): TargetTrouble[] {
 }
 
 function isOtherDigest({ snapshot }: CaseView, { purpose, subject, result }: Attempt): boolean {
-  if (purpose !== 'verify' && purpose !== 'rollback_verify') return false;
-  const release = purpose === 'verify' ? snapshot.release : snapshot.base;
+  if (purpose !== 'verify' && purpose !== 'batch_verify' && purpose !== 'rollback_verify') return false;
+  const release = purpose === 'rollback_verify' ? snapshot.base : snapshot.release;
   const target = snapshot.promotion.definition.targets.find((one) => one.name === subject);
   const promised = release?.components.find((one) => one.name === target?.component)?.digest;
   return promised !== undefined && result?.digest !== promised;

@@ -5,6 +5,7 @@
 import type { Digest } from '../values/digest.ts';
 import { digestOf } from '../values/digest.ts';
 import { canonicalJson, type Json } from '../values/canonical-json.ts';
+import type { DeployStrategy } from './deploy-strategy.ts';
 import type { PlannedFreeze } from './freeze.ts';
 import type { QuotaDefinition } from './quota.ts';
 import type { TargetDefinition } from './target-definition.ts';
@@ -175,6 +176,8 @@ export interface EnvironmentDefinition {
   readonly concurrency: ConcurrencyMode;
   /** Bounds preflight, deploy and verify together, and once more the rollback: the time under lock. Default 15 m. */
   readonly deployDeadlineMs: number;
+  /** Absent: all targets at once. */
+  readonly strategy?: DeployStrategy;
   /** Count live, as freezes do; absent: promotions start as their turn comes. */
   readonly quotas?: QuotaDefinition;
 }

@@ -116,6 +116,7 @@ export const ATTEMPT_PURPOSES = [
   'preflight_target',
   'seal',
   'deploy',
+  'batch_verify',
   'verify',
   'rollback',
   'rollback_verify',

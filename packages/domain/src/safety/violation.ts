@@ -18,6 +18,7 @@ export const PROPERTIES = [
   'S16',
   'S17',
   'S18',
+  'S19',
   'L1',
   'L2',
   'L3',

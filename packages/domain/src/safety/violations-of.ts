@@ -4,6 +4,7 @@
  */
 import type { PromotionId } from '../values/ids.ts';
 import type { InstantMs } from '../values/instant.ts';
+import { BATCH_RULES } from './batch-rules.ts';
 import { CHAIN_PROMOTION_RULES, CHAIN_STORE_RULES } from './chain-rules.ts';
 import { DIGEST_PROMOTION_RULES, DIGEST_STORE_RULES } from './digest-rules.ts';
 import { FENCE_RULES } from './fence-rules.ts';
@@ -31,6 +32,7 @@ export const PROMOTION_RULES: readonly PromotionRule[] = [
   ...CHAIN_PROMOTION_RULES,
   ...WAIT_RULES,
   ...QUOTA_RULES,
+  ...BATCH_RULES,
 ];
 
 export const STORE_RULES: readonly StoreRule[] = [...LOCK_STORE_RULES, ...DIGEST_STORE_RULES, ...CHAIN_STORE_RULES];

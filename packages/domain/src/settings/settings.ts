@@ -121,6 +121,13 @@ export const SETTINGS = {
     max: 100_000,
     purpose: 'events of one promotion; its repeats stop there',
   },
+  'limits.targetsAtOnce': {
+    unit: 'count',
+    standard: 20,
+    min: 1,
+    max: 200,
+    purpose: 'targets of one promotion that are probed, deployed or observed at the same time',
+  },
   'limits.attemptOutput': {
     unit: 'bytes',
     standard: 16_384,

@@ -1,5 +1,6 @@
 /** A definition as the YAML that `apply` takes, for `environment show -o yaml`: every value in force is written out. */
 import type {
+  DeployStrategy,
   EnvironmentDefinition,
   GateDefinition,
   HttpGateDefinition,
@@ -24,6 +25,7 @@ export function formatEnvironmentYaml(definition: EnvironmentDefinition): string
     freezes,
     concurrency,
     deployDeadlineMs,
+    strategy,
     quotas,
   } = definition;
   const document = {
@@ -32,6 +34,7 @@ export function formatEnvironmentYaml(definition: EnvironmentDefinition): string
     promotesFrom,
     gates: gates.map(gateForm),
     targets: targets.map(targetForm),
+    ...(strategy ? { strategy: strategyForm(strategy) } : {}),
     onFailure,
     precheck,
     queue,
@@ -44,6 +47,10 @@ export function formatEnvironmentYaml(definition: EnvironmentDefinition): string
   };
   // A list that occurs twice is written twice: an alias would surprise the reader.
   return stringify(document, { version: '1.2', lineWidth: 0, aliasDuplicateObjects: false });
+}
+
+function strategyForm({ kind, maxUnavailable }: DeployStrategy): object {
+  return { kind, maxUnavailable };
 }
 
 /** In the order of the names, wherever the limits come from. */

@@ -31,6 +31,7 @@ import { PREDECESSOR_COUNT_MAX, readGate } from './read-gate.ts';
 import { FREEZE_COUNT_MAX, readFreeze } from './read-window.ts';
 import { readQuotas } from './read-quotas.ts';
 import { readRegistry, REGISTRY_KIND } from './read-registry.ts';
+import { readStrategy } from './read-strategy.ts';
 import { readTarget } from './read-target.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from './time-units.ts';
 import { readYamlDocuments } from './yaml-documents.ts';
@@ -44,6 +45,7 @@ const KEYS = [
   'promotesFrom',
   'gates',
   'targets',
+  'strategy',
   'onFailure',
   'precheck',
   'queue',
@@ -54,8 +56,8 @@ const KEYS = [
 ] as const satisfies readonly string[];
 /** Gates of one environment are all asked at the same time. */
 const GATE_COUNT_MAX = 50;
-/** Targets of one environment are sealed and deployed together. */
-const TARGET_COUNT_MAX = 100;
+/** Targets of one environment are in one deploy, `limits.targetsAtOnce` of them at a time. */
+const TARGET_COUNT_MAX = 200;
 const DEPLOY_DEADLINE: NumberRule = { standard: 15 * MINUTE_MS, min: SECOND_MS, max: 4 * HOUR_MS };
 
 export interface EnvironmentDocument {
@@ -148,6 +150,7 @@ function readEnvironment(map: MapReader): EnvironmentDefinition {
   refuseSharedDirectories(targets);
   const concurrency = map.choice('concurrency', CONCURRENCY_MODES, 'exclusive') ?? 'exclusive';
   const quotas = readQuotas(map.map('quotas'), concurrency);
+  const strategy = readStrategy(map.map('strategy'), targets.length);
   return {
     name,
     promotesFrom,
@@ -159,6 +162,7 @@ function readEnvironment(map: MapReader): EnvironmentDefinition {
     freezes: map.maps('freezes', { countMax: FREEZE_COUNT_MAX }).map(readFreeze),
     concurrency,
     deployDeadlineMs: map.duration('deployDeadline', DEPLOY_DEADLINE),
+    ...(strategy ? { strategy } : {}),
     ...(quotas ? { quotas } : {}),
   };
 }

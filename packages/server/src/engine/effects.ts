@@ -117,6 +117,7 @@ const PERFORMERS: Readonly<
   deploy: (deps, call, target) =>
     operate(deps, call, target, isPlanted('deploy.digest_of_base') ? call.snapshot.base : call.snapshot.release),
   rollback: (deps, call, target) => operate(deps, call, target, call.snapshot.base),
+  batch_verify: observeTarget,
   verify: observeTarget,
   rollback_verify: observeTarget,
 };

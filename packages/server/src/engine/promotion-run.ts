@@ -10,6 +10,7 @@ import {
   isPlanted,
   type Actor,
   type Attempt,
+  type AttemptPurpose,
   decide,
   type Decision,
   isAppError,
@@ -190,10 +191,12 @@ function refuseToDecide(): never {
   throw new RangeError('a claim that was given back is decided by nobody');
 }
 
+const FORWARD: ReadonlySet<AttemptPurpose> = new Set(['deploy', 'batch_verify', 'verify']);
+
 /** A cancelled promotion need not wait for its deploy to end by itself; a rollback is never aborted. */
 function abortForward(state: RunState, effects: readonly Attempt[]): void {
-  for (const attempt of effects) {
-    if (attempt.purpose === 'deploy' || attempt.purpose === 'verify') state.inFlight.get(attempt.operationId)?.abort();
+  for (const { purpose, operationId } of effects) {
+    if (FORWARD.has(purpose)) state.inFlight.get(operationId)?.abort();
   }
 }
 

@@ -22,6 +22,11 @@ export const HISTORY_DEFINITIONS: readonly EnvironmentDefinition[] = [
   makeDefinition({ name: 'prod', promotesFrom: ['dev'], gates: [makeHttpGate(), makeApprovalGate()] }),
   makeDefinition({ name: 'lab', gates: [], quotas: { perDay: 9, timeZone: 'UTC' } }),
   makeDefinition({
+    name: 'fleet',
+    strategy: { kind: 'rolling', maxUnavailable: 1 },
+    targets: [makeTarget(), makeTarget({ name: 'web-2' })],
+  }),
+  makeDefinition({
     name: 'mix',
     gates: [],
     concurrency: 'per_component',
@@ -111,6 +116,7 @@ export async function writeHistory(world: StoreWorld): Promise<{ place: Place; w
   await completeTwo(place, first);
   await endOtherwise(place, first);
   const worker = await changeHands(place, first);
+  await live(world, await begin(place, worker, 'fleet', 1));
   await leaveOpen(place, worker);
   await goSideBySide(place, worker);
   for (let count = 0; count < TICKS_MAX && (await world.sequencer.appendToChain(50)) > 0; count += 1);

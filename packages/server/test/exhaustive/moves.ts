@@ -157,6 +157,7 @@ function endsOf({ stage, part, place }: Scene, attempt: Attempt): End[] {
   switch (attempt.purpose) {
     case 'gate':
       return (['passed', 'failed', 'error'] as const).map((outcome) => here(answer(outcome)));
+    case 'batch_verify':
     case 'verify':
     case 'rollback_verify': {
       const running = place.runs === null ? null : (releaseOf(stage, place.runs).components[0]?.digest ?? null);

@@ -25,6 +25,7 @@ const LOOKED_AT: Readonly<Record<AttemptPurpose, readonly Step[]>> = {
   preflight_target: ['preflight'],
   seal: ['deploy', 'verify', 'rollback'],
   deploy: ['deploy', 'verify', 'rollback'],
+  batch_verify: ['deploy'],
   verify: ['verify'],
   rollback: ['rollback'],
   rollback_verify: ['rollback'],

@@ -17,6 +17,7 @@ const BACK = one('prod', "status = 'rolled_back'");
 const TAKEN = one('lab', "status = 'completed'");
 const SIGN = one('prod', "status = 'pending_approval'");
 const DEPLOYING = one('lab', "step = 'deploy'");
+const FLEET = one('fleet', "status = 'completed'");
 const WAITING = one('lab', "step = 'acquire_locks'");
 const HELD = one('dev', "step = 'precheck'");
 const MIXING = one('mix', "step = 'deploy'");
@@ -184,6 +185,7 @@ const DIGESTS: readonly Corruption[] = [
     rule: 'S10.locked',
     sql: `update locks set resource = 'artifact:' || ${ZEROS} where promotion_id = ${DONE} and mode = 'shared'`,
   },
+  { rule: 'S19.in_turn', sql: `update attempt_outcomes set digest = null where ${outcomeOf(FLEET, 'batch_verify')}` },
   { rule: 'S10.environment', sql: `update environments set release_number = 7 where name = 'dev'` },
 ];
 

@@ -34,6 +34,7 @@ describe('a store with a past', () => {
       'dev in_progress precheck',
       'dev rejected evaluate_gates',
       'dev rolled_back rollback',
+      'fleet completed verify',
       'lab completed verify',
       'lab in_progress acquire_locks',
       'lab in_progress deploy',

@@ -100,7 +100,8 @@ const CROWD_WITHIN_MS = 8_000;
 
 export function drawPlan(seed: number, wanted: SimulationMode | 'both'): SeedPlan {
   const usual = drawUsualPlan(seed, wanted);
-  const plan = usual.hasWindows ? withPlannedFreezes(makeSeededRandom(mixSeeds(seed, 14)), usual) : usual;
+  const frozen = usual.hasWindows ? withPlannedFreezes(makeSeededRandom(mixSeeds(seed, 14)), usual) : usual;
+  const plan = withStrategies(makeSeededRandom(mixSeeds(seed, 15)), frozen);
   // Of its own again, for the same reason.
   const crowd = makeSeededRandom(mixSeeds(seed, 12));
   return plan.isByComponent && crowd.chance(CROWDED_PERCENT) ? withCrowd(crowd, plan) : plan;
@@ -117,6 +118,24 @@ function withPlannedFreezes(random: SeededRandom, plan: SeedPlan): SeedPlan {
       const to = from + random.between(1, 4);
       const freezes = [{ from: localAt(from), to: localAt(to), zone: 'UTC', reason: 'planned' }];
       return { ...place, definition: { ...place.definition, freezes } };
+    }),
+  };
+}
+
+/** Of a hundred places with several targets so many deploy in batches. */
+const ROLLING_PERCENT = 40;
+
+/** Some places deploy in batches, and in some worlds only a few targets are worked on at once. */
+function withStrategies(random: SeededRandom, plan: SeedPlan): SeedPlan {
+  const atOnce = random.chance(25) ? random.between(1, 2) : plan.settings['limits.targetsAtOnce'];
+  return {
+    ...plan,
+    settings: { ...plan.settings, 'limits.targetsAtOnce': atOnce },
+    environments: plan.environments.map((place) => {
+      const { targets } = place.definition;
+      if (targets.length < 2 || !random.chance(ROLLING_PERCENT)) return place;
+      const strategy = { kind: 'rolling', maxUnavailable: random.between(1, targets.length - 1) } as const;
+      return { ...place, definition: { ...place.definition, strategy } };
     }),
   };
 }

@@ -14,7 +14,9 @@ const TIMEOUT_MS = 30 * 60_000;
 const WANTED: readonly string[] = [
   ...PROMOTION_STATUSES.map((status) => `status.${status}`),
   ...STEPS.filter((step) => step !== 'precheck').map((step) => `step.${step}`),
-  ...['gate', 'seal', 'deploy', 'verify', 'rollback', 'rollback_verify'].map((purpose) => `effect.${purpose}`),
+  ...['gate', 'seal', 'deploy', 'batch_verify', 'verify', 'rollback', 'rollback_verify'].map(
+    (purpose) => `effect.${purpose}`,
+  ),
   ...['passed', 'succeeded', 'failed', 'timeout', 'error'].map((outcome) => `outcome.${outcome}`),
   'locks.side_by_side',
   'command.environment.apply.apply.locks_live',

@@ -6,6 +6,7 @@
 import {
   type Attempt,
   baseIdOf,
+  batchesOf,
   compareFences,
   type ComponentStatus,
   type Decision,
@@ -19,6 +20,7 @@ import {
   type PromotionSnapshot,
   type RoleBinding,
   type Skip,
+  targetsOf,
 } from '@stella/domain';
 import { checkEvents } from './event-rules.ts';
 import type { WriteRecord } from '../memory/memory-session.ts';
@@ -212,11 +214,46 @@ function checkIntents({ before, context, decision }: WriteRecord): void {
     () => `deploy to an unknown target`,
   );
   checkExclusion(before, decision);
-  // A further attempt goes on with what was allowed; the first one of all needs the right.
-  const isFirst = (one: Attempt): boolean => one.number === 1;
-  insist('S8', intents.every(isFirst) || !intents.some(isFirst), () => `a target joins a deploy that is under way`);
-  if (intents.every(isFirst)) checkRight(before, decision, context.nowMs);
+  // What follows goes on with what was allowed; who comes to the deploy needs the right.
+  if (before.promotion.step !== 'deploy') checkRight(before, decision, context.nowMs);
+  checkBatches(before, decision, intents);
   if (decision.takenLocks.length > 0) checkUnchanged(before);
+}
+
+/** No target of a batch is touched before every one of the batch before it was verified; no more at once than may be. */
+function checkBatches(
+  { promotion, release, attempts, settings }: PromotionSnapshot,
+  { settledAttempts }: Decision,
+  intents: readonly Attempt[],
+): void {
+  const names = targetsOf(promotion, release).map((target) => target.name);
+  const digests = new Map(
+    targetsOf(promotion, release).map((target) => [
+      target.name,
+      release.components.find((one) => one.name === target.component)?.digest,
+    ]),
+  );
+  const isVerified = (name: string): boolean =>
+    attempts.some(
+      ({ purpose, subject, result }) =>
+        purpose === 'batch_verify' &&
+        subject === name &&
+        result?.outcome === 'succeeded' &&
+        result.digest === digests.get(name),
+    );
+  for (const { number, targets } of batchesOf(promotion.definition, names)) {
+    const touched = intents.find((one) => targets.includes(one.subject));
+    const before = batchesOf(promotion.definition, names)[number - 2]?.targets ?? [];
+    const isRight = !touched || before.every(isVerified);
+    insist('S10', isRight, () => `${touched?.operationId} began before batch ${number - 1} was verified`);
+  }
+  // What was looked up in this very decision is open no more.
+  const settled = new Set(settledAttempts.map((one) => one.operationId));
+  const openCount = attempts.filter(
+    (one) => one.result === null && one.purpose === 'deploy' && !settled.has(one.operationId),
+  ).length;
+  const isBounded = openCount + intents.length <= settings['limits.targetsAtOnce'];
+  insist('limits', isBounded, () => `${promotion.id} deploys to ${openCount + intents.length} targets at once`);
 }
 
 function checkExclusion(before: PromotionSnapshot, { promotion, takenLocks, releasedLocks }: Decision): void {

@@ -31,6 +31,7 @@ export function describePromotion(promotion: Promotion, causes: readonly string[
     line('Status', `${promotion.status}${stallOf(promotion, nowMs)}`),
     line('Step', stepOf(promotion)),
     ...setAsideOf(promotion, nowMs),
+    ...targetsOf(promotion),
     ...waitsOf(promotion, nowMs),
     ...stopOf(promotion, nowMs),
     ...causes,
@@ -82,6 +83,26 @@ function stopOf({ stop, environment }: Promotion, nowMs: number): string[] {
   return [
     line('Stopped', `${environment} ${relativeTo(nowMs, stop.at)} (fence.behind): ${stop.message}`),
     line('Cure', stop.cure),
+  ];
+}
+
+/** So many targets that are not well are named; the others are counted. */
+const TARGETS_NAMED_MAX = 5;
+
+/** From the deploy on, with several targets: how far it has come, and which of them are not well. */
+function targetsOf({ targets, status }: Promotion): string[] {
+  if (status === 'completed' || targets.length < 2 || targets.every((one) => one.state === 'untouched')) return [];
+  const counts = new Map<string, number>();
+  for (const { state } of targets) counts.set(state, (counts.get(state) ?? 0) + 1);
+  const batchCount = Math.max(...targets.map((one) => one.batch));
+  const current = Math.max(...targets.map((one) => (one.state === 'untouched' ? 1 : one.batch)));
+  const batch = batchCount > 1 ? `batch ${current} of ${batchCount}: ` : '';
+  const ill = targets.filter((one) => one.state === 'failed' || one.state === 'unclear');
+  const words = { new: 'runs the new release', old: 'runs what it ran before', unknown: 'what it runs is not known' };
+  return [
+    line('Targets', `${batch}${[...counts].map(([state, count]) => `${count} ${state}`).join(', ')}`),
+    ...ill.slice(0, TARGETS_NAMED_MAX).map(({ name, state, runs }) => line('', `${name} ${state}: ${words[runs]}`)),
+    ...(ill.length > TARGETS_NAMED_MAX ? [line('', `and ${ill.length - TARGETS_NAMED_MAX} more`)] : []),
   ];
 }
 

@@ -1,10 +1,9 @@
 /** `onFailure`: what becomes of an environment whose deploy or verification did not succeed. */
 import type { Ending } from '../promotion.ts';
-import { targetsOf } from '../scope.ts';
 import { type Draft, endPromotion, moveToStep, requireGuard, updatePromotion } from './draft.ts';
-import { beginRollback } from './rollback.ts';
 import { failStopped, isStopped } from './stop.ts';
-import { markEnvironment } from './target-operations.ts';
+import { markEnvironment, touchedTargets } from './target-operations.ts';
+import { whatRuns } from './what-runs.ts';
 
 /**
  * What becomes of targets that were touched: `rollback` to the last completed release, or `hold`, which also stands in
@@ -23,17 +22,21 @@ export function applyOnFailure(draft: Draft, ending: Ending): void {
       state: ending.code === 'deploy.deadline' ? 'errored' : 'failed',
       message: ending.message,
     });
-    beginRollback(draft);
     return;
   }
   markEnvironment(draft, 'mixed');
   const isCancelled = draft.promotion.cancelRequestedAtMs !== null;
-  endPromotion(draft, isCancelled ? 'cancelled' : 'failed', ending);
+  const message = `${ending.message}${whatRuns(draft)}`;
+  endPromotion(draft, isCancelled ? 'cancelled' : 'failed', { ...ending, message });
 }
 
 /** Something was verified here before; with several components, of each that was touched. */
-function hasWayBack({ promotion, snapshot, environment }: Draft): boolean {
-  const { base, release } = snapshot;
+function hasWayBack(draft: Draft): boolean {
+  const { promotion, snapshot, environment } = draft;
+  const { base } = snapshot;
   if (base === null || environment.concurrency === 'exclusive') return base !== null;
-  return targetsOf(promotion, release).every((target) => base.components.some((one) => one.name === target.component));
+  const touched = touchedTargets(draft);
+  return promotion.definition.targets
+    .filter((target) => touched.includes(target.name))
+    .every((target) => base.components.some((one) => one.name === target.component));
 }

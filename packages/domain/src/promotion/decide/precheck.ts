@@ -15,6 +15,7 @@ import {
   stepRun,
   wakeAt,
 } from './draft.ts';
+import { roomFor } from './target-round.ts';
 
 interface Probe {
   readonly purpose: AttemptPurpose;
@@ -33,9 +34,11 @@ function probesOf(draft: Draft): Probe[] {
 
 export function decidePrecheck(draft: Draft): void {
   const latest = probesOf(draft).map((probe) => ({ probe, attempt: lastAttempt(draft, probe.purpose, probe.subject) }));
-  for (const { probe, attempt } of latest) if (!attempt) openProbe(draft, probe);
   const attempts = latest.flatMap(({ attempt }) => (attempt ? [attempt] : []));
-  if (attempts.length < latest.length || attempts.some((attempt) => attempt.result === null)) return;
+  const openCount = attempts.filter((attempt) => attempt.result === null).length;
+  const missing = latest.filter(({ attempt }) => !attempt);
+  for (const { probe } of missing.slice(0, roomFor(draft, openCount))) openProbe(draft, probe);
+  if (missing.length > 0 || openCount > 0) return;
 
   const broken = attempts.filter((attempt) => attempt.result?.outcome !== 'succeeded');
   if (broken.length === 0) {
@@ -68,7 +71,9 @@ function holdPrecheck(draft: Draft, broken: readonly Attempt[], words: string): 
   // A precheck repeated every second for days would fill the audit log: then only a person's retry probes again.
   const isFull = draft.promotion.chainLength >= settings['limits.promotionEvents'];
   if ((nowMs >= againAtMs && !isFull) || draft.promotion.retryRequestedAtMs !== null) {
-    for (const attempt of broken) openProbe(draft, attempt);
+    // Those that were looked at longest ago first; the others come with the next repetition.
+    const byAge = [...broken].sort((a, b) => a.startedAtMs - b.startedAtMs);
+    for (const attempt of byAge.slice(0, roomFor(draft, 0))) openProbe(draft, attempt);
     return;
   }
   setStepWaiting(draft, words);

@@ -5,23 +5,17 @@
  * queue, and its next preflight runs under the locks.
  */
 import { isPlanted } from '../../planted-bugs.ts';
-import {
-  type Draft,
-  endPromotion,
-  lastAttempt,
-  moveToStep,
-  openAttempt,
-  requireGuard,
-  updatePromotion,
-} from './draft.ts';
+import { type Draft, endPromotion, moveToStep, openAttempt, requireGuard, stepRun, updatePromotion } from './draft.ts';
 import { endOvertaken, isOvertaken } from './overtaken.ts';
 import { beginDeploy } from './deploy.ts';
 import { reopenGates } from './obstacles.ts';
 import { exhaustedQuota } from './quotas.ts';
 import { isItsTurn, takeLocks } from './take-locks.ts';
 import { isStopped, stepBackToLocks } from './stop.ts';
+import { targetNames } from './target-operations.ts';
+import { roomFor } from './target-round.ts';
 import type { Attempt } from '../promotion.ts';
-import { baseIdOf, targetsOf } from '../scope.ts';
+import { baseIdOf } from '../scope.ts';
 import type { EnvironmentGuard } from '../snapshot.ts';
 
 /** All probes of a preflight together; a probe's own time-out is never longer. */
@@ -30,7 +24,7 @@ export const PREFLIGHT_MAX_MS = 30_000;
 /** With the locks just taken. */
 export function beginPreflight(draft: Draft): void {
   startTimeUnderLock(draft);
-  probeTargets(draft);
+  openProbes(draft, targetNames(draft), 0);
 }
 
 function startTimeUnderLock(draft: Draft): void {
@@ -38,11 +32,28 @@ function startTimeUnderLock(draft: Draft): void {
   updatePromotion(draft, { deployDeadlineAtMs: nowMs + draft.promotion.definition.deployDeadlineMs });
 }
 
-function probeTargets(draft: Draft): void {
-  const timeoutMs = Math.min(draft.snapshot.settings['probe.timeout'], PREFLIGHT_MAX_MS);
-  for (const target of targetsOf(draft.promotion, draft.snapshot.release)) {
-    openAttempt(draft, { purpose: 'preflight_target', subject: target.name, timeoutMs });
+function openProbes(draft: Draft, names: readonly string[], openCount: number): void {
+  const { nowMs } = draft.context;
+  const leftMs = Math.max(1, (stepRun(draft, 'preflight').startedAtMs ?? nowMs) + PREFLIGHT_MAX_MS - nowMs);
+  const timeoutMs = Math.min(draft.snapshot.settings['probe.timeout'], leftMs);
+  for (const subject of names.slice(0, roomFor(draft, openCount))) {
+    openAttempt(draft, { purpose: 'preflight_target', subject, timeoutMs });
   }
+}
+
+/** The latest probe of each target in this preflight; null while one is under way, or still to be made. */
+function endedProbes(draft: Draft): Attempt[] | null {
+  const sinceMs = stepRun(draft, 'preflight').startedAtMs ?? 0;
+  const latest = new Map<string, Attempt>();
+  for (const attempt of draft.attempts) {
+    if (attempt.purpose === 'preflight_target' && attempt.startedAtMs >= sinceMs) latest.set(attempt.subject, attempt);
+  }
+  const names = targetNames(draft);
+  const attempts = names.flatMap((name) => latest.get(name) ?? []);
+  const openCount = attempts.filter((attempt) => attempt.result === null).length;
+  const missing = names.filter((name) => !latest.has(name));
+  openProbes(draft, missing, openCount);
+  return missing.length > 0 || openCount > 0 ? null : attempts;
 }
 
 export function decidePreflight(draft: Draft): void {
@@ -50,11 +61,8 @@ export function decidePreflight(draft: Draft): void {
     beginWithoutLocks(draft);
     return;
   }
-  const attempts = targetsOf(draft.promotion, draft.snapshot.release).flatMap((target): Attempt[] => {
-    const attempt = lastAttempt(draft, 'preflight_target', target.name);
-    return attempt ? [attempt] : [];
-  });
-  if (attempts.some((attempt) => attempt.result === null)) return;
+  const attempts = endedProbes(draft);
+  if (!attempts) return;
   if (isStopped(draft)) {
     stepBackToLocks(draft);
     return;
@@ -94,7 +102,7 @@ function beginWithoutLocks(draft: Draft): void {
   }
   if (reopenGates(draft)) return;
   updatePromotion(draft, { preflightRevision: draft.environment.policyRevision });
-  probeTargets(draft);
+  openProbes(draft, targetNames(draft), 0);
 }
 
 /** Neither the definition nor the release of the environment has changed since its preflight without locks began. */

@@ -19,6 +19,7 @@ import {
   wakeAt,
 } from './draft.ts';
 import { markEnvironment } from './target-operations.ts';
+import { whatRuns } from './what-runs.ts';
 
 /** A waiter looks again this often, besides being woken by the cure. */
 const STOP_RECHECK_MS = 15_000;
@@ -79,7 +80,10 @@ export function stepBackToLocks(draft: Draft): void {
 export function failStopped(draft: Draft): void {
   markEnvironment(draft, 'mixed');
   const isCancelled = draft.promotion.cancelRequestedAtMs !== null;
-  endPromotion(draft, isCancelled ? 'cancelled' : 'failed', { code: 'fence.behind', message: stopMessage(draft) });
+  endPromotion(draft, isCancelled ? 'cancelled' : 'failed', {
+    code: 'fence.behind',
+    message: `${stopMessage(draft)}${whatRuns(draft)}`,
+  });
 }
 
 /** Every target refused each of its operations, so that none of them was changed; and nobody wants it cancelled. */

@@ -5,42 +5,29 @@
 import { applyOnFailure } from './apply-on-failure.ts';
 import { baseIdOf, withRelease } from '../scope.ts';
 import { settleDebts } from './debts.ts';
-import { addEvent, type Draft, endPromotion, openAttempt, requireGuard } from './draft.ts';
-import {
-  endedAttempts,
-  isAsPromised,
-  isPastDeadline,
-  remainingMs,
-  retryable,
-  targetNames,
-  wordsOf,
-} from './target-operations.ts';
-
-export function beginVerify(draft: Draft): void {
-  for (const subject of targetNames(draft))
-    openAttempt(draft, { purpose: 'verify', subject, timeoutMs: remainingMs(draft) });
-}
+import { addEvent, type Draft, endPromotion, requireGuard, stepRun } from './draft.ts';
+import { isAsPromised, isPastDeadline, targetNames, wordsOf } from './target-operations.ts';
+import { goThrough } from './target-round.ts';
 
 export function decideVerify(draft: Draft): void {
-  const attempts = endedAttempts(draft, 'verify', targetNames(draft));
-  if (!attempts) return;
+  const { release } = draft.snapshot;
+  const standing = goThrough(draft, {
+    purpose: 'verify',
+    targets: targetNames(draft),
+    sinceMs: stepRun(draft, 'verify').startedAtMs ?? 0,
+    isGood: (attempt) => isAsPromised(draft, release, attempt),
+  });
+  if (standing.state === 'open') return;
   if (draft.promotion.cancelRequestedAtMs !== null) {
     applyOnFailure(draft, { code: 'promotion.cancelled', message: 'cancelled during the verification' });
     return;
   }
-  const { release } = draft.snapshot;
-  const bad = attempts.filter((attempt) => !isAsPromised(draft, release, attempt));
-  if (bad.length === 0) {
-    complete(draft, attempts.length);
-    return;
-  }
-  const again = retryable(draft, bad);
-  if (again.length === bad.length) {
-    for (const { subject } of again) openAttempt(draft, { purpose: 'verify', subject, timeoutMs: remainingMs(draft) });
+  if (standing.state === 'good') {
+    complete(draft, standing.attempts.length);
     return;
   }
   const code = isPastDeadline(draft) ? 'deploy.deadline' : 'verify.failed';
-  applyOnFailure(draft, { code, message: wordsOf(bad) });
+  applyOnFailure(draft, { code, message: wordsOf(standing.attempts) });
 }
 
 function complete(draft: Draft, targetCount: number): void {

@@ -10,6 +10,7 @@ import {
   type PromotionSnapshot,
   stallsAtMs,
   STEPS,
+  targetStandings,
   toRfc3339,
 } from '@stella/domain';
 import type { PromotionRow } from '../../ports/read-store.ts';
@@ -76,6 +77,7 @@ export function presentPromotion(snapshot: PromotionSnapshot, nowMs: number): De
       fence: formatFence(lock.fence),
       acquiredAt: toRfc3339(lock.acquiredAtMs),
     })),
+    targets: targetStandings(snapshot).map(({ target, ...standing }) => ({ name: target, ...standing })),
     attempts: snapshot.attempts.map(presentAttempt),
     possible: possibleLines(snapshot),
   };

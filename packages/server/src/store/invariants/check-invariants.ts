@@ -8,6 +8,7 @@ import { ANSWERED_KEYS, CHAIN_HEAD, CHAIN_LINKS, CHAINS_OF_PROMOTIONS } from './
 import { DIGESTS_OF_PROMOTIONS, DIGESTS_OF_STORE } from './digest-invariants.ts';
 import { FENCES_OF_PROMOTIONS, OUTCOMES_OF_PROMOTIONS } from './fence-invariants.ts';
 import { LOCKS_OF_PROMOTIONS, LOCKS_OF_STORE } from './lock-invariants.ts';
+import { BATCHES_OF_PROMOTIONS } from './batch-invariants.ts';
 import { QUOTAS_OF_PROMOTIONS } from './quota-invariants.ts';
 import { STATUSES_OF_PROMOTIONS, TRAILS_OF_PROMOTIONS } from './status-invariants.ts';
 import { RIGHTS_OF_PROMOTIONS, VERDICTS_OF_PROMOTIONS } from './verdict-invariants.ts';
@@ -25,6 +26,7 @@ const OF_PROMOTIONS: readonly Statement[] = [
   CHAINS_OF_PROMOTIONS,
   WAITS_OF_PROMOTIONS,
   QUOTAS_OF_PROMOTIONS,
+  BATCHES_OF_PROMOTIONS,
 ];
 
 /** Of each reason to look at a promotion so many are taken, the oldest first: a pass stays short after an outage too. */

@@ -18,6 +18,7 @@ import { workersOfAttempts } from './0016-workers-of-attempts.ts';
 import { callbackRetention, callbackRetentionGrants } from './0017-callback-retention.ts';
 import { owedWakes, owedWakesGrants } from './0018-owed-wakes.ts';
 import { registries, registriesGrants } from './0019-registries.ts';
+import { batches } from './0020-batches.ts';
 
 export interface Migration {
   readonly name: string;
@@ -44,6 +45,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'callback-retention', sql: `set local search_path = stella, pg_temp;\n${callbackRetention}` },
   { name: 'owed-wakes', sql: `set local search_path = stella, pg_temp;\n${owedWakes}` },
   { name: 'registries', sql: `set local search_path = stella, pg_temp;\n${registries}` },
+  { name: 'batches', sql: `set local search_path = stella, pg_temp;\n${batches}` },
 ];
 
 /** Rights of the application role, whose name comes quoted. */
