@@ -11,7 +11,7 @@ const folder = join(root, 'packages', 'cli', 'dist');
 
 const startMs = performance.now();
 const result = await bundle({ root, outdir: folder, write: true });
-removeStale(Object.keys(result.metafile.outputs).map((path) => basename(path)));
+removeStale(Object.keys(result.outputs).map((path) => basename(path)));
 console.log(`built ${Object.keys(ENTRIES).join(', ')} in ${Math.round(performance.now() - startMs)} ms`);
 
 /** Chunks of earlier builds; names carry a hash of the content. */

