@@ -66,6 +66,8 @@ describe('docs/environments.md', () => {
         'release',
         'perHour',
         'inProgress',
+        'strategy',
+        'maxUnavailable',
       ]),
     );
   });

@@ -1,5 +1,6 @@
 import {
   type DependencyGateDefinition,
+  type DeployStrategy,
   type EnvironmentDefinition,
   type GateDefinition,
   type PlannedFreeze,
@@ -162,7 +163,16 @@ const definition: fc.Arbitrary<EnvironmentDefinition> = fc
       precheck: fc.constantFrom('required', 'warn'),
       deployDeadlineMs: durationMs(1_000, 4 * HOUR_MS),
     }),
-  );
+  )
+  .chain((plain) => strategyOf(plain.targets.length).map((strategy) => (strategy ? { ...plain, strategy } : plain)));
+
+function strategyOf(targetCount: number): fc.Arbitrary<DeployStrategy | null> {
+  const rolling = fc.record({
+    kind: fc.constant('rolling' as const),
+    maxUnavailable: fc.integer({ min: 1, max: targetCount }),
+  });
+  return fc.option(rolling);
+}
 
 describe('formatEnvironmentYaml', () => {
   it('writes what apply reads back as the same definition', () => {
