@@ -53,6 +53,7 @@ export * from './notification/channel.ts';
 export * from './notification/delivery.ts';
 export * from './notification/mail-text.ts';
 export * from './notification/notice.ts';
+export * from './promotion/canary-standing.ts';
 export * from './promotion/commands/approve-debt.ts';
 export * from './promotion/commands/cancel-promotion.ts';
 export * from './promotion/commands/command.ts';

@@ -9,6 +9,7 @@ export const PLANTED_BUGS = [
   'approval.own_request',
   'batch.not_verified',
   'burial.by_lease_only',
+  'canary.judge_ignored',
   'chain.unlinked',
   'claim.answer_lost',
   'claim.of_live_worker',

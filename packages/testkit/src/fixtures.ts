@@ -5,6 +5,7 @@
 import {
   type Actor,
   type ApprovalGateDefinition,
+  type CanaryStrategy,
   type CommandGateDefinition,
   type DependencyGateDefinition,
   digestOf,
@@ -155,6 +156,23 @@ export function makeWindowGate(patch: Partial<WindowGateDefinition> = {}): Windo
     allow: [{ days: ['mon', 'tue', 'wed', 'thu', 'fri'], from: '09:00', to: '17:00' }],
     deadlineMs: 7 * 24 * HOUR_MS,
     validForMs: 24 * HOUR_MS,
+    ...patch,
+  };
+}
+
+/** Soaks for ten seconds, in which a health check is asked every five. */
+export function makeCanary(patch: Partial<CanaryStrategy> = {}): CanaryStrategy {
+  return {
+    kind: 'canary',
+    targets: ['web-1'],
+    soakMs: 10_000,
+    judge: {
+      url: 'http://127.0.0.1:9/health',
+      expectStatus: 200,
+      timeoutMs: 2_000,
+      intervalMs: 5_000,
+      failuresAllowed: 1,
+    },
     ...patch,
   };
 }

@@ -30,6 +30,8 @@ export const UNDRILLED: Readonly<Partial<Record<CauseCode, string>>> = {
   'target.busy': 'the server itself would have to work at the target twice',
   'target.fence_stale': 'the server itself would have to be overtaken',
   'registry.tls': 'the registry of the drill would have to be declared to everybody',
+  'canary.failed': 'the drill would need a second target, which its world has not',
+  'canary.unanswered': 'the drill would need a second target, which its world has not',
   'gate.tls': 'the server would have to trust a certificate of the drill',
   'gate.no_callback': 'the server would have to hold a secret of the drill',
   unknown: 'nothing that is known leads to it',

@@ -21,6 +21,7 @@ export const EVENT_TYPES = [
   'attempt.ended',
   'deploy.batch_started',
   'deploy.batch_verified',
+  'deploy.canary_judged',
   'gate.opened',
   'gate.held',
   'gate.verdict',

@@ -46,6 +46,8 @@ const CAUSE_TABLE = {
   'target.fence_stale': fault('a target has accepted a newer fence', 'promotion'),
   'target.unhealthy': fault('a target is not healthy', 'promotion'),
   'target.wrong_digest': fault('a target does not run what was promised', 'promotion'),
+  'canary.failed': fault('the judge of a canary says no', 'promotion'),
+  'canary.unanswered': fault('the judge of a canary does not answer', 'promotion'),
   'registry.unreachable': fault('the registry does not answer', 'promotion', 'probes'),
   'registry.credentials': fault('the registry refuses access', 'promotion', 'probes'),
   'registry.tls': fault('the registry is not trusted', 'promotion', 'probes'),

@@ -14,6 +14,7 @@ import {
   makeFact,
   wholeSeconds,
 } from './case-view.ts';
+import { findCanaryCauses } from './canary-causes.ts';
 import { causeRank, CAUSES } from './causes.ts';
 import { commandLine } from './command-line.ts';
 import { findContention, findDatabaseStops, findDatabaseStrain } from './database-causes.ts';
@@ -34,6 +35,7 @@ const FAMILIES: readonly FindCauses[] = [
   findPoison,
   findStop,
   findTargetCauses,
+  findCanaryCauses,
   findGateCauses,
   findLinkCauses,
   findTimeBudget,
@@ -54,6 +56,8 @@ const EXPLAINED_ENDINGS: ReadonlySet<string> = new Set([
   'preflight.failed',
   'deploy.failed',
   'deploy.deadline',
+  'canary.failed',
+  'canary.unanswered',
   'verify.failed',
   'rollback.failed',
   'gate.hold_ended',
@@ -93,7 +97,7 @@ function liveCauses(view: CaseView): Cause[] {
 
 function endedCauses(view: CaseView): Cause[] {
   const code = view.snapshot.promotion.ending?.code ?? '';
-  return EXPLAINED_ENDINGS.has(code) ? sorted([...findTargetCauses(view), ...findGateCauses(view)]) : [];
+  return EXPLAINED_ENDINGS.has(code) ? sorted([...findTargetCauses(view), ...findCanaryCauses(view), ...findGateCauses(view)]) : [];
 }
 
 /** Faults of those that it waits for, the last of the chain first; each is looked at once, so that a circle ends. */

@@ -117,6 +117,7 @@ export const ATTEMPT_PURPOSES = [
   'seal',
   'deploy',
   'batch_verify',
+  'judge',
   'verify',
   'rollback',
   'rollback_verify',

@@ -19,7 +19,7 @@ export const STATUS_TRANSITIONS: Readonly<Record<PromotionStatus, readonly Promo
   queued: ['in_progress', 'pending_approval', 'scheduled', 'cancelling', ...BEFORE_DEPLOY],
   in_progress: ['queued', 'pending_approval', 'scheduled', 'cancelling', 'completed', 'rolled_back', ...BEFORE_DEPLOY],
   pending_approval: ['queued', 'in_progress', 'scheduled', ...BEFORE_DEPLOY],
-  scheduled: ['queued', 'in_progress', 'pending_approval', ...BEFORE_DEPLOY],
+  scheduled: ['queued', 'in_progress', 'pending_approval', 'cancelling', ...BEFORE_DEPLOY],
   cancelling: ['rolled_back', 'cancelled', 'failed'],
   completed: [],
   failed: [],

@@ -1,48 +1,82 @@
-/** S19: no target of a batch is touched before every target of the batches before it was verified. */
-import { batchesOf } from '../environment/deploy-strategy.ts';
+/** S19: no target of a batch is touched before every target of the batches before it was verified, and a canary judged. */
+import { type Batch, batchesOf } from '../environment/deploy-strategy.ts';
 import { targetsOf } from '../promotion/scope.ts';
 import type { Release } from '../release/release.ts';
-import type { Digest } from '../values/digest.ts';
 import type { InstantMs } from '../values/instant.ts';
-import type { PromotionRecord } from './store-state.ts';
-import { countedOutcome, type PromotionRule, unless } from './store-view.ts';
+import type { PromotionRecord, StoredAttempt, StoredOutcome } from './store-state.ts';
+import { countedOutcome, type PromotionRule, type StoreView, unless } from './store-view.ts';
 
 const inTurn: PromotionRule = {
   name: 'S19.in_turn',
   find: (record, view) => {
-    const { definition, releaseId } = record.promotion;
-    const release = view.releases.get(releaseId);
-    if (definition.strategy === undefined || !release) return [];
-    const names = targetsOf(record.promotion, release).map((target) => target.name);
-    const batches = batchesOf(definition, names);
-    const isRight = record.attempts
-      .filter((one) => one.purpose === 'deploy')
-      .every(({ subject, startedAtMs }) => {
-        const own = batches.findIndex((batch) => batch.targets.includes(subject));
-        const before = batches.slice(0, Math.max(0, own)).flatMap((batch) => batch.targets);
-        return before.every((target) => wasVerified(record, release, { target, byMs: startedAtMs }));
-      });
+    const isRight = deploysOf(record, view).every(({ attempt, before, release }) =>
+      before.every((target) =>
+        verifications(record, release, target).some((one) => one.endedAtMs <= attempt.startedAtMs),
+      ),
+    );
     return unless(isRight, record, 'touched a target before the batch before it was verified');
   },
 };
 
-function wasVerified(
-  { promotion, attempts }: PromotionRecord,
-  release: Release,
-  { target, byMs }: { readonly target: string; readonly byMs: InstantMs },
-): boolean {
-  const promised = promisedAt(promotion, release, target);
-  return attempts.some((attempt) => {
-    if (attempt.purpose !== 'batch_verify' || attempt.subject !== target) return false;
-    const outcome = countedOutcome(attempt);
-    const isGood = outcome?.outcome === 'succeeded' && outcome.digest === promised;
-    return isGood && outcome.endedAtMs <= byMs;
+const judged: PromotionRule = {
+  name: 'S19.judged',
+  find: (record, view) => {
+    const { strategy } = record.promotion.definition;
+    if (strategy?.kind !== 'canary') return [];
+    const isRight = deploysOf(record, view)
+      .filter(({ before }) => before.length > 0)
+      .every(({ attempt, before, release }) => {
+        const firstAtMs = before.flatMap((target) => earliest(verifications(record, release, target)) ?? []);
+        const soaksUntilMs = Math.max(...firstAtMs) + strategy.soakMs;
+        return firstAtMs.length === 0 || saidYes(record, soaksUntilMs, attempt.startedAtMs);
+      });
+    return unless(isRight, record, 'went on from its canary without a yes of the judge');
+  },
+};
+
+interface BatchedDeploy {
+  readonly attempt: StoredAttempt;
+  /** Targets of all batches before. */
+  readonly before: readonly string[];
+  readonly release: Release;
+}
+
+/** Of promotions with a strategy. */
+function deploysOf(record: PromotionRecord, view: StoreView): BatchedDeploy[] {
+  const { definition, releaseId } = record.promotion;
+  const release = view.releases.get(releaseId);
+  if (definition.strategy === undefined || !release) return [];
+  const names = targetsOf(record.promotion, release).map((target) => target.name);
+  const batches = batchesOf(definition, names);
+  return record.attempts
+    .filter((one) => one.purpose === 'deploy')
+    .map((attempt) => ({ attempt, before: targetsBefore(batches, attempt.subject), release }));
+}
+
+function targetsBefore(batches: readonly Batch[], target: string): readonly string[] {
+  const own = batches.findIndex((batch) => batch.targets.includes(target));
+  return batches.slice(0, Math.max(0, own)).flatMap((batch) => batch.targets);
+}
+
+/** Every time that the target reported what was promised. */
+function verifications({ promotion, attempts }: PromotionRecord, release: Release, name: string): StoredOutcome[] {
+  const component = promotion.definition.targets.find((one) => one.name === name)?.component;
+  const promised = release.components.find((one) => one.name === component)?.digest;
+  return attempts.flatMap((attempt) => {
+    const outcome = attempt.purpose === 'batch_verify' && attempt.subject === name ? countedOutcome(attempt) : null;
+    return outcome?.outcome === 'succeeded' && outcome.digest === promised ? [outcome] : [];
   });
 }
 
-function promisedAt({ definition }: PromotionRecord['promotion'], release: Release, name: string): Digest | undefined {
-  const component = definition.targets.find((one) => one.name === name)?.component;
-  return release.components.find((one) => one.name === component)?.digest;
+function earliest(outcomes: readonly StoredOutcome[]): InstantMs | null {
+  return outcomes.length === 0 ? null : Math.min(...outcomes.map((one) => one.endedAtMs));
 }
 
-export const BATCH_RULES: readonly PromotionRule[] = [inTurn];
+function saidYes({ attempts }: PromotionRecord, sinceMs: InstantMs, byMs: InstantMs): boolean {
+  return attempts.some((attempt) => {
+    const outcome = attempt.purpose === 'judge' && attempt.startedAtMs >= sinceMs ? countedOutcome(attempt) : null;
+    return outcome?.outcome === 'passed' && outcome.endedAtMs <= byMs;
+  });
+}
+
+export const BATCH_RULES: readonly PromotionRule[] = [inTurn, judged];

@@ -36,7 +36,7 @@ const WORDS: Partial<Record<PromotionStatus, (record: PromotionRecord) => boolea
     (record.promotion.step === 'acquire_locks' && record.promotion.ticket !== null) ||
     isWaitingFor(record, 'dependency'),
   pending_approval: (record) => isWaitingFor(record, 'approval'),
-  scheduled: (record) => isWaitingFor(record, 'soak') || isWaitingFor(record, 'window'),
+  scheduled: (record) => isWaitingFor(record, 'soak') || isWaitingFor(record, 'window') || isSoaking(record),
   cancelling: ({ promotion }) => promotion.cancelRequestedAtMs !== null && isFrom(promotion.step, 'deploy'),
   completed: ({ promotion }) => promotion.step === 'verify',
   rolled_back: ({ promotion }) => promotion.step === 'rollback',
@@ -60,6 +60,11 @@ function isFrom(current: Step, first: Step): boolean {
 
 function isWaitingFor({ promotion, gateRuns }: PromotionRecord, kind: string): boolean {
   return promotion.step === 'evaluate_gates' && gateRuns.some((run) => run.kind === kind && run.state === 'waiting');
+}
+
+/** A canary in the middle of a deploy. */
+function isSoaking({ promotion, steps }: PromotionRecord): boolean {
+  return promotion.step === 'deploy' && steps.some((run) => run.step === 'deploy' && run.state === 'waiting');
 }
 
 /** One at its birth, one more with each change, and a claim is a change. */

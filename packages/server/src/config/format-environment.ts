@@ -49,8 +49,23 @@ export function formatEnvironmentYaml(definition: EnvironmentDefinition): string
   return stringify(document, { version: '1.2', lineWidth: 0, aliasDuplicateObjects: false });
 }
 
-function strategyForm({ kind, maxUnavailable }: DeployStrategy): object {
-  return { kind, maxUnavailable };
+function strategyForm(strategy: DeployStrategy): object {
+  if (strategy.kind === 'rolling') return { kind: strategy.kind, maxUnavailable: strategy.maxUnavailable };
+  const { kind, targets, soakMs, judge } = strategy;
+  const { url, expectStatus, timeoutMs, intervalMs, failuresAllowed, value } = judge;
+  return {
+    kind,
+    targets,
+    soak: formatDuration(soakMs),
+    judge: {
+      url,
+      expectStatus,
+      timeout: formatDuration(timeoutMs),
+      interval: formatDuration(intervalMs),
+      failuresAllowed,
+      ...(value ? { value } : {}),
+    },
+  };
 }
 
 /** In the order of the names, wherever the limits come from. */

@@ -11,6 +11,9 @@ import type { YamlDocument } from './yaml-documents.ts';
 /** Answers what is wrong with a text, null when nothing is. */
 export type TextCheck = (value: string) => string | null;
 
+/** Larger ones lose their decimals. */
+const DECIMAL_MAX = 1_000_000_000;
+
 export interface NumberRule {
   readonly min: number;
   readonly max: number;
@@ -34,6 +37,8 @@ export interface MapReader {
   /** `true` or `false`. */
   flag(key: string, standard: boolean): boolean;
   count(key: string, rule: NumberRule): number;
+  /** Null when the key is absent, or what is there is noted. At most 6 decimals, so that every store writes it the same. */
+  decimal(key: string): number | null;
   /** Milliseconds of `90s`, `1h30m`. */
   duration(key: string, rule: NumberRule): number;
   /** Null when the key is absent. Refused and repeated texts are noted and still in the list. */
@@ -152,6 +157,16 @@ class NodeMapReader implements MapReader {
     if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
     this.note(node, `${key}: expected a whole number from ${min} to ${max}, not ${describe(node)}`);
     return min;
+  }
+
+  decimal(key: string): number | null {
+    const node = this.find(key, true);
+    if (!node) return null;
+    const value = isScalar(node) ? node.value : null;
+    const isFit = typeof value === 'number' && Math.abs(value) <= DECIMAL_MAX && Number(value.toFixed(6)) === value;
+    if (isFit) return value;
+    this.note(node, `${key}: expected a number of at most 6 decimals, not ${describe(node)}`);
+    return null;
   }
 
   duration(key: string, { min, max, standard }: NumberRule): number {

@@ -150,18 +150,20 @@ function readEnvironment(map: MapReader): EnvironmentDefinition {
   refuseSharedDirectories(targets);
   const concurrency = map.choice('concurrency', CONCURRENCY_MODES, 'exclusive') ?? 'exclusive';
   const quotas = readQuotas(map.map('quotas'), concurrency);
-  const strategy = readStrategy(map.map('strategy'), targets.length);
+  const deployDeadlineMs = map.duration('deployDeadline', DEPLOY_DEADLINE);
+  const known = { targets: targets.map((target) => target.value), concurrency, deployDeadlineMs };
+  const strategy = readStrategy(map.map('strategy'), known);
   return {
     name,
     promotesFrom,
     gates: gates.map((gate) => gate.value),
-    targets: targets.map((target) => target.value),
+    targets: known.targets,
     onFailure: map.choice('onFailure', ON_FAILURE, 'rollback') ?? 'rollback',
     precheck: map.choice('precheck', PRECHECK_MODES, 'required') ?? 'required',
     queue: map.choice('queue', QUEUE_MODES, 'fifo') ?? 'fifo',
     freezes: map.maps('freezes', { countMax: FREEZE_COUNT_MAX }).map(readFreeze),
     concurrency,
-    deployDeadlineMs: map.duration('deployDeadline', DEPLOY_DEADLINE),
+    deployDeadlineMs,
     ...(strategy ? { strategy } : {}),
     ...(quotas ? { quotas } : {}),
   };

@@ -70,6 +70,7 @@ async function run(
     registry,
     openTarget: () => ({ ...TARGET, ...target }),
     askGate,
+    askJudge: () => Promise.reject(new Error('nobody is asked')),
     noteProbe,
   });
   return runEffect({ attempt, snapshot, timeoutMs, signal: new AbortController().signal });

@@ -23,6 +23,7 @@ import {
 import type { Clock } from '../ports/clock.ts';
 import type { EffectResult } from '../ports/engine-store.ts';
 import type { GateAnswer, GateQuestion } from '../ports/gate.ts';
+import type { AskJudge } from '../ports/judge.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { EngineMetrics } from '../ports/metrics.ts';
 import type { Registry } from '../ports/registry.ts';
@@ -48,6 +49,7 @@ export interface EffectDeps {
     question: GateQuestion,
     call: TargetCall,
   ) => Promise<GateAnswer>;
+  readonly askJudge: AskJudge;
   /** What a target or registry looked like, for whoever asks why. Never waited for; to lose one costs a new look. */
   readonly noteProbe: (probe: FreshProbe) => void;
 }
@@ -118,6 +120,7 @@ const PERFORMERS: Readonly<
     operate(deps, call, target, isPlanted('deploy.digest_of_base') ? call.snapshot.base : call.snapshot.release),
   rollback: (deps, call, target) => operate(deps, call, target, call.snapshot.base),
   batch_verify: observeTarget,
+  judge: askJudge,
   verify: observeTarget,
   rollback_verify: observeTarget,
 };
@@ -197,6 +200,14 @@ async function askGate(
   if ('code' in given) return answer(given.outcome, given.code, given.message);
   const code = given.outcome === 'failed' ? 'gate.failed' : '';
   return { ...answer(given.outcome, code, given.message), output: given.output };
+}
+
+async function askJudge(deps: EffectDeps, { snapshot }: EffectCall, call: TargetCall): Promise<EffectResult> {
+  const { strategy } = snapshot.promotion.definition;
+  if (strategy?.kind !== 'canary') return answer('error', 'canary.unanswered', 'the definition has no judge');
+  const { outcome, message } = await deps.askJudge(strategy.judge, call);
+  const code = outcome === 'passed' ? '' : outcome === 'failed' ? 'canary.failed' : 'canary.unanswered';
+  return answer(outcome, code, message);
 }
 
 async function sealTarget(deps: EffectDeps, call: EffectCall, targetCall: TargetCall): Promise<EffectResult> {

@@ -191,7 +191,7 @@ function refuseToDecide(): never {
   throw new RangeError('a claim that was given back is decided by nobody');
 }
 
-const FORWARD: ReadonlySet<AttemptPurpose> = new Set(['deploy', 'batch_verify', 'verify']);
+const FORWARD: ReadonlySet<AttemptPurpose> = new Set(['deploy', 'batch_verify', 'judge', 'verify']);
 
 /** A cancelled promotion need not wait for its deploy to end by itself; a rollback is never aborted. */
 function abortForward(state: RunState, effects: readonly Attempt[]): void {

@@ -20,6 +20,7 @@ import { withFaults } from '../faults/port-faults.ts';
 import { armStatements } from '../faults/statement-faults.ts';
 import { makeEffectRunner, type RunEffect } from '../engine/effects.ts';
 import { makeAskGate } from '../gates/ask-gate.ts';
+import { makeAskJudge } from '../gates/http-judge.ts';
 import { findProgram } from '../gates/find-program.ts';
 import { openCommandRuns } from '../gates/command-runs.ts';
 import { makeHttpServer } from '../http/http-server.ts';
@@ -266,6 +267,7 @@ async function startWorking(
       registry,
       openTarget,
       askGate,
+      askJudge: makeAskJudge(parts.http),
       noteProbe: (probe) => {
         const noted = parts.probes.recordProbes([probe]);
         noted.catch((error: unknown) => logger.debug({ error }, 'a probe was not kept'));

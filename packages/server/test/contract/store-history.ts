@@ -1,6 +1,6 @@
 /** A store with a past: promotions that ended in every way, and others in the middle of their lives, by real ticks. */
 import type { Attempt, AttemptResult, EnvironmentDefinition, PromotionId, PromotionSnapshot } from '@stella/domain';
-import { makeApprovalGate, makeDefinition, makeHttpGate, makeTarget } from '@stella/testkit';
+import { makeApprovalGate, makeCanary, makeDefinition, makeHttpGate, makeTarget } from '@stella/testkit';
 import type { Claim, OutcomeRecord } from '../../src/ports/engine-store.ts';
 import {
   ACTOR,
@@ -27,6 +27,11 @@ export const HISTORY_DEFINITIONS: readonly EnvironmentDefinition[] = [
     targets: [makeTarget(), makeTarget({ name: 'web-2' })],
   }),
   makeDefinition({
+    name: 'bird',
+    strategy: makeCanary({ targets: ['web-1'] }),
+    targets: [makeTarget(), makeTarget({ name: 'web-2' })],
+  }),
+  makeDefinition({
     name: 'mix',
     gates: [],
     concurrency: 'per_component',
@@ -43,6 +48,8 @@ const STEP_MS = 1_000;
 const TICKS_MAX = 60;
 /** Who waits for a lock looks again after this. */
 const QUEUE_RECHECK_MS = 15_000;
+/** That of `makeCanary`. */
+const SOAK_MS = 10_000;
 
 type Answer = Omit<AttemptResult, 'endedAtMs'>;
 /** Null: the effect is still under way. */
@@ -117,6 +124,10 @@ export async function writeHistory(world: StoreWorld): Promise<{ place: Place; w
   await endOtherwise(place, first);
   const worker = await changeHands(place, first);
   await live(world, await begin(place, worker, 'fleet', 1));
+  await live(world, await begin(place, worker, 'bird', 1));
+  // Its canary soaks: somebody looks again when that is over.
+  await world.control.pass(SOAK_MS);
+  await live(world, await claimOne(world, worker.id));
   await leaveOpen(place, worker);
   await goSideBySide(place, worker);
   for (let count = 0; count < TICKS_MAX && (await world.sequencer.appendToChain(50)) > 0; count += 1);

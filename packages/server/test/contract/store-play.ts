@@ -188,7 +188,7 @@ export function goodResult(
   const { component } = promotion.definition.targets.find((one) => one.name === attempt.subject) ?? { component: '' };
   const isBack = attempt.purpose === 'rollback' || attempt.purpose === 'rollback_verify';
   const digest = (isBack ? base : release)?.components.find((one) => one.name === component)?.digest ?? null;
-  const outcome = attempt.purpose === 'gate' ? 'passed' : 'succeeded';
+  const outcome = attempt.purpose === 'gate' || attempt.purpose === 'judge' ? 'passed' : 'succeeded';
   const sealed = attempt.purpose === 'seal' ? { operationId: null, outcome: null } : null;
   return { outcome, code: '', message: '', output: '', digest, sealed };
 }

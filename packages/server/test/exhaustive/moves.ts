@@ -156,6 +156,7 @@ function endsOf({ stage, part, place }: Scene, attempt: Attempt): End[] {
   const here = (result: AttemptResult): End => ({ result, place, broken: null });
   switch (attempt.purpose) {
     case 'gate':
+    case 'judge':
       return (['passed', 'failed', 'error'] as const).map((outcome) => here(answer(outcome)));
     case 'batch_verify':
     case 'verify':

@@ -26,6 +26,7 @@ const LOOKED_AT: Readonly<Record<AttemptPurpose, readonly Step[]>> = {
   seal: ['deploy', 'verify', 'rollback'],
   deploy: ['deploy', 'verify', 'rollback'],
   batch_verify: ['deploy'],
+  judge: ['deploy'],
   verify: ['verify'],
   rollback: ['rollback'],
   rollback_verify: ['rollback'],

@@ -17,6 +17,7 @@ const BACK = one('prod', "status = 'rolled_back'");
 const TAKEN = one('lab', "status = 'completed'");
 const SIGN = one('prod', "status = 'pending_approval'");
 const DEPLOYING = one('lab', "step = 'deploy'");
+const BIRD = one('bird', "status = 'completed'");
 const FLEET = one('fleet', "status = 'completed'");
 const WAITING = one('lab', "step = 'acquire_locks'");
 const HELD = one('dev', "step = 'precheck'");
@@ -186,6 +187,7 @@ const DIGESTS: readonly Corruption[] = [
     sql: `update locks set resource = 'artifact:' || ${ZEROS} where promotion_id = ${DONE} and mode = 'shared'`,
   },
   { rule: 'S19.in_turn', sql: `update attempt_outcomes set digest = null where ${outcomeOf(FLEET, 'batch_verify')}` },
+  { rule: 'S19.judged', sql: `update attempt_outcomes set outcome = 'failed' where ${outcomeOf(BIRD, 'judge')}` },
   { rule: 'S10.environment', sql: `update environments set release_number = 7 where name = 'dev'` },
 ];
 

@@ -29,6 +29,7 @@ describe('a store with a past', () => {
     const judged = await store.judge(null);
     const words = judged?.state.promotions.map(({ promotion: p }) => `${p.environment} ${p.status} ${p.step}`);
     expect(words?.sort()).toEqual([
+      'bird completed verify',
       'dev completed verify',
       'dev completed verify',
       'dev in_progress precheck',

@@ -1,5 +1,6 @@
 /** Everything that a seed decides before it begins: places, settings, faults, and how lively its world is. */
 import {
+  type CanaryStrategy,
   type DependencyGateDefinition,
   type EnvironmentDefinition,
   type GateDefinition,
@@ -15,6 +16,7 @@ import {
 } from '@stella/domain';
 import {
   makeApprovalGate,
+  makeCanary,
   makeDefinition,
   makeDependencyGate,
   makeHttpGate,
@@ -134,10 +136,19 @@ function withStrategies(random: SeededRandom, plan: SeedPlan): SeedPlan {
     environments: plan.environments.map((place) => {
       const { targets } = place.definition;
       if (targets.length < 2 || !random.chance(ROLLING_PERCENT)) return place;
-      const strategy = { kind: 'rolling', maxUnavailable: random.between(1, targets.length - 1) } as const;
+      const names = targets.map((target) => target.name);
+      const strategy = random.chance(50)
+        ? ({ kind: 'rolling', maxUnavailable: random.between(1, targets.length - 1) } as const)
+        : drawCanary(random, [random.pick(names)], place.definition.deployDeadlineMs);
       return { ...place, definition: { ...place.definition, strategy } };
     }),
   };
+}
+
+function drawCanary(random: SeededRandom, targets: readonly string[], deployDeadlineMs: number): CanaryStrategy {
+  const { judge } = makeCanary();
+  const soakMs = Math.min(random.pick([1_000, 5_000, 20_000]), deployDeadlineMs / 3);
+  return makeCanary({ targets, soakMs, judge: { ...judge, failuresAllowed: random.between(0, 2) } });
 }
 
 /** All come to dev at once, where no gate holds them up and a deploy takes its time. */

@@ -26,6 +26,7 @@ import type { SequencerStore } from '../../src/ports/sequencer-store.ts';
 import type { Target } from '../../src/ports/target.ts';
 import { NO_WATCHDOG } from '../../src/ports/watchdog.ts';
 import { makeAskGate } from '../../src/gates/ask-gate.ts';
+import { makeAskJudge } from '../../src/gates/http-judge.ts';
 import { startSequencer } from '../../src/sequencer/sequencer.ts';
 import type { LivenessSession } from '../../src/store/liveness-session.ts';
 import { type DatabaseClient, SESSION_GONE_MS_MAX, type SimulatedDatabase } from './simulated-database.ts';
@@ -221,6 +222,7 @@ class Server implements SimulatedServer {
         processes: { runGroup: () => Promise.reject(new Error('there are no programs here')) },
         runs: { note: () => () => undefined },
       }),
+      askJudge: makeAskJudge(makeGateClient(world.gates, process)),
       // Reports are no part of the engine's state: nothing that it decides rests on them.
       noteProbe: () => undefined,
     });

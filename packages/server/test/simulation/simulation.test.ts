@@ -14,7 +14,7 @@ const TIMEOUT_MS = 30 * 60_000;
 const WANTED: readonly string[] = [
   ...PROMOTION_STATUSES.map((status) => `status.${status}`),
   ...STEPS.filter((step) => step !== 'precheck').map((step) => `step.${step}`),
-  ...['gate', 'seal', 'deploy', 'batch_verify', 'verify', 'rollback', 'rollback_verify'].map(
+  ...['gate', 'seal', 'deploy', 'batch_verify', 'judge', 'verify', 'rollback', 'rollback_verify'].map(
     (purpose) => `effect.${purpose}`,
   ),
   ...['passed', 'succeeded', 'failed', 'timeout', 'error'].map((outcome) => `outcome.${outcome}`),
@@ -30,6 +30,7 @@ const WANTED: readonly string[] = [
   'event.skip.approved',
   'event.gate.skipped',
   'event.promotion.set_aside',
+  'event.deploy.canary_judged',
   'command.environment.freeze.done',
   'command.environment.unfreeze.done',
   'round.window_closed',

@@ -245,8 +245,15 @@ function checkBatches(
     const touched = intents.find((one) => targets.includes(one.subject));
     const before = batchesOf(promotion.definition, names)[number - 2]?.targets ?? [];
     const isRight = !touched || before.every(isVerified);
-    insist('S10', isRight, () => `${touched?.operationId} began before batch ${number - 1} was verified`);
+    insist('S19', isRight, () => `${touched?.operationId} began before batch ${number - 1} was verified`);
   }
+  const { strategy } = promotion.definition;
+  const isPastCanary =
+    strategy?.kind === 'canary' &&
+    names.some((name) => strategy.targets.includes(name)) &&
+    intents.some(({ subject }) => !strategy.targets.includes(subject));
+  const saidYes = attempts.some(({ purpose, result }) => purpose === 'judge' && result?.outcome === 'passed');
+  insist('S19', !isPastCanary || saidYes, () => `${promotion.id} went on from its canary without a yes`);
   // What was looked up in this very decision is open no more.
   const settled = new Set(settledAttempts.map((one) => one.operationId));
   const openCount = attempts.filter(

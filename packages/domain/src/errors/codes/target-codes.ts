@@ -17,6 +17,16 @@ export const TARGET_CODES = {
     'the deploy did not end within {deadlineMs} ms',
     'see: stella promotion trace {promotionId} --verbose',
   ),
+  'canary.failed': entry(
+    'Unprocessable',
+    'the judge of the canary said no: {message}',
+    'see: stella promotion trace {promotionId} --verbose',
+  ),
+  'canary.unanswered': entry(
+    'Unavailable',
+    'the judge of the canary did not answer: {message}',
+    'mend what it names, then: stella promotion retry {promotionId}',
+  ),
   'verify.failed': entry(
     'Unprocessable',
     'the verification failed on {targets}: {message}',

@@ -8,6 +8,7 @@ import { type Batch, batchesOf } from '../../environment/deploy-strategy.ts';
 import type { Attempt } from '../promotion.ts';
 import { applyOnFailure } from './apply-on-failure.ts';
 import { addEvent, type Draft, moveToStep, noteProgress, stepRun } from './draft.ts';
+import { judgeCanary, noteJudgement } from './judge.ts';
 import { useSkips } from './skips.ts';
 import { failStopped, isStopped, isUntouched, stepBackToLocks } from './stop.ts';
 import { isAsPromised, isPastDeadline, targetNames, wordsOf } from './target-operations.ts';
@@ -19,6 +20,8 @@ export function beginDeploy(draft: Draft): void {
 }
 
 export function decideDeploy(draft: Draft): void {
+  // An answer of the judge is waited for, whatever has come meanwhile: a cancellation ends the question soon.
+  if (draft.attempts.some((attempt) => attempt.purpose === 'judge' && attempt.result === null)) return;
   const names = targetNames(draft);
   const batches = batchesOf(draft.promotion.definition, names);
   // The last one that was touched: those before it have passed.
@@ -42,18 +45,49 @@ function isPassed(draft: Draft, batch: Batch, batchCount: number): boolean {
   const deployed = goThroughBatch(draft, batch, 'deploy');
   if (isNew && deployed.state === 'open') noteBatch(draft, 'deploy.batch_started', batch, batchCount);
   if (!hasEndedWell(draft, deployed, 'deploy.failed')) return false;
-  if (batchCount === 1 || isPlanted('batch.not_verified')) return true;
+  if ((batchCount === 1 && !batch.isCanary) || isPlanted('batch.not_verified')) return true;
   if (!hasEndedWell(draft, goThroughBatch(draft, batch, 'batch_verify'), 'verify.failed')) return false;
+  if (!isContent(draft, batch)) return false;
   noteBatch(draft, 'deploy.batch_verified', batch, batchCount);
   noteProgress(draft);
   return true;
 }
 
-function goThroughBatch(draft: Draft, { targets }: Batch, purpose: 'deploy' | 'batch_verify'): RoundStanding {
+/** A canary has soaked, its judge said yes, and its targets are still well. False as well after it has ended the deploy. */
+function isContent(draft: Draft, batch: Batch): boolean {
+  const { strategy } = draft.promotion.definition;
+  if (strategy?.kind !== 'canary' || !batch.isCanary) return true;
+  const judgement = judgeCanary(draft, strategy, batch);
+  if (judgement.state === 'open') return false;
+  if (judgement.state === 'over') return hasEndedWell(draft, { state: 'bad', attempts: [] }, 'verify.failed');
+  if (judgement.state === 'refused') {
+    noteJudgement(draft, strategy, batch);
+    applyOnFailure(draft, judgement.ending);
+    return false;
+  }
+  const isSeen = batch.targets.every((target) => wasSeenSince(draft, target, judgement.atMs));
+  if (!isSeen) noteJudgement(draft, strategy, batch);
+  const seen = goThroughBatch(draft, batch, 'batch_verify', judgement.atMs);
+  return hasEndedWell(draft, seen, 'verify.failed');
+}
+
+function wasSeenSince({ attempts }: Draft, target: string, sinceMs: number): boolean {
+  return attempts.some(
+    (attempt) =>
+      attempt.purpose === 'batch_verify' && attempt.subject === target && attempt.startedAtMs >= sinceMs,
+  );
+}
+
+function goThroughBatch(
+  draft: Draft,
+  { targets }: Batch,
+  purpose: 'deploy' | 'batch_verify',
+  sinceMs = stepRun(draft, 'deploy').startedAtMs ?? 0,
+): RoundStanding {
   const { release } = draft.snapshot;
   const isGood = (attempt: Attempt): boolean =>
     purpose === 'deploy' ? attempt.result?.outcome === 'succeeded' : isAsPromised(draft, release, attempt);
-  return goThrough(draft, { purpose, targets, sinceMs: stepRun(draft, 'deploy').startedAtMs ?? 0, isGood });
+  return goThrough(draft, { purpose, targets, sinceMs, isGood });
 }
 
 function isTouched(draft: Draft, { targets }: Batch): boolean {
@@ -66,10 +100,10 @@ function isTouched(draft: Draft, { targets }: Batch): boolean {
 function noteBatch(
   draft: Draft,
   type: 'deploy.batch_started' | 'deploy.batch_verified',
-  { number, targets }: Batch,
+  { number, targets, isCanary }: Batch,
   batchCount: number,
 ): void {
-  const message = `batch ${number} of ${batchCount}: ${targets.join(', ')}`;
+  const message = `batch ${number} of ${batchCount}${isCanary ? ', the canary' : ''}: ${targets.join(', ')}`;
   addEvent(draft, type, { batch: number, batches: batchCount, targets: targets.length, message });
 }
 
@@ -89,7 +123,7 @@ function hasEndedWell(draft: Draft, standing: RoundStanding, code: 'deploy.faile
   if (!isBad) return true;
   const words = wordsOf(standing.attempts);
   if (isPastDeadline(draft)) {
-    const message = words === '' ? 'the time for the deploy was over before all targets had begun' : words;
+    const message = words === '' ? 'the time for the deploy was over before all batches had passed' : words;
     applyOnFailure(draft, { code: 'deploy.deadline', message });
   } else applyOnFailure(draft, { code, message: words });
   return false;

@@ -4,7 +4,7 @@
  */
 import { isAttemptKind } from '../../environment/environment-definition.ts';
 import { orphanedOperations } from './takeover.ts';
-import type { Draft } from './draft.ts';
+import { type Draft, stepRun } from './draft.ts';
 import { isPastDeploy } from './cancel.ts';
 import { currentGateRuns, isHeld, isSettled } from './gate-runs.ts';
 import { queueStatus } from './queue.ts';
@@ -15,6 +15,8 @@ export function deriveStatus(draft: Draft): LiveStatus {
   if (orphanedOperations(draft).length > 0) return 'in_progress';
   if (draft.promotion.step === 'evaluate_gates') return gateStatus(draft);
   if (draft.promotion.step === 'acquire_locks') return queueStatus(draft);
+  // A canary soaks; that its judge is asked meanwhile is part of that wait.
+  if (draft.promotion.step === 'deploy' && stepRun(draft, 'deploy').state === 'waiting') return 'scheduled';
   return 'in_progress';
 }
 

@@ -29,8 +29,10 @@ const STATUSES: readonly Invariant[] = [
             and g.state = 'waiting'))
         when 'pending_approval' then s.step = 'evaluate_gates' and exists (select from gate_runs g
           where g.promotion_id = s.id and g.kind = 'approval' and g.state = 'waiting')
-        when 'scheduled' then s.step = 'evaluate_gates' and exists (select from gate_runs g
-          where g.promotion_id = s.id and g.kind in ('soak', 'window') and g.state = 'waiting')
+        when 'scheduled' then (s.step = 'evaluate_gates' and exists (select from gate_runs g
+          where g.promotion_id = s.id and g.kind in ('soak', 'window') and g.state = 'waiting'))
+          or (s.step = 'deploy' and exists (select from promotion_steps r where r.promotion_id = s.id
+            and r.step = 'deploy' and r.state = 'waiting'))
         when 'cancelling' then s.cancel_requested_at is not null and s.step in ('deploy', 'verify', 'rollback')
         when 'completed' then s.step = 'verify'
         when 'rolled_back' then s.step = 'rollback'

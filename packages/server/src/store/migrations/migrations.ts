@@ -19,6 +19,7 @@ import { callbackRetention, callbackRetentionGrants } from './0017-callback-rete
 import { owedWakes, owedWakesGrants } from './0018-owed-wakes.ts';
 import { registries, registriesGrants } from './0019-registries.ts';
 import { batches } from './0020-batches.ts';
+import { canaries } from './0021-canaries.ts';
 
 export interface Migration {
   readonly name: string;
@@ -46,6 +47,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'owed-wakes', sql: `set local search_path = stella, pg_temp;\n${owedWakes}` },
   { name: 'registries', sql: `set local search_path = stella, pg_temp;\n${registries}` },
   { name: 'batches', sql: `set local search_path = stella, pg_temp;\n${batches}` },
+  { name: 'canaries', sql: `set local search_path = stella, pg_temp;\n${canaries}` },
 ];
 
 /** Rights of the application role, whose name comes quoted. */
