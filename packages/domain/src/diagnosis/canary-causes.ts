@@ -26,7 +26,8 @@ export const findCanaryCauses: FindCauses = (view) => {
   const standing = canary && standingOf(view, strategy, canary);
   if (!canary || !standing) return [];
   const place: Place = { strategy, canary, standing };
-  if (ending?.code === 'canary.failed' || ending?.code === 'canary.unanswered') return [refused(view, place, ending.code)];
+  if (ending?.code === 'canary.failed' || ending?.code === 'canary.unanswered')
+    return [refused(view, place, ending.code)];
   if (standing.verdict !== 'open') return [];
   return view.nowMs < standing.soaksUntilMs ? [soaking(view, place)] : lastWordMissing(view, place);
 };

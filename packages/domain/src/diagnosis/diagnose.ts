@@ -97,7 +97,9 @@ function liveCauses(view: CaseView): Cause[] {
 
 function endedCauses(view: CaseView): Cause[] {
   const code = view.snapshot.promotion.ending?.code ?? '';
-  return EXPLAINED_ENDINGS.has(code) ? sorted([...findTargetCauses(view), ...findCanaryCauses(view), ...findGateCauses(view)]) : [];
+  return EXPLAINED_ENDINGS.has(code)
+    ? sorted([...findTargetCauses(view), ...findCanaryCauses(view), ...findGateCauses(view)])
+    : [];
 }
 
 /** Faults of those that it waits for, the last of the chain first; each is looked at once, so that a circle ends. */

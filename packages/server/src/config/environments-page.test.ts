@@ -76,6 +76,10 @@ describe('docs/environments.md', () => {
     expect(inForce(exampleOf('shortest'))).toContain('name: dev\n');
   });
 
+  it('shows a canary that is accepted', () => {
+    expect(inForce(exampleOf('canary'))).toContain('max: 0.01\n');
+  });
+
   it('has a row for each key', () => {
     const described = new Set(rows.map((row) => row.key));
     expect(keysOf(exampleOf('whole')).filter((key) => key !== 'x' && !described.has(key))).toEqual([]);

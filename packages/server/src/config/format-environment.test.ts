@@ -164,14 +164,42 @@ const definition: fc.Arbitrary<EnvironmentDefinition> = fc
       deployDeadlineMs: durationMs(1_000, 4 * HOUR_MS),
     }),
   )
-  .chain((plain) => strategyOf(plain.targets.length).map((strategy) => (strategy ? { ...plain, strategy } : plain)));
+  .chain((plain) => strategyOf(plain.targets).map((strategy) => withStrategy(plain, strategy)));
 
-function strategyOf(targetCount: number): fc.Arbitrary<DeployStrategy | null> {
+/** What a canary needs beside it: time, and that releases carry everything. */
+function withStrategy(plain: EnvironmentDefinition, strategy: DeployStrategy | null): EnvironmentDefinition {
+  if (strategy === null) return plain;
+  if (strategy.kind === 'rolling') return { ...plain, strategy };
+  return { ...plain, strategy, concurrency: 'exclusive', deployDeadlineMs: HOUR_MS };
+}
+
+function strategyOf(targets: readonly TargetDefinition[]): fc.Arbitrary<DeployStrategy | null> {
   const rolling = fc.record({
     kind: fc.constant('rolling' as const),
-    maxUnavailable: fc.integer({ min: 1, max: targetCount }),
+    maxUnavailable: fc.integer({ min: 1, max: targets.length }),
   });
-  return fc.option(rolling);
+  return fc.option(targets.length > 1 ? fc.oneof(rolling, canaryOf(targets)) : rolling);
+}
+
+/** All but the first go before it. */
+function canaryOf(targets: readonly TargetDefinition[]): fc.Arbitrary<DeployStrategy> {
+  const bound = fc.integer({ min: -1_000, max: 1_000 }).map((thousandths) => thousandths / 1_000);
+  return fc.record({
+    kind: fc.constant('canary' as const),
+    targets: fc.constant(targets.slice(1).map((target) => target.name)),
+    soakMs: durationMs(1_000, 1_000),
+    judge: fc.record(
+      {
+        url,
+        expectStatus: fc.integer({ min: 100, max: 599 }),
+        timeoutMs: durationMs(10, 60_000),
+        intervalMs: durationMs(1_000, HOUR_MS),
+        failuresAllowed: fc.integer({ min: 0, max: 100 }),
+        value: fc.record({ pointer: fc.constantFrom('/a', '/data/result/0/value/1', '/a~1b'), max: bound }),
+      },
+      { requiredKeys: ['url', 'expectStatus', 'timeoutMs', 'intervalMs', 'failuresAllowed'] },
+    ),
+  });
 }
 
 describe('formatEnvironmentYaml', () => {

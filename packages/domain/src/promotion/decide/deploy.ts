@@ -73,8 +73,7 @@ function isContent(draft: Draft, batch: Batch): boolean {
 
 function wasSeenSince({ attempts }: Draft, target: string, sinceMs: number): boolean {
   return attempts.some(
-    (attempt) =>
-      attempt.purpose === 'batch_verify' && attempt.subject === target && attempt.startedAtMs >= sinceMs,
+    (attempt) => attempt.purpose === 'batch_verify' && attempt.subject === target && attempt.startedAtMs >= sinceMs,
   );
 }
 

@@ -30,7 +30,8 @@ export function judgeCanary(draft: Draft, strategy: CanaryStrategy, { targets }:
     return { state: 'passed', atMs: last?.result?.endedAtMs ?? standing.soaksUntilMs };
   }
   if (verdict !== 'open') return { state: 'refused', ending: refusal(standing) };
-  if (isStopped(draft) || draft.promotion.cancelRequestedAtMs !== null || isPastDeadline(draft)) return { state: 'over' };
+  if (isStopped(draft) || draft.promotion.cancelRequestedAtMs !== null || isPastDeadline(draft))
+    return { state: 'over' };
   soakOn(draft, strategy, standing);
   return { state: 'open' };
 }

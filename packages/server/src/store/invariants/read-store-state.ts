@@ -44,8 +44,9 @@ const READ: Statement = {
     (select coalesce(json_agg(s), '[]') from promotion_steps s) as steps,
     (select coalesce(json_agg(g order by g.round), '[]') from gate_runs g) as gate_runs,
     (select coalesce(json_agg(t order by t.started_at, t.number), '[]') from (
-      select a.*, k.acknowledged_at, o.worker_id from attempts a left join gate_acknowledgements k using (operation_id)
-      left join attempt_outcomes o on o.operation_id = a.operation_id and not o.is_late) t) as attempts,
+      select a.*, k.acknowledged_at, (select o.worker_id from attempt_outcomes o
+        where o.operation_id = a.operation_id and not o.is_late order by o.id limit 1) as worker_id
+      from attempts a left join gate_acknowledgements k using (operation_id)) t) as attempts,
     (select coalesce(json_agg(o order by o.id), '[]') from attempt_outcomes o) as outcomes,
     (select coalesce(json_agg(t order by t.decided_at), '[]') from (
       select v.*, n.subject, json_build_array() as bindings from approvals v join persons n on n.id = v.person_id) t)
