@@ -173,20 +173,20 @@ function withStrategy(plain: EnvironmentDefinition, strategy: DeployStrategy | n
   return { ...plain, strategy, concurrency: 'exclusive', deployDeadlineMs: HOUR_MS };
 }
 
-function strategyOf(targets: readonly TargetDefinition[]): fc.Arbitrary<DeployStrategy | null> {
+function strategyOf(places: readonly TargetDefinition[]): fc.Arbitrary<DeployStrategy | null> {
   const rolling = fc.record({
     kind: fc.constant('rolling' as const),
-    maxUnavailable: fc.integer({ min: 1, max: targets.length }),
+    maxUnavailable: fc.integer({ min: 1, max: places.length }),
   });
-  return fc.option(targets.length > 1 ? fc.oneof(rolling, canaryOf(targets)) : rolling);
+  return fc.option(places.length > 1 ? fc.oneof(rolling, canaryOf(places)) : rolling);
 }
 
 /** All but the first go before it. */
-function canaryOf(targets: readonly TargetDefinition[]): fc.Arbitrary<DeployStrategy> {
+function canaryOf(places: readonly TargetDefinition[]): fc.Arbitrary<DeployStrategy> {
   const bound = fc.integer({ min: -1_000, max: 1_000 }).map((thousandths) => thousandths / 1_000);
   return fc.record({
     kind: fc.constant('canary' as const),
-    targets: fc.constant(targets.slice(1).map((target) => target.name)),
+    targets: fc.constant(places.slice(1).map((target) => target.name)),
     soakMs: durationMs(1_000, 1_000),
     judge: fc.record(
       {

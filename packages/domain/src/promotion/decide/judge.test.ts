@@ -150,7 +150,7 @@ describe('any canary', () => {
         const left = [...answers];
         const given: string[] = [];
         for (let count = 0; count < 100 && !isTerminal(stage.of(id).promotion.status); count += 1) {
-          const [next] = stage.of(id).attempts.filter((attempt) => attempt.result === null);
+          const next = stage.of(id).attempts.find((attempt) => attempt.result === null);
           if (!next) {
             stage.wait(1_000);
             stage.look(id);
@@ -164,7 +164,7 @@ describe('any canary', () => {
         const isRefused = failures > allowed;
         expect(stage.of(id).promotion.status).toBe(isRefused ? 'rolled_back' : 'completed');
         expect(touched(stage, id)).toHaveLength(isRefused ? 1 : 3);
-        if (!isRefused) expect(given.at(-1)).toBe('passed');
+        expect(isRefused || given.at(-1) === 'passed').toBe(true);
       }),
       { numRuns: 60 },
     );
