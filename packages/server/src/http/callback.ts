@@ -39,10 +39,40 @@ export async function takeCallbackRequest(deps: HttpDeps, request: FastifyReques
   // Fastify has parsed the path by the route's own pattern.
   const { operation } = request.params as { readonly operation: string };
   const bytes = request.body instanceof Buffer ? request.body : Buffer.alloc(0);
-  const head = readSignedHead(request.headers);
+  const { headers } = request;
+  const taken = await takeSignedVerdict(deps, { operation, headers, bytes, parse: () => parseVerdict(request, bytes) });
+  deps.wake();
+  countVerdict(deps, taken.place, taken.snapshot, taken);
+  await reply.send({ operationId: operation, verdict: taken.verdict });
+}
+
+export interface SignedVerdict {
+  /** The operation id of the path. */
+  readonly operation: string;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly bytes: Uint8Array;
+  /** Called when the signature fits. */
+  readonly parse: () => Body<'takeCallback'>;
+}
+
+export type CallbackDeps = Pick<HttpDeps, 'secrets' | 'clock' | 'commands' | 'ids'> & {
+  readonly reads: Pick<HttpDeps['reads'], 'findCallbackPlace' | 'readPromotion'>;
+};
+
+export interface TakenVerdict extends Place {
+  readonly operationId: string;
+  readonly verdict: 'passed' | 'failed';
+}
+
+/** Whatever carries it here. Errors: those of `callback.*`, and of `parse`. */
+export async function takeSignedVerdict(
+  deps: CallbackDeps,
+  { operation, headers, bytes, parse }: SignedVerdict,
+): Promise<TakenVerdict> {
+  const head = readSignedHead(headers);
   const { place, snapshot } = await findPlace(deps, operation);
   await checkSender(deps, { place, snapshot }, head, bytes);
-  const said = parseVerdict(request, bytes);
+  const said = parse();
   const verdict = {
     operationId: said.operationId,
     // Compared with the one that was asked about, at once.
@@ -60,9 +90,7 @@ export async function takeCallbackRequest(deps: HttpDeps, request: FastifyReques
     await takeGateCallback(tx, deps, order);
     return { status: 200, body: {} };
   });
-  deps.wake();
-  countVerdict(deps, place, snapshot, verdict);
-  await reply.send({ operationId: operation, verdict: said.verdict });
+  return { place, snapshot, operationId: operation, verdict: said.verdict };
 }
 
 interface Place {
@@ -70,7 +98,7 @@ interface Place {
   readonly snapshot: PromotionSnapshot;
 }
 
-async function findPlace({ reads }: HttpDeps, operationId: string): Promise<Place> {
+async function findPlace({ reads }: CallbackDeps, operationId: string): Promise<Place> {
   const place = await reads.findCallbackPlace(operationId);
   if (place === null) throw new AppError('callback.unknown', { details: { operationId } });
   const { snapshot } = await reads.readPromotion(place.promotionId);
@@ -79,7 +107,7 @@ async function findPlace({ reads }: HttpDeps, operationId: string): Promise<Plac
 
 /** By the secret that the promotion's own definition names. */
 async function checkSender(
-  { secrets, clock }: HttpDeps,
+  { secrets, clock }: CallbackDeps,
   { place, snapshot }: Place,
   head: SignedHead,
   body: Uint8Array,

@@ -5,10 +5,17 @@ import {
   isTerminal,
   type LockId,
   type PromotionId,
+  quotaKey,
+  type QuotaName,
   type ReleaseId,
 } from '@stella/domain';
 import { personIdOf, type WriteRecord } from '@stella/testkit';
 import { applyDefinitions } from '../../src/engine/commands/apply-definitions.ts';
+import {
+  changeQuotaLimits,
+  type QuotaLimitOrder,
+  requestQuotaIncrease,
+} from '../../src/engine/commands/change-quota.ts';
 import { changeSetting } from '../../src/engine/commands/change-setting.ts';
 import { commandPromotion, type PromotionWord } from '../../src/engine/commands/command-promotion.ts';
 import { createPromotion } from '../../src/engine/commands/create-promotion.ts';
@@ -26,6 +33,12 @@ const INTERFERENCES = [
 ];
 /** In a seed with windows. */
 const FREEZES = 6;
+/** In a seed with quotas: limits that change, and people who ask for more. */
+const QUOTA_ACTS = 8;
+/** Until nobody waits for an hour or a day any more; more than the last faults last. */
+const QUOTA_LIFTS_MAX = 60;
+/** More than there are promotions. */
+const QUOTA_LIFTED = 100;
 /** Of a hundred gates that open, somebody asks to skip so many. */
 const SKIP_PERCENT = 20;
 /** To resolve all artifacts of a release, as the route allows. */
@@ -81,6 +94,59 @@ class Agenda implements AgendaOfPeople {
       this.later(atMs, () => this.interfere());
     }
     if (plan.hasWindows) this.planFreezes();
+    if (plan.hasQuotas) this.planQuotas();
+  }
+
+  /** Tried while faults happen, and lifted when they have ended: days are long. */
+  private planQuotas(): void {
+    const { plan, scheduler } = this.world;
+    const { random } = scheduler;
+    const places = plan.environments.flatMap(({ definition }) => (definition.quotas ? [definition.name] : []));
+    for (let n = 0; n < QUOTA_ACTS && places.length > 0; n += 1) {
+      const environment = random.pick(places);
+      const name = random.pick(['perHour', 'perHour', 'perDay', 'inProgress'] as const);
+      const limit = random.pick([1, 2, 4, null]);
+      const asks = random.chance(30);
+      this.later(random.between(0, plan.faultsEndAfterMs), () =>
+        asks ? this.askForQuota(environment, name) : this.limitQuota(environment, [{ name, limit }]),
+      );
+    }
+    for (const environment of places) this.later(plan.faultsEndAfterMs, () => this.liftQuota(environment));
+  }
+
+  private async liftQuota(environment: string): Promise<void> {
+    const { scheduler, state } = this.world;
+    const limits = (['perHour', 'perDay'] as const).map((name) => ({ name, limit: QUOTA_LIFTED }));
+    const isLifted = (): boolean =>
+      limits.every(({ name }) => state.settingRows.get(quotaKey(environment, name))?.value === QUOTA_LIFTED);
+    for (let count = 0; count < QUOTA_LIFTS_MAX && !isLifted(); count += 1) {
+      await this.limitQuota(environment, limits);
+      await rest(scheduler, scheduler.random.between(500, 3_000));
+    }
+  }
+
+  private limitQuota(environment: string, limits: QuotaLimitOrder['limits']): Promise<unknown> {
+    return this.world.people.act({
+      word: 'quota.limit',
+      by: 'olga',
+      work: async (tx, principal) => {
+        await changeQuotaLimits(tx, principal, { environment, limits, reason: 'a full day' });
+        return {};
+      },
+    });
+  }
+
+  private askForQuota(environment: string, name: QuotaName): Promise<unknown> {
+    const { people, scheduler } = this.world;
+    const wanted = scheduler.random.between(1, 9);
+    return people.act({
+      word: 'quota.request',
+      by: 'alice',
+      work: async (tx, principal) => {
+        const request = await requestQuotaIncrease(tx, principal, { environment, name, wanted, reason: 'many' });
+        return { wanted: request.wanted };
+      },
+    });
   }
 
   /** Short ones, ended early or by themselves; one may take the place of another. */

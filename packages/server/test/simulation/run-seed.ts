@@ -28,9 +28,11 @@ import { guardRealWorld } from './real-world-guard.ts';
 import { checkCalm } from './rules/deadline-rules.ts';
 import { type CommitRules, makeCommitRules } from './rules/commit-rules.ts';
 import { makeTakeoverTrials, type TakeoverTrials } from './rules/takeover-rules.ts';
+import { checkStart } from './rules/quota-rules.ts';
 import { checkVerdicts } from './rules/verdict-rules.ts';
 import { makeScheduler, type Scheduler } from './scheduler.ts';
 import { drawPlan, PEOPLE, type SeedPlan, type SimulationMode, WORKER_COUNT } from './seed-plan.ts';
+import { makeCallingServices } from './simulated-callbacks.ts';
 import { makeDatabase, type SimulatedDatabase } from './simulated-database.ts';
 import { type SimulatedServer, startSimulatedServer, type ServerWorld } from './simulated-server.ts';
 import { type Machine, makeMachine, type TargetOrder } from './simulated-targets.ts';
@@ -181,12 +183,13 @@ class SeedRun {
     const { mix, gateAnswerMs, applyMs } = plan;
     const isFaulty = (): boolean => scheduler.nowMs() < this.faultsEndAtMs;
     const guarded = (check: () => void): void => this.guarded(check);
+    const services = makeCallingServices({ scheduler, journal, servers: () => this.servers, guarded });
     return {
       scheduler,
       database,
       state,
       machines,
-      gates: { scheduler, mix, journal, answerMs: gateAnswerMs, isFaulty },
+      gates: { scheduler, mix, journal, answerMs: gateAnswerMs, isFaulty, take: (request) => services.take(request) },
       targets: { scheduler, mix, journal, applyMs, isFaulty, guarded, checkOrder: (one) => this.checkOrder(one) },
       registry: { scheduler, mix, journal, tags: new Map(), isFaulty },
       hasSequencer: plan.hasSequencer,
@@ -214,6 +217,8 @@ class SeedRun {
     }
     this.writeRules.check(record);
     checkVerdicts(record);
+    checkStart(this.state, record);
+    if (promotion.quotaWait !== null) this.journal.reach(`quota.${promotion.quotaWait}.waited`);
     for (const run of record.decision.gateRuns) {
       if (run.state === 'expired' && run.message === 'window_closed') this.journal.reach('round.window_closed');
       if (run.gate === FREEZE_GATE.name) this.journal.reach(`gate.freeze.${run.state}`);

@@ -6,6 +6,7 @@ import {
   type GateDefinition,
   type GateKind,
   parseSetting,
+  type QuotaDefinition,
   type RoleBinding,
   type Settings,
   STANDARD_SETTINGS,
@@ -17,6 +18,7 @@ import {
 import {
   makeApprovalGate,
   makeCanary,
+  makeCommandGate,
   makeDefinition,
   makeDependencyGate,
   makeHttpGate,
@@ -29,6 +31,7 @@ import {
   TEST_EPOCH_MS,
   toBindings,
 } from '@stella/testkit';
+import { CALLBACK_SECRET, CALLS_BACK } from './simulated-callbacks.ts';
 import { drawFaultMix, type FaultMix, withMoreFaults } from './fault-mix.ts';
 
 export const SIMULATION_MODES = ['safety', 'liveness'] as const;
@@ -49,6 +52,8 @@ export interface SeedPlan {
   readonly environments: readonly EnvironmentPlan[];
   /** Some environments have one, and an operator freezes now and then. */
   readonly hasWindows: boolean;
+  /** Some environments have one, and people raise limits and ask for more. */
+  readonly hasQuotas: boolean;
   /** Most environments are `concurrency: per_component`, and releases carry some components. */
   readonly isByComponent: boolean;
   readonly settings: Settings;
@@ -103,10 +108,48 @@ const CROWD_WITHIN_MS = 8_000;
 export function drawPlan(seed: number, wanted: SimulationMode | 'both'): SeedPlan {
   const usual = drawUsualPlan(seed, wanted);
   const frozen = usual.hasWindows ? withPlannedFreezes(makeSeededRandom(mixSeeds(seed, 14)), usual) : usual;
-  const plan = withStrategies(makeSeededRandom(mixSeeds(seed, 15)), frozen);
+  const inBatches = withStrategies(makeSeededRandom(mixSeeds(seed, 15)), frozen);
+  const plan = withLaterKinds(makeSeededRandom(mixSeeds(seed, 16)), inBatches);
   // Of its own again, for the same reason.
   const crowd = makeSeededRandom(mixSeeds(seed, 12));
   return plan.isByComponent && crowd.chance(CROWDED_PERCENT) ? withCrowd(crowd, plan) : plan;
+}
+
+/** Kinds that came later: gates that are programs or call back, and quotas. */
+function withLaterKinds(random: SeededRandom, plan: SeedPlan): SeedPlan {
+  const hasKinds = random.chance(25);
+  const hasQuotas = random.chance(20);
+  const isShort = plan.mode === 'safety';
+  const environments = plan.environments.map((place) => {
+    const gates = hasKinds ? withAskedGates(random, place.definition.gates, isShort) : place.definition.gates;
+    const quotas = hasQuotas && random.chance(60) ? { quotas: drawQuotas(random) } : {};
+    return { ...place, definition: { ...place.definition, gates, ...quotas } };
+  });
+  return { ...plan, hasQuotas, environments };
+}
+
+function withAskedGates(
+  random: SeededRandom,
+  gates: readonly GateDefinition[],
+  isShort: boolean,
+): readonly GateDefinition[] {
+  const calling = gates.map((gate): GateDefinition => {
+    if (gate.kind !== 'http' || !random.chance(60)) return gate;
+    const { pollIntervalMs: _atOnce, ...rest } = gate;
+    return { ...rest, headers: CALLS_BACK, callback: { secret: CALLBACK_SECRET } };
+  });
+  const timing = isShort ? { timeoutMs: 8_000, retryCount: 1, backoffMs: 2_000 } : {};
+  return random.chance(50) ? [...calling, makeCommandGate(timing)] : calling;
+}
+
+/** Hours of Nepal begin a quarter of an hour off, so that a short seed sees one begin. */
+function drawQuotas(random: SeededRandom): QuotaDefinition {
+  return {
+    timeZone: random.pick(['UTC', 'Asia/Kathmandu', 'Europe/Vienna']),
+    perHour: random.pick([1, 2, 3]),
+    ...(random.chance(50) ? { perDay: random.pick([2, 4]) } : {}),
+    ...(random.chance(50) ? { inProgress: random.pick([1, 2]) } : {}),
+  };
 }
 
 /** Some places are frozen for a while from the beginning on, as their definitions say. */
@@ -190,6 +233,7 @@ function drawUsualPlan(seed: number, wanted: SimulationMode | 'both'): SeedPlan 
       .map((place) => (hasWindows ? withMoreGates(times, place) : place))
       .map((place) => (isByComponent ? goByComponent(aside, place) : place)),
     hasWindows,
+    hasQuotas: false,
     isByComponent,
     mix: withMoreFaults(makeSeededRandom(mixSeeds(seed, 13)), drawFaultMix(random)),
     faultsEndAfterMs: random.between(60_000, mode === 'safety' ? 600_000 : 180_000),

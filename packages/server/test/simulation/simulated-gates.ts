@@ -33,6 +33,8 @@ export interface GateWorld {
   /** Mean time of an answer. */
   readonly answerMs: number;
   isFaulty: () => boolean;
+  /** The service that calls back has got this question. */
+  readonly take: (request: HttpRequest) => void;
 }
 
 /** The client of one process: what is under way there ends with it. */
@@ -55,6 +57,9 @@ function ask(world: GateWorld, process: SimulatedProcess, { request, resolve, re
   const { random } = world.scheduler;
   const fault: GateFault | null = world.isFaulty() && random.chance(world.mix.gate) ? random.pick(FAULTS) : null;
   if (fault) world.journal.fault(`gate.${fault}`);
+  const callsBack = request.headers?.['x-calls-back'] === 'yes';
+  // It has the question, whatever becomes of its word that it has.
+  if (callsBack && (fault === null || (GETS_IT.has(fault) && random.chance(50)))) world.take(request);
   const isSlow = fault === 'late' || random.chance(5);
   const answerMs = isSlow ? random.between(1_000, 30_000) : random.between(1, 2 * world.answerMs);
   let isOver = false;
@@ -76,6 +81,9 @@ function ask(world: GateWorld, process: SimulatedProcess, { request, resolve, re
   }
 }
 
+/** Faults of the way back: the question has arrived. */
+const GETS_IT: ReadonlySet<GateFault> = new Set(['hang', 'hang_in_body', 'late', 'break_off', 'status_500']);
+
 interface Answer {
   readonly request: HttpRequest;
   readonly fault: GateFault | null;
@@ -86,9 +94,10 @@ interface Answer {
 function answer(world: GateWorld, process: SimulatedProcess, { request, fault, leftMs }: Answer): HttpResponse {
   const needsTime = fault === null && request.headers?.['x-polls'] === 'yes' && world.scheduler.random.chance(40);
   if (needsTime) world.journal.reach('gate.needs_time');
-  const status = fault === 'status_500' ? 500 : fault === 'redirect' ? 302 : needsTime ? 202 : 200;
+  const isTaken = request.headers?.['x-calls-back'] === 'yes' && (fault === null || GETS_IT.has(fault));
+  const status = fault === 'status_500' ? 500 : fault === 'redirect' ? 302 : needsTime || isTaken ? 202 : 200;
   // A service that needs time has decided nothing yet.
-  const text = needsTime ? '' : bodyOf(world, request, fault);
+  const text = needsTime || isTaken ? '' : bodyOf(world, request, fault);
   const hangs = fault === 'hang_in_body';
   return {
     status,

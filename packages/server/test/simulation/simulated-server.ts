@@ -10,6 +10,7 @@ import {
   makeSeededIds,
   type MemoryState,
   type MemoryStores,
+  readSnapshot,
   SafetyViolation,
   type WriteRecord,
 } from '@stella/testkit';
@@ -19,20 +20,23 @@ import type { Clock } from '../../src/ports/clock.ts';
 import type { CommandTransaction, IdempotencyRequest } from '../../src/ports/command-store.ts';
 import type { Claim, DecideCallback, EngineStore } from '../../src/ports/engine-store.ts';
 import type { Logger } from '../../src/ports/logger.ts';
-import { nodeFileSystem } from '../../src/system/node-file-system.ts';
 import { NO_METRICS } from '../../src/ports/metrics.ts';
 import type { Registry } from '../../src/ports/registry.ts';
+import type { Secrets } from '../../src/ports/secrets.ts';
 import type { SequencerStore } from '../../src/ports/sequencer-store.ts';
 import type { Target } from '../../src/ports/target.ts';
 import { NO_WATCHDOG } from '../../src/ports/watchdog.ts';
 import { makeAskGate } from '../../src/gates/ask-gate.ts';
 import { makeAskJudge } from '../../src/gates/http-judge.ts';
+import { type CallbackDeps, type SignedVerdict, takeSignedVerdict } from '../../src/http/callback.ts';
 import { startSequencer } from '../../src/sequencer/sequencer.ts';
 import type { LivenessSession } from '../../src/store/liveness-session.ts';
 import { type DatabaseClient, SESSION_GONE_MS_MAX, type SimulatedDatabase } from './simulated-database.ts';
+import { CALLBACK_KEY } from './simulated-callbacks.ts';
 import { type GateWorld, makeGateClient } from './simulated-gates.ts';
 import { isTransient } from './people.ts';
 import { makeProcess, type SimulatedProcess } from './simulated-process.ts';
+import { makePrograms, PROGRAMS } from './simulated-programs.ts';
 import { makeRegistryClient, type RegistryWorld } from './simulated-registry.ts';
 import { type Machine, makeTargetClient, type TargetWorld } from './simulated-targets.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -70,6 +74,8 @@ export interface SimulatedServer extends DatabaseClient {
   /** Claims that its worker works on, by promotion. */
   readonly claims: Map<string, Claim>;
   command<T>(request: IdempotencyRequest | null, work: (tx: CommandTransaction) => Promise<T>): Promise<T>;
+  /** Of a service that was asked; as the route takes it. */
+  callBack(message: Omit<SignedVerdict, 'parse'>): Promise<void>;
   openTarget(definition: TargetDefinition): Target;
   /** The process dies, and is started again after a while. */
   kill(): void;
@@ -86,6 +92,27 @@ function withRetriesOn(world: Clock, loop: Clock): Clock {
   return {
     ...loop,
     schedule: (delayMs, run) => (RETRY_PAUSES_MS.has(delayMs) ? world : loop).schedule(delayMs, run),
+  };
+}
+
+const SECRETS: Secrets = {
+  read: () => Promise.resolve({ isThere: true, key: CALLBACK_KEY }),
+  readPassword: () => Promise.resolve({ isThere: false, message: 'there are none here' }),
+};
+
+/** What the route of callbacks reads before it writes. */
+function readsOf(state: MemoryState): CallbackDeps['reads'] {
+  return {
+    findCallbackPlace: (operationId) => {
+      for (const { promotion, attempts } of state.promotions.values()) {
+        const attempt = attempts.get(operationId);
+        if (attempt?.purpose !== 'gate' || attempt.gateRunId === null) continue;
+        const { gateRunId, subject: gate } = attempt;
+        return Promise.resolve({ promotionId: promotion.id, gateRunId, gate, isDebt: false });
+      }
+      return Promise.resolve(null);
+    },
+    readPromotion: (id) => Promise.resolve({ snapshot: readSnapshot(state, id), nowMs: 0 }),
   };
 }
 
@@ -123,6 +150,22 @@ class Server implements SimulatedServer {
     const { body } = await this.process.hand(answered);
     // What `work` gave, or what it gave when the same key was used before.
     return body as T;
+  }
+
+  async callBack(message: Omit<SignedVerdict, 'parse'>): Promise<void> {
+    const { stores, world, ids } = this;
+    if (!stores) return new Promise(() => undefined);
+    const deps = {
+      ids,
+      reads: readsOf(world.state),
+      commands: stores.commands,
+      secrets: SECRETS,
+      clock: this.process.clockOn('loop'),
+    };
+    const parse = (): ReturnType<SignedVerdict['parse']> =>
+      // What our own service sends; the schema of the route is no part of the engine.
+      JSON.parse(new TextDecoder().decode(message.bytes)) as ReturnType<SignedVerdict['parse']>;
+    await this.process.hand(takeSignedVerdict(deps, { ...message, parse }));
   }
 
   registry(): Registry {
@@ -214,12 +257,10 @@ class Server implements SimulatedServer {
       askGate: makeAskGate({
         http: makeGateClient(world.gates, process),
         clock: process.clockOn('world'),
-        secrets: { read: () => Promise.resolve({ isThere: false, message: 'there are none here' }) },
-        callbackUrl: Promise.resolve(null),
-        // No plan has a gate that runs one.
-        commandDirectories: [],
-        fileSystem: nodeFileSystem,
-        processes: { runGroup: () => Promise.reject(new Error('there are no programs here')) },
+        secrets: SECRETS,
+        callbackUrl: Promise.resolve('https://stella.example'),
+        ...PROGRAMS,
+        processes: makePrograms(world.gates, process),
         runs: { note: () => () => undefined },
       }),
       askJudge: makeAskJudge(makeGateClient(world.gates, process)),

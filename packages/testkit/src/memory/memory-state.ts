@@ -264,8 +264,8 @@ export function putEnvironment(state: MemoryState, definition: EnvironmentDefini
   const hash = definitionHash(definition);
   state.definitionVersions.set(name, version);
   state.definitions.set(name, { definition, version, hash, appliedAtMs: 0 });
-  const { concurrency, freezes: plannedFreezes } = definition;
-  state.environments.set(name, { ...status, concurrency, plannedFreezes });
+  const { concurrency, freezes: plannedFreezes, quotas = null } = definition;
+  state.environments.set(name, { ...status, concurrency, plannedFreezes, quotas });
 }
 
 /** A worker that is there from the start and never needs to renew its lease. */

@@ -7,6 +7,7 @@ import { AppError } from '../../errors/app-error.ts';
 import type { Actor } from '../../identity/actor.ts';
 import { canonicalJson } from '../../values/canonical-json.ts';
 import type { GateRunId } from '../../values/ids.ts';
+import { isPlanted } from '../../planted-bugs.ts';
 import type { Decision } from '../decide/decision.ts';
 import { makeDraft, settleAttempt } from '../decide/draft.ts';
 import type { DecideContext, PromotionSnapshot } from '../snapshot.ts';
@@ -30,7 +31,9 @@ export function takeCallback(snapshot: PromotionSnapshot, context: DecideContext
   const attempt = snapshot.attempts.find((one) => one.operationId === operationId);
   if (attempt?.purpose !== 'gate') throw new AppError('callback.unknown', { details: { operationId } });
   refuseForeign(callback, { gateRunId: attempt.gateRunId, components: snapshot.release.components });
-  const isOver = attempt.result !== null || context.nowMs >= attempt.deadlineAtMs;
+  const isAnswered = attempt.result !== null && !isPlanted('callback.taken_twice');
+  const isLate = context.nowMs >= attempt.deadlineAtMs && !isPlanted('callback.late_counts');
+  const isOver = isAnswered || isLate;
   if (isOver || isTerminal(promotion.status)) {
     const why = isTerminal(promotion.status) ? `its promotion is ${promotion.status}` : voidWords(attempt.result?.code);
     throw new AppError('callback.void', { details: { operationId, message: why } });

@@ -3,6 +3,7 @@
  * meanwhile (safety S18). Places are given in the order of the queue.
  */
 import { describeQuota, type QuotaName, quotaStandings, type QuotaUse, quotaWindow } from '../../environment/quota.ts';
+import { isPlanted } from '../../planted-bugs.ts';
 import type { Settings } from '../../settings/settings.ts';
 import type { Json } from '../../values/canonical-json.ts';
 import { type InstantMs, toRfc3339 } from '../../values/instant.ts';
@@ -21,7 +22,7 @@ export interface QuotaBlock {
 /** The quota that has no place left for it, the one that is counted anew last; null: it may start. */
 export function exhaustedQuota(draft: Draft, guard: EnvironmentGuard): QuotaBlock | null {
   const { quota } = guard;
-  if (!quota) return null;
+  if (!quota || isPlanted('quota.ignored')) return null;
   const ahead = allAhead(draft, guard.waiters);
   const hasStarted = (id: Waiter['promotionId']): boolean => quota.startedIds.includes(id);
   // Who comes before it and has not started yet needs a place of the same hour and day.
@@ -30,7 +31,8 @@ export function exhaustedQuota(draft: Draft, guard: EnvironmentGuard): QuotaBloc
   for (const { name, limit, used, window } of quotaStandings(quota, draft.context.nowMs)) {
     if (window && hasStarted(draft.promotion.id)) continue;
     const reserved = window ? starting : ahead.filter((waiter) => isFree(waiter, quota)).length;
-    if (used + reserved < limit) continue;
+    const free = isPlanted('quota.one_too_many') ? limit + 1 : limit;
+    if (countedOf(used, quota) + reserved < free) continue;
     const resetsAtMs = window?.untilMs ?? null;
     if (block && (resetsAtMs ?? 0) <= (block.resetsAtMs ?? 0)) continue;
     const before = reserved > 0 ? `, ${reserved} wait before it` : '';
@@ -39,6 +41,10 @@ export function exhaustedQuota(draft: Draft, guard: EnvironmentGuard): QuotaBloc
     block = { name, message, resetsAtMs };
   }
   return block;
+}
+
+function countedOf(used: number, { inProgress }: QuotaUse): number {
+  return isPlanted('quota.ended_forgotten') ? Math.min(used, inProgress.length) : used;
 }
 
 /** Nobody in progress holds what it wants: it could take a place now. */

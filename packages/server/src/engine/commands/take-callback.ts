@@ -1,5 +1,12 @@
 /** A service calls back: the row that takes each verdict and each id once, and what becomes of the attempt, together. */
-import { AppError, type CallbackVerdict, type DecideContext, type IdSource, takeCallback } from '@stella/domain';
+import {
+  AppError,
+  type CallbackVerdict,
+  type DecideContext,
+  type IdSource,
+  isPlanted,
+  takeCallback,
+} from '@stella/domain';
 import type { CommandTransaction } from '../../ports/command-store.ts';
 import type { CallbackPlace } from '../../ports/read-store.ts';
 
@@ -28,8 +35,9 @@ export async function takeGateCallback(
     message: verdict.message,
     body,
   });
-  if (how === 'replayed') throw new AppError('callback.replayed', { details: { id: webhookId } });
-  if (how === 'answered') {
+  const isTakenAgain = isPlanted('callback.taken_twice');
+  if (how === 'replayed' && !isTakenAgain) throw new AppError('callback.replayed', { details: { id: webhookId } });
+  if (how === 'answered' && !isTakenAgain) {
     throw new AppError('callback.void', { details: { operationId, message: 'it has its verdict' } });
   }
   if (snapshot === null) return;

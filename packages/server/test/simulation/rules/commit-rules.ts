@@ -276,7 +276,9 @@ function checkTurn(
     );
     taken.push(...places);
     if (!isFree || waiter.workerId !== null || isRowLocked(state, waiter.id)) continue;
-    const { id, setAside, nextActionAtMs } = waiter;
+    const { id, setAside, quotaWait, nextActionAtMs } = waiter;
+    // A quota that is used up is what it waits for: until an hour or a day is over, or somebody ends.
+    if (quotaWait !== null) continue;
     const sleepsMs = (nextActionAtMs ?? nowMs) - nowMs;
     const isDue = sleepsMs <= WAKE_MS_MAX || setAside !== null;
     insist('L4', isDue, () => `${places.join(', ')} is free, and ${id} sleeps for ${sleepsMs} ms`);

@@ -36,8 +36,9 @@ function deadlineOf(row: StoredPromotion, settings: Settings): number {
   const { promotion, steps, attempts } = row;
   const { step, createdAtMs, deployDeadlineAtMs, lastProgressAtMs } = promotion;
   const sinceMs = steps.get(step)?.startedAtMs ?? createdAtMs;
-  const open = [...attempts.values()].filter((one) => one.result === null).map((one) => one.deadlineAtMs);
-  const moments = [lastProgressAtMs, ...open];
+  // An answer that was called back is there before anybody has looked at it.
+  const answered = [...attempts.values()].map((one) => one.result?.endedAtMs ?? one.deadlineAtMs);
+  const moments = [lastProgressAtMs, ...answered];
   // By its events: the first look after that time clears the mark, and only begins to move it on.
   for (const { type, atMs } of row.events) if (type === 'promotion.set_aside') moments.push(atMs + SET_ASIDE_MS);
   if (step === 'precheck') moments.push(sinceMs + settings['precheck.holdFor'] + settings['probe.timeout']);

@@ -15,8 +15,9 @@ import {
 import { insist, type WriteRecord } from '@stella/testkit';
 
 export function checkVerdicts({ kind, before, decision, context: { nowMs } }: WriteRecord): void {
-  if (!before || kind !== 'ticked') return;
   const { promotion, gateRuns, settledAttempts } = decision;
+  if (before && kind === 'commanded') checkCallback(before, settledAttempts, nowMs);
+  if (!before || kind !== 'ticked') return;
   for (const run of gateRuns) {
     const isNew = run.verdict === 'passed' && before.gateRuns.find((one) => one.id === run.id)?.verdict !== 'passed';
     if (run.kind === 'soak' && isNew) checkSoak(before, run, nowMs);
@@ -28,6 +29,20 @@ export function checkVerdicts({ kind, before, decision, context: { nowMs } }: Wr
     for (const run of [...kept, ...gateRuns]) checkHold(run, nowMs);
   }
   for (const { operationId } of settledAttempts) checkSettled(before, operationId);
+}
+
+/** A service that calls back is heard once, and before its attempt's deadline only. */
+function checkCallback(
+  { attempts }: PromotionSnapshot,
+  settled: WriteRecord['decision']['settledAttempts'],
+  nowMs: number,
+): void {
+  for (const { operationId, result } of settled) {
+    const attempt = attempts.find((one) => one.operationId === operationId);
+    if (!attempt || (result.outcome !== 'passed' && result.outcome !== 'failed')) continue;
+    insist('S7', attempt.result === null, () => `${operationId} had its outcome when its service called back`);
+    insist('S7', nowMs < attempt.deadlineAtMs, () => `${operationId} was over when its service called back`);
+  }
 }
 
 /** Each of its components runs there, verified, since then. */
