@@ -117,6 +117,17 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: tickOf('ahead') },
+  { weight: 3, arbitrary: tickOf('taken') },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('callBack' as const),
+      pick,
+      attempt: pick,
+      id: fc.integer({ min: 1, max: 3 }),
+      isYes: fc.boolean(),
+    }),
+  },
   {
     weight: 1,
     arbitrary: fc.record({ kind: fc.constant('raise' as const), environment: pick, n: fc.constantFrom(1, 5, 900) }),

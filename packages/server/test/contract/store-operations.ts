@@ -23,6 +23,7 @@ import { applyDefinitions } from '../../src/engine/commands/apply-definitions.ts
 import { requestQuotaIncrease } from '../../src/engine/commands/change-quota.ts';
 import { changeFreeze } from '../../src/engine/commands/freeze-environment.ts';
 import { raiseEnvironmentFence } from '../../src/engine/commands/raise-fence.ts';
+import { takeGateCallback } from '../../src/engine/commands/take-callback.ts';
 import type { Claim, OutcomeRecord } from '../../src/ports/engine-store.ts';
 import {
   ACTOR,
@@ -47,9 +48,10 @@ import type { StoreWorld } from './store-world.ts';
 
 /**
  * What becomes of the effects of a claim: they all end well, one ends otherwise, only the first ends, or none does.
- * `ahead`: well, and every target says that it holds an operation that the database does not know.
+ * `ahead`: well, and every target says that it holds an operation that the database does not know. `taken`: well, and
+ * services of gates only take the question.
  */
-export type Mood = 'good' | 'failed' | 'error' | 'timeout' | 'refused' | 'first' | 'none' | 'ahead';
+export type Mood = 'taken' | 'good' | 'failed' | 'error' | 'timeout' | 'refused' | 'first' | 'none' | 'ahead';
 export type Subject = 'olga' | 'alice' | 'bob';
 
 /** `pick` chooses among what there is, modulo its number. */
@@ -71,6 +73,14 @@ export type Operation =
   | { readonly kind: 'raise'; readonly environment: number; readonly n: number }
   /** Null: until somebody unfreezes; 0: somebody does. */
   | { readonly kind: 'freeze'; readonly environment: number; readonly lengthMs: number | null }
+  /** A gate's service calls back, with one of few ids, about any attempt. */
+  | {
+      readonly kind: 'callBack';
+      readonly pick: number;
+      readonly attempt: number;
+      readonly id: number;
+      readonly isYes: boolean;
+    }
   | { readonly kind: 'askMore'; readonly environment: number; readonly wanted: number }
   | { readonly kind: 'approve' | 'reject' | 'skip' | 'approveSkip'; readonly pick: number; readonly who: Subject }
   | { readonly kind: 'cancel' | 'retry'; readonly pick: number }
@@ -96,7 +106,7 @@ const STAGE = makeDefinition({
   onFailure: 'hold',
 });
 const PROD = makeDefinition({
-  gates: [makeHttpGate(), makeApprovalGate()],
+  gates: [makeHttpGate({ callback: { secret: 'env:STELLA_SECRET_TESTS' } }), makeApprovalGate()],
   quotas: { perHour: 1, perDay: 2, timeZone: 'Europe/Vienna' },
 });
 const MIX = makeDefinition({
@@ -238,6 +248,7 @@ const PERSON_KINDS = [
   'raise',
   'freeze',
   'askMore',
+  'callBack',
   'retry',
   'priority',
   'set',
@@ -293,6 +304,8 @@ async function performByPerson({ place, promotions }: ActorState, operation: Per
       const order = { environment, name: 'perHour', wanted: operation.wanted, reason: 'a full day' } as const;
       return inTransaction(place.world, (tx) => requestQuotaIncrease(tx, principalOf(place, 'olga'), order));
     }
+    case 'callBack':
+      return callBack(place, pickOf(promotions, operation.pick), operation);
     case 'skip':
     case 'approveSkip':
       return skip(place, pickOf(promotions, operation.pick), operation.who, operation.kind === 'skip');
@@ -310,6 +323,31 @@ async function performByPerson({ place, promotions }: ActorState, operation: Per
     case 'remove':
       return removeEnvironment(place, pickOf(DEFINITIONS, operation.environment).name);
   }
+}
+
+async function callBack(
+  { world }: Place,
+  promotionId: PromotionId,
+  { attempt: pick, id, isYes }: Extract<Operation, { kind: 'callBack' }>,
+): Promise<unknown> {
+  const { attempts, release } = await snapshotOf(world, promotionId);
+  const asked = pickOf(
+    attempts.filter((one) => one.purpose === 'gate'),
+    pick,
+  );
+  const { operationId, gateRunId, subject: gate } = asked;
+  if (gateRunId === null) throw new NothingThere('no gate was asked');
+  const { components } = release;
+  const verdict = {
+    operationId,
+    gateRunId,
+    components,
+    verdict: isYes ? 'passed' : 'failed',
+    message: 'said',
+  } as const;
+  const place = { promotionId, gateRunId, gate, isDebt: false };
+  const order = { place, verdict, webhookId: `msg_${id}`, body: '{}' };
+  return inTransaction(world, (tx) => takeGateCallback(tx, world, order).then(() => null));
 }
 
 function turn(place: Place, definition: EnvironmentDefinition, concurrency: ConcurrencyMode): Promise<unknown> {
@@ -416,12 +454,18 @@ async function tickRun(
   return decision;
 }
 
+/** Every effect ends alike. */
+const OF_ALL: ReadonlySet<Mood> = new Set(['good', 'first', 'ahead', 'taken']);
+
 function outcomesOf({ effects, snapshot }: Run, mood: Mood): readonly OutcomeRecord[] {
   if (!snapshot || mood === 'none') return [];
   const ending = mood === 'first' ? effects.slice(0, 1) : effects;
   return ending.map((effect, index) => {
     const good = goodResult(snapshot, effect);
-    const isOther = index === 0 && mood !== 'good' && mood !== 'first' && mood !== 'ahead';
+    if (mood === 'taken' && effect.purpose === 'gate') {
+      return { operationId: effect.operationId, result: { ...good, outcome: 'acknowledged' } };
+    }
+    const isOther = index === 0 && !OF_ALL.has(mood);
     // The moods that are left are outcomes.
     const outcome = isOther ? (mood as AttemptOutcome) : good.outcome;
     const rest = isOther ? { code: 'probe.unreachable', message: `it ended as ${mood}` } : {};

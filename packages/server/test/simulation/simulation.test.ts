@@ -93,6 +93,8 @@ const WANTED: readonly string[] = [
 /** What the first seeds do not find; `npm run test:simulation -- --planted all` looks for these too. */
 const RARE: ReadonlySet<PlantedBug> = new Set([
   'approval.of_older_base',
+  'callback.late_counts',
+  'callback.taken_twice',
   'chain.unlinked',
   'claim.answer_lost',
   'claim.no_epoch_check',
@@ -100,6 +102,8 @@ const RARE: ReadonlySet<PlantedBug> = new Set([
   'gate.held_for_ever',
   'outcome.dropped',
   'preflight.change_ignored',
+  'quota.ended_forgotten',
+  'quota.one_too_many',
   'skip.of_one_person',
   'skip.only_requested',
   'release.not_in_predecessor',
