@@ -2,6 +2,15 @@
 import { z } from 'zod';
 import type { RouteName } from './routes.ts';
 import { callbackAnswerSchema, callbackSchema } from './schemas/callbacks.ts';
+import {
+  artifactDetailQuerySchema,
+  artifactDetailSchema,
+  deployArtifactSchema,
+  deploymentListSchema,
+  deploymentQuerySchema,
+  environmentStatusSchema,
+  startRollbackSchema,
+} from './schemas/deployments.ts';
 import { diagnosisSchema } from './schemas/diagnosis.ts';
 import { doctorAnswerSchema, doctorQuerySchema } from './schemas/doctor.ts';
 import {
@@ -123,6 +132,11 @@ export const ROUTE_SCHEMAS = {
   listReleases: { query: pageQuerySchema, body: null, answer: releasePageSchema },
   getRelease: { query: none, body: null, answer: releaseSchema },
   createPromotion: { query: none, body: createPromotionSchema, answer: promotionDetailSchema },
+  startRollback: { query: none, body: startRollbackSchema, answer: promotionDetailSchema },
+  deployArtifact: { query: none, body: deployArtifactSchema, answer: promotionDetailSchema },
+  getArtifact: { query: artifactDetailQuerySchema, body: null, answer: artifactDetailSchema },
+  getEnvironmentStatus: { query: none, body: null, answer: environmentStatusSchema },
+  listDeployments: { query: deploymentQuerySchema, body: null, answer: deploymentListSchema },
   listPromotions: { query: promotionListQuerySchema, body: null, answer: promotionPageSchema },
   countPromotions: { query: promotionFilterSchema, body: null, answer: promotionCountSchema },
   countPromotionActors: { query: promotionFilterSchema, body: null, answer: promotionActorsSchema },

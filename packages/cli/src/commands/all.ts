@@ -17,6 +17,7 @@ import { drillStatus } from './drill/status.ts';
 import { drillStop } from './drill/stop.ts';
 import { environmentList } from './environment/list.ts';
 import { completion } from './completion.ts';
+import { deploy } from './deploy.ts';
 import { doctor } from './doctor.ts';
 import { environmentFreeze } from './environment/freeze.ts';
 import { environmentShow } from './environment/show.ts';
@@ -26,12 +27,15 @@ import { notifyDeliveries } from './notify/deliveries.ts';
 import { notifyList } from './notify/list.ts';
 import { notifyRetry } from './notify/retry.ts';
 import { notifyTest } from './notify/test.ts';
+import { orchArtifactsGet } from './orch/artifacts-get.ts';
 import { orchArtifactsList } from './orch/artifacts-list.ts';
+import { orchDeploymentsList } from './orch/deployments-list.ts';
 import { orchConfigGet } from './orch/config-get.ts';
 import { orchConfigHistory } from './orch/config-history.ts';
 import { orchConfigList } from './orch/config-list.ts';
 import { orchConfigSet } from './orch/config-set.ts';
 import { orchConfigUnset } from './orch/config-unset.ts';
+import { orchEnvStatus } from './orch/env-status.ts';
 import { orchGateServicesStatus } from './orch/gate-services-status.ts';
 import { orchGateStats } from './orch/gate-stats.ts';
 import { orchLocksList } from './orch/locks-list.ts';
@@ -65,6 +69,9 @@ import { releaseCreate } from './release/create.ts';
 import { releaseList } from './release/list.ts';
 import { releaseShow } from './release/show.ts';
 
+import { rollbackStart } from './rollback/start.ts';
+import { rollbackStatus } from './rollback/status.ts';
+import { rollbackTrace } from './rollback/trace.ts';
 import { serviceInstall } from './service/install.ts';
 import { serviceLogs } from './service/logs.ts';
 import { serviceRestart } from './service/restart.ts';
@@ -86,6 +93,10 @@ export const COMMANDS: readonly CommandSpec[] = [
   promotionCancel,
   promotionRetry,
   promotionPrioritySet,
+  deploy,
+  rollbackStart,
+  rollbackStatus,
+  rollbackTrace,
   releaseCreate,
   releaseList,
   releaseShow,
@@ -111,7 +122,10 @@ export const COMMANDS: readonly CommandSpec[] = [
   orchQuotaLimitsSet,
   orchQuotaResetTime,
   orchQuotaRequestIncrease,
+  orchEnvStatus,
+  orchDeploymentsList,
   orchArtifactsList,
+  orchArtifactsGet,
   orchConfigList,
   orchConfigGet,
   orchConfigSet,

@@ -6,6 +6,7 @@ import {
   GATE_KINDS,
   GATE_RUN_STATES,
   TARGET_STATES,
+  PROMOTION_KINDS,
 } from '@stella/domain';
 import { z } from 'zod';
 import { stopSchema } from './environments.ts';
@@ -30,6 +31,7 @@ export const promotionSchema = z
     id: z.string(),
     release: z.object({ id: z.string(), name: z.string() }),
     environment: z.string(),
+    kind: z.enum(PROMOTION_KINDS),
     status: promotionStatusSchema,
     step: stepSchema,
     priority: prioritySchema,
@@ -139,6 +141,8 @@ export const promotionDetailSchema = promotionSchema
     version: z.int(),
     now: instantSchema,
     retryOf: z.string().nullable(),
+    /** A deploy that need not have been in the predecessors. */
+    isForced: z.boolean(),
     base: z.object({ id: z.string(), name: z.string() }).nullable(),
     definitionHash: digestSchema,
     ticket: z.int().nullable(),

@@ -26,6 +26,8 @@ interface GateCommon {
   readonly validForMs: number;
   /** Whether two people may step around it in an emergency; absent: as usual for its kind (`isSkippable`). */
   readonly skip?: SkipRule;
+  /** A rollback asks it, too; absent: as usual for its kind (`gatesOf`). */
+  readonly onRollback?: 'ask';
 }
 
 /** Timing of a gate with attempts; settings may change it while promotions wait. */

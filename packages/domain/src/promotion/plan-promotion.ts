@@ -13,9 +13,19 @@ import type { Decision } from './decide/decision.ts';
 import { addEvent, makeDraft, updateStep } from './decide/draft.ts';
 import { decidePrecheck } from './decide/precheck.ts';
 import type { EnvironmentStatus, Promotion } from './promotion.ts';
-import { isOlderThanBase, runsWholeSinceMs, targetsOf } from './scope.ts';
+import { asksPredecessors } from './gates-of.ts';
+import { baseIdOf, isOlderThanBase, runsWholeSinceMs, targetsOf } from './scope.ts';
 import { NO_DEPENDENCIES, type PredecessorStatus, type PromotionSnapshot } from './snapshot.ts';
-import type { Priority } from './status.ts';
+import type { Priority, PromotionKind } from './status.ts';
+
+export interface PromotionWay {
+  readonly kind: PromotionKind;
+  readonly isForced: boolean;
+  /** The release has completed in this environment before. */
+  readonly hasCompletedHere: boolean;
+}
+
+const PROMOTED: PromotionWay = { kind: 'promote', isForced: false, hasCompletedHere: false };
 
 export interface PromotionPlanInput {
   readonly release: Release;
@@ -26,12 +36,16 @@ export interface PromotionPlanInput {
   readonly priority: Priority;
   readonly requestedBy: Actor;
   readonly retryOf: PromotionId | null;
+  /** Absent: it is promoted through the pipeline. */
+  readonly way?: PromotionWay;
+  /** As it was given; absent or empty: none. */
+  readonly reason?: string;
   readonly settings: Settings;
 }
 
 /**
- * Throws `promotion.not_in_predecessor` (safety S11), `promotion.older_than_base`, `promotion.same_as_base`, and
- * `input.invalid` when the release lacks a component that a target runs. "One live promotion per release and
+ * Throws `promotion.not_in_predecessor` (safety S11), `promotion.older_than_base`, `promotion.same_as_base`,
+ * `rollback.never_completed`, `rollback.not_older`, and `input.invalid` when the release lacks a component that a target runs. "One live promotion per release and
  * environment" is the store's unique index.
  */
 export function planPromotion(input: PromotionPlanInput, context: { nowMs: InstantMs; ids: IdSource }): Decision {
@@ -59,9 +73,11 @@ export function planPromotion(input: PromotionPlanInput, context: { nowMs: Insta
   addEvent(draft, 'promotion.created', {
     release: input.release.id,
     environment: input.environment.name,
+    ...(promotion.kind === 'promote' ? {} : { kind: promotion.kind, isForced: promotion.isForced }),
     priority: input.priority,
     definition: promotion.definitionHash,
     retryOf: input.retryOf,
+    ...(input.reason ? { reason: input.reason } : {}),
   });
   updateStep(draft, 'precheck', { state: 'running', startedAtMs: context.nowMs });
   decidePrecheck(draft);
@@ -71,10 +87,13 @@ export function planPromotion(input: PromotionPlanInput, context: { nowMs: Insta
 }
 
 function newPromotion(input: PromotionPlanInput, { nowMs, ids }: { nowMs: InstantMs; ids: IdSource }): Promotion {
+  const { kind, isForced } = input.way ?? PROMOTED;
   return {
     id: ids.next('prm'),
     releaseId: input.release.id,
     environment: input.environment.name,
+    kind,
+    isForced,
     priority: input.priority,
     requestedBy: input.requestedBy,
     retryOf: input.retryOf,
@@ -82,7 +101,8 @@ function newPromotion(input: PromotionPlanInput, { nowMs, ids }: { nowMs: Instan
     definitionHash: definitionHash(input.definition),
     status: 'in_progress',
     step: 'precheck',
-    baseReleaseId: null,
+    // A rollback is bound to what it shall take away, from the moment it is asked for.
+    baseReleaseId: kind === 'rollback' ? baseIdOf(input.environment, input.release) : null,
     ticket: null,
     preflightRevision: null,
     quotaWait: null,
@@ -105,18 +125,18 @@ function newPromotion(input: PromotionPlanInput, { nowMs, ids }: { nowMs: Instan
   };
 }
 
-function refuseWhatMayNotEnter({ release, definition, environment, base, predecessors }: PromotionPlanInput): void {
+function refuseWhatMayNotEnter(input: PromotionPlanInput): void {
+  const { release, definition, environment, predecessors, way = PROMOTED } = input;
   const names = { release: release.name, environment: definition.name };
-  for (const name of definition.promotesFrom) {
+  for (const name of asksPredecessors(way) ? definition.promotesFrom : []) {
     const place = predecessors.find((candidate) => candidate.name === name);
     const isMissing = !place || place.completedAtMs === null;
+    if (isMissing && way.kind === 'deploy') throw notThereYet(input, name);
     if (isMissing && !isPlanted('release.not_in_predecessor')) {
       throw new AppError('promotion.not_in_predecessor', { details: { ...names, predecessor: name } });
     }
   }
-  if (isOlderThanBase(environment, release)) {
-    throw new AppError('promotion.older_than_base', { details: { ...names, base: base?.name ?? 'a newer release' } });
-  }
+  refuseDirection(input, way);
   if (runsWholeSinceMs(environment, release) !== null) {
     throw new AppError('promotion.same_as_base', { details: names });
   }
@@ -127,4 +147,23 @@ function refuseWhatMayNotEnter({ release, definition, environment, base, predece
     const message = `release ${release.name} has no component "${target.component}", which target ${target.name} of ${definition.name} runs`;
     throw new AppError('input.invalid', { details: { message } });
   }
+}
+
+/** Forward over what is older; with a rollback back to what was there. A deploy goes both ways. */
+function refuseDirection({ release, environment, base }: PromotionPlanInput, way: PromotionWay): void {
+  const details = { release: release.name, environment: environment.name, base: base?.name ?? 'a newer release' };
+  const isOlder = isOlderThanBase(environment, release);
+  if (way.kind === 'promote' && isOlder) throw new AppError('promotion.older_than_base', { details });
+  if (way.kind !== 'rollback') return;
+  if (!way.hasCompletedHere) throw new AppError('rollback.never_completed', { details });
+  // The very release that was verified last is what brings a mixed environment back.
+  const isBase = release.id === baseIdOf(environment, release);
+  if (!isOlder && !isBase) throw new AppError('rollback.not_older', { details });
+}
+
+function notThereYet({ release, environment }: PromotionPlanInput, predecessor: string): AppError {
+  const [component] = release.components;
+  const { name, digest } = component ?? { name: '', digest: '' };
+  const details = { release: release.name, environment: environment.name, predecessor, component: name, digest };
+  return new AppError('deploy.not_in_predecessor', { details });
 }

@@ -14,12 +14,15 @@ import type { Fence } from '../locks/fence.ts';
 import type { Digest } from '../values/digest.ts';
 import type { ApprovalId, GateRunId, LockId, PersonId, PromotionId, ReleaseId, WorkerId } from '../values/ids.ts';
 import type { InstantMs } from '../values/instant.ts';
-import type { GateRunState, Priority, PromotionStatus, Step, StepState } from './status.ts';
+import type { GateRunState, Priority, PromotionKind, PromotionStatus, Step, StepState } from './status.ts';
 
 export interface Promotion {
   readonly id: PromotionId;
   readonly releaseId: ReleaseId;
   readonly environment: string;
+  readonly kind: PromotionKind;
+  /** Of `kind: deploy` only: it need not have been in the predecessors, as an operator has said. */
+  readonly isForced: boolean;
   readonly priority: Priority;
   readonly requestedBy: Actor;
   /** The ended promotion that this one repeats. */

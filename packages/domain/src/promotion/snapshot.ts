@@ -91,8 +91,10 @@ export interface Replacement {
 }
 
 export interface PredecessorStatus extends EnvironmentStatus {
-  /** When this release last completed there; null when it never did. */
+  /** When this release, or for `kind: deploy` the last of its artifacts, last completed there; null when it never did. */
   readonly completedAtMs: InstantMs | null;
+  /** For `kind: deploy`: since when all its artifacts run there whole, of whatever releases; null when they do not. */
+  readonly artifactsSinceMs: InstantMs | null;
 }
 
 /**

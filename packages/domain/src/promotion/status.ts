@@ -29,6 +29,13 @@ export const STATUS_TRANSITIONS: Readonly<Record<PromotionStatus, readonly Promo
   rolled_back: [],
 };
 
+/**
+ * `promote`: on its way through the pipeline. `rollback`: back to a release that completed there before. `deploy`: one
+ * artifact, put there by itself.
+ */
+export const PROMOTION_KINDS = ['promote', 'rollback', 'deploy'] as const;
+export type PromotionKind = (typeof PROMOTION_KINDS)[number];
+
 export const STEPS = [
   'precheck',
   'evaluate_gates',

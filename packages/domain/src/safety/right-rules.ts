@@ -6,7 +6,10 @@
 import type { ApprovalGateDefinition } from '../environment/environment-definition.ts';
 import { personOf } from '../identity/actor.ts';
 import type { GateRun } from '../promotion/promotion.ts';
+import { asksPredecessors, gatesOf } from '../promotion/gates-of.ts';
 import { isComposed, releaseIdsOf } from '../promotion/scope.ts';
+import type { ReleaseComponent } from '../release/release.ts';
+import type { ReleaseId } from '../values/ids.ts';
 import type { InstantMs } from '../values/instant.ts';
 import type { PromotionRecord, StoredApproval } from './store-state.ts';
 import {
@@ -36,7 +39,7 @@ const gates: PromotionRule = {
   find: (record) => {
     const atMs = deployStartOf(record);
     if (atMs === null) return [];
-    const open = record.promotion.definition.gates.filter((gate) => {
+    const open = gatesOf(record.promotion).filter((gate) => {
       const run = newestRun(record, gate.name);
       return !isPassed(run, atMs) && !isSkipped(record, run, atMs);
     });
@@ -113,7 +116,7 @@ const enough: PromotionRule = {
   find: (record) => {
     const atMs = deployStartOf(record);
     if (atMs === null) return [];
-    const lacking = record.promotion.definition.gates.filter(
+    const lacking = gatesOf(record.promotion).filter(
       (gate) =>
         gate.kind === 'approval' &&
         newestRun(record, gate.name)?.state !== 'skipped' &&
@@ -164,25 +167,48 @@ const predecessors: PromotionRule = {
   name: 'S11.predecessors',
   find: (record, view) => {
     const atMs = deployStartOf(record);
-    if (atMs === null) return [];
-    const missing = record.promotion.definition.promotesFrom.filter(
-      (name) =>
-        !view
-          .completionsIn(name)
-          .some(({ promotion: p }) => p.releaseId === record.promotion.releaseId && (p.endedAtMs ?? 0) <= atMs),
-    );
+    if (atMs === null || !asksPredecessors(record.promotion)) return [];
+    const missing = record.promotion.definition.promotesFrom.filter((name) => !hasPassed(record, view, { name, atMs }));
     return unless(missing.length === 0, record, `was deployed before it completed in ${missing.join(', ')}`);
+  },
+};
+
+/** The release completed there by then; of a deploy each of its artifacts did, in whatever release. */
+function hasPassed({ promotion }: PromotionRecord, view: StoreView, place: { name: string; atMs: InstantMs }): boolean {
+  const before = view.completionsIn(place.name).filter(({ promotion: p }) => (p.endedAtMs ?? 0) <= place.atMs);
+  if (promotion.kind !== 'deploy') return before.some(({ promotion: p }) => p.releaseId === promotion.releaseId);
+  const artifactsOf = (id: ReleaseId): readonly ReleaseComponent[] => view.releases.get(id)?.components ?? [];
+  return artifactsOf(promotion.releaseId).every(({ name, digest }) =>
+    before.some(({ promotion: p }) =>
+      artifactsOf(p.releaseId).some((one) => one.name === name && one.digest === digest),
+    ),
+  );
+}
+
+/** What a rollback brings back had completed there before it was asked for. */
+const back: PromotionRule = {
+  name: 'S11.back',
+  find: (record, view) => {
+    const { kind, environment, releaseId } = record.promotion;
+    const atMs = deployStartOf(record);
+    if (kind !== 'rollback' || atMs === null) return [];
+    const wasThere = view
+      .completionsIn(environment)
+      .some(
+        ({ promotion: p }) => p.releaseId === releaseId && p.id !== record.promotion.id && (p.endedAtMs ?? 0) <= atMs,
+      );
+    return unless(wasThere, record, 'went back to what never completed there');
   },
 };
 
 const older: PromotionRule = {
   name: 'S11.older',
   find: (record, view) => {
-    const { releaseId, baseReleaseId } = record.promotion;
-    if (deployStartOf(record) === null || baseReleaseId === null) return [];
+    const { releaseId, baseReleaseId, kind } = record.promotion;
+    if (kind !== 'promote' || deployStartOf(record) === null || baseReleaseId === null) return [];
     const below = Math.max(0, ...releaseIdsOf(baseReleaseId).map((id) => view.releases.get(id)?.number ?? 0));
     return unless(below <= (view.releases.get(releaseId)?.number ?? 0), record, 'was deployed over a newer release');
   },
 };
 
-export const RIGHT_RULES: readonly PromotionRule[] = [intent, gates, base, enough, persons, predecessors, older];
+export const RIGHT_RULES: readonly PromotionRule[] = [intent, gates, base, enough, persons, predecessors, back, older];

@@ -80,6 +80,7 @@ function gateForm(gate: GateDefinition): object {
     kind: gate.kind,
     validFor: formatDuration(gate.validForMs),
     skip: gate.skip ?? usualSkipRule(gate.kind),
+    ...(gate.onRollback === undefined ? {} : { onRollback: gate.onRollback }),
   };
   switch (gate.kind) {
     case 'http':

@@ -54,7 +54,8 @@ const DEADLINE: NumberRule = { standard: DAY_MS, min: SECOND_MS, max: DEADLINE_M
 /** Shorter than the longest deadline, which must leave time after it. */
 const SOAK: NumberRule = { min: SECOND_MS, max: DEADLINE_MS_MAX - DAY_MS };
 
-const COMMON_KEYS = ['name', 'kind', 'validFor', 'skip'] as const;
+const COMMON_KEYS = ['name', 'kind', 'validFor', 'skip', 'onRollback'] as const;
+const ON_ROLLBACK = ['ask', 'omit'] as const;
 const KEYS_BY_KIND: Readonly<Record<GateKind, readonly string[]>> = {
   http: ['url', 'headers', 'timeout', 'retries', 'backoff', 'mode', 'interval', 'secret', 'sla', 'probe'],
   command: ['program', 'args', 'directory', 'timeout', 'retries', 'backoff', 'sla'],
@@ -80,6 +81,7 @@ export function readGate(map: MapReader, promotesFrom: readonly string[]): GateD
     name: map.text('name', checkName),
     validForMs: map.duration('validFor', VALID_FOR),
     ...readSkip(map, kind),
+    ...readOnRollback(map, kind),
   };
   switch (kind) {
     case 'http':
@@ -104,6 +106,16 @@ function readSkip(map: MapReader, kind: GateKind): { skip?: SkipRule } {
   return skip === null || skip === usual ? {} : { skip };
 }
 
+/** Persons and times count for a rollback as for everything; what machines said before is asked again where it is wanted. */
+function readOnRollback(map: MapReader, kind: GateKind): { onRollback?: 'ask' } {
+  const isAlwaysAsked = kind === 'approval' || kind === 'window';
+  const word = map.choice('onRollback', ON_ROLLBACK, isAlwaysAsked ? 'ask' : 'omit');
+  if (isAlwaysAsked && word === 'omit') {
+    map.refuse('onRollback', `onRollback: gates of kind ${kind} are asked for rollbacks, too`);
+  }
+  return word === 'ask' && !isAlwaysAsked ? { onRollback: 'ask' } : {};
+}
+
 /** The gate that a freeze adds has this name. */
 function refuseKeptName(map: MapReader, kind: GateKind): void {
   const name = map.text('name', () => null, '');
@@ -112,7 +124,7 @@ function refuseKeptName(map: MapReader, kind: GateKind): void {
   }
 }
 
-type Own<Definition> = Omit<Definition, 'kind' | 'name' | 'validForMs' | 'skip'>;
+type Own<Definition> = Omit<Definition, 'kind' | 'name' | 'validForMs' | 'skip' | 'onRollback'>;
 
 function readHttp(map: MapReader): Own<HttpGateDefinition> {
   const headers = map.pairs('headers', checkHeader, HEADER_COUNT_MAX);

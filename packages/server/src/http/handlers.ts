@@ -11,8 +11,11 @@ import { countPromotions } from './routes/count-promotions.ts';
 import { createPerson } from './routes/create-person.ts';
 import { createPromotion } from './routes/create-promotion.ts';
 import { createRelease } from './routes/create-release.ts';
+import { deployArtifact } from './routes/deploy-artifact.ts';
+import { getArtifact } from './routes/get-artifact.ts';
 import { diagnosePromotion } from './routes/diagnose-promotion.ts';
 import { getApiDescription } from './routes/get-api-description.ts';
+import { getEnvironmentStatus } from './routes/get-environment-status.ts';
 import { getEnvironment } from './routes/get-environment.ts';
 import { getGateStats } from './routes/get-gate-stats.ts';
 import { getOrchestrator } from './routes/get-orchestrator.ts';
@@ -24,6 +27,7 @@ import { getVersion } from './routes/get-version.ts';
 import { listArtifacts } from './routes/list-artifacts.ts';
 import { listChannels } from './routes/list-channels.ts';
 import { listDeliveries } from './routes/list-deliveries.ts';
+import { listDeployments } from './routes/list-deployments.ts';
 import { listEnvironments } from './routes/list-environments.ts';
 import { listGateRuns } from './routes/list-gate-runs.ts';
 import { listGateServices } from './routes/list-gate-services.ts';
@@ -53,6 +57,7 @@ import { revokeToken } from './routes/revoke-token.ts';
 import { runDoctor } from './routes/run-doctor.ts';
 import { skipGate } from './routes/skip-gate.ts';
 import { testChannel } from './routes/test-channel.ts';
+import { startRollback } from './routes/start-rollback.ts';
 import { tracePromotion } from './routes/trace-promotion.ts';
 import { verifyCredentials } from './routes/verify-credentials.ts';
 import { whoami } from './routes/whoami.ts';
@@ -89,6 +94,11 @@ export const HANDLERS: { readonly [Name in AnsweringRoute]: RouteHandler<Name> }
   listGateServices,
   listLocks,
   listProbes,
+  startRollback,
+  deployArtifact,
+  getArtifact,
+  getEnvironmentStatus,
+  listDeployments,
   listPromotions,
   listRegistries,
   listReleases,

@@ -23,6 +23,7 @@ import type {
   PersonId,
   PredecessorStatus,
   PromotionId,
+  PromotionKind,
   PromotionSnapshot,
   QuotaRequest,
   Release,
@@ -112,8 +113,8 @@ export interface CommandTransaction {
   /** The promotion that holds a live lock; null when the lock is not live or not known. */
   findLockHolder(id: LockId): Promise<{ promotionId: PromotionId; isStale: boolean } | null>;
 
-  /** All that `planPromotion` needs; the environment's row is locked `for share`. Null: no such environment. */
-  readEntry(environment: string, release: Release): Promise<EnvironmentEntry | null>;
+  /** All that `planPromotion` needs, of a promotion of that kind (`promote`); the environment's row is locked `for share`. Null: no such environment. */
+  readEntry(environment: string, release: Release, kind?: PromotionKind): Promise<EnvironmentEntry | null>;
   insertPromotion(decision: Decision): Promise<void>;
   insertRelease(release: { name: string; components: readonly ReleaseComponent[] }, actor: Actor): Promise<Release>;
 
@@ -192,7 +193,10 @@ export interface EnvironmentEntry {
   readonly record: EnvironmentRecord;
   readonly status: EnvironmentStatus;
   readonly base: Release | null;
+  /** As a promotion of that kind looks at them. */
   readonly predecessors: readonly PredecessorStatus[];
+  /** The release completed in this environment before; looked at for rollbacks only. */
+  readonly hasCompletedHere: boolean;
 }
 
 export interface EnvironmentRecord {

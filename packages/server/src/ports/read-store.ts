@@ -2,6 +2,7 @@
 import type {
   Actor,
   Approver,
+  AttemptOutcome,
   ChainedEvent,
   DatabaseFacts,
   DiagnosisSnapshot,
@@ -16,6 +17,7 @@ import type {
   Property,
   Priority,
   PromotionId,
+  PromotionKind,
   PromotionSnapshot,
   PromotionStatus,
   QuotaDefinition,
@@ -24,6 +26,7 @@ import type {
   QuotaUse,
   Release,
   RegistryDefinition,
+  ReleaseComponent,
   ReleaseId,
   RoleBinding,
   AnySettingKey,
@@ -53,6 +56,7 @@ export interface PromotionRow {
   readonly releaseId: ReleaseId;
   readonly releaseName: string;
   readonly environment: string;
+  readonly kind: PromotionKind;
   readonly status: PromotionStatus;
   readonly step: Step;
   readonly priority: Priority;
@@ -60,6 +64,48 @@ export interface PromotionRow {
   readonly createdAtMs: number;
   readonly lastProgressAtMs: number;
   readonly inProgressSinceMs: number;
+  readonly endedAtMs: number | null;
+}
+
+/** A promotion that began to change targets. */
+export interface DeploymentRow {
+  readonly id: PromotionId;
+  readonly kind: PromotionKind;
+  readonly isForced: boolean;
+  readonly releaseId: ReleaseId;
+  readonly releaseName: string;
+  readonly releaseNumber: number;
+  /** What ran there before; null: nothing, or components of several releases. */
+  readonly baseName: string | null;
+  readonly status: PromotionStatus;
+  readonly requestedBy: Actor;
+  readonly startedAtMs: number;
+  readonly endedAtMs: number | null;
+  readonly ending: { readonly code: string; readonly message: string } | null;
+}
+
+/** An artifact as one release has it. */
+export interface ArtifactUse {
+  readonly component: ReleaseComponent;
+  readonly releaseId: ReleaseId;
+  readonly releaseName: string;
+  /** That run it of this release, as last verified; in order of name. */
+  readonly environments: readonly string[];
+}
+
+/** The newest operation at a target, or the newest look at it by a promotion. */
+export interface TargetLook {
+  readonly target: string;
+  readonly purpose: 'deploy' | 'rollback' | 'verify' | 'rollback_verify';
+  readonly promotionId: PromotionId;
+  readonly releaseName: string;
+  readonly requestedBy: Actor;
+  /** Null: it is under way. */
+  readonly outcome: AttemptOutcome | null;
+  readonly code: string;
+  readonly message: string;
+  readonly digest: Digest | null;
+  readonly startedAtMs: number;
   readonly endedAtMs: number | null;
 }
 
@@ -278,6 +324,15 @@ export interface ReadStore {
   listPromotions(filter: PromotionFilter, page: PageRequest): Promise<Page<PromotionRow>>;
   countPromotions(filter: PromotionFilter): Promise<number>;
   countPromotionActors(filter: PromotionFilter): Promise<ActorCounts>;
+  /** Newest first; `statuses` null: all. */
+  listDeployments(
+    environment: string,
+    wish: { readonly statuses: readonly PromotionStatus[] | null; readonly limit: number },
+  ): Promise<readonly DeploymentRow[]>;
+  /** Of each target that promotions have touched: its newest operation and the newest look at it. */
+  listTargetLooks(environment: string): Promise<readonly TargetLook[]>;
+  /** Whole digest or unique start of one; of the newest 100 releases that have it. Errors: `artifact.not_found`, `input.id_ambiguous`. */
+  readArtifact(digest: string): Promise<{ readonly digest: Digest; readonly uses: readonly ArtifactUse[] }>;
   listReleases(page: PageRequest): Promise<Page<Release>>;
   listEnvironments(): Promise<readonly EnvironmentRow[]>;
   /** Errors: `environment.not_found` naming the nearest. */

@@ -10,12 +10,14 @@ import {
   type EnvironmentStatus,
   type PredecessorStatus,
   type PromotionId,
+  type PromotionKind,
   toRfc3339,
 } from '@stella/domain';
 import type { EnvironmentRecord, LiveDefinition } from '../ports/command-store.ts';
 import type { EnvironmentRow } from '../ports/read-store.ts';
 import type { Session, Statement } from './connection.ts';
 import { toStop } from './environment-stop-column.ts';
+import { artifactsCompletedAt, artifactsSince } from './predecessor-columns.ts';
 import { numberOrNull, textOrNull } from './row-values.ts';
 import { type RawDebt, toDebt } from './skip-rows.ts';
 
@@ -46,7 +48,15 @@ const PREDECESSORS: Statement = {
   text: `select e.name, e.release_id, e.release_number, e.released_at, e.state, e.policy_revision, e.stopped_at,
       e.stop, e.operator_freeze, e.planned_freezes, e.quotas, e.quota_requests, e.concurrency, e.components,
       (select max(c.ended_at) from promotions c
-       where c.release_id = $2 and c.environment = e.name and c.status = 'completed') as completed_at
+       where c.release_id = $2 and c.environment = e.name and c.status = 'completed') as completed_at,
+      null as artifacts_since
+    from environments e where e.name = any ($1)`,
+};
+const PREDECESSORS_BY_ARTIFACTS: Statement = {
+  name: 'environment_predecessors_by_artifacts',
+  text: `select e.name, e.release_id, e.release_number, e.released_at, e.state, e.policy_revision, e.stopped_at,
+      e.stop, e.operator_freeze, e.planned_freezes, e.quotas, e.quota_requests, e.concurrency, e.components,
+      ${artifactsCompletedAt('$2')} as completed_at, ${artifactsSince('$2')} as artifacts_since
     from environments e where e.name = any ($1)`,
 };
 
@@ -110,16 +120,24 @@ export async function lockEnvironmentRows(session: Session): Promise<readonly En
   return listEnvironmentRows(session);
 }
 
+/** That release did, there, at some time. */
+export async function hasCompleted(session: Session, environment: string, releaseId: string): Promise<boolean> {
+  const [place] = await session.rows(PREDECESSORS, [[environment], releaseId]);
+  return numberOrNull(place?.['completed_at']) !== null;
+}
+
 export async function readPredecessors(
   session: Session,
   names: readonly string[],
-  releaseId: string,
+  { releaseId, kind }: { readonly releaseId: string; readonly kind: PromotionKind },
 ): Promise<readonly PredecessorStatus[]> {
   if (names.length === 0) return [];
-  const rows = await session.rows(PREDECESSORS, [names, releaseId]);
+  const statement = kind === 'deploy' ? PREDECESSORS_BY_ARTIFACTS : PREDECESSORS;
+  const rows = await session.rows(statement, [names, releaseId]);
   return rows.map((row) => ({
     ...toStatus(row),
     completedAtMs: numberOrNull(row['completed_at']),
+    artifactsSinceMs: numberOrNull(row['artifacts_since']),
   }));
 }
 

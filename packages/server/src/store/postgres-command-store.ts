@@ -9,6 +9,7 @@ import {
   livePromotionIds,
   lockEnvironmentRows,
   readEnvironmentRow,
+  hasCompleted,
   readPredecessors,
   removeEnvironmentRow,
   shareEnvironmentRow,
@@ -195,7 +196,7 @@ type EnvironmentMethods = Pick<
 
 function environmentMethods(session: Session, { cache, owed }: CommandOptions, nowMs: number): EnvironmentMethods {
   return {
-    async readEntry(environment, release) {
+    async readEntry(environment, release, kind = 'promote') {
       const row = await shareEnvironmentRow(session, environment);
       if (!row) return null;
       const { status, ...record } = row;
@@ -203,7 +204,8 @@ function environmentMethods(session: Session, { cache, owed }: CommandOptions, n
         record,
         status,
         base: await readBase(session, cache, status, release),
-        predecessors: await readPredecessors(session, record.definition.promotesFrom, release.id),
+        predecessors: await readPredecessors(session, record.definition.promotesFrom, { releaseId: release.id, kind }),
+        hasCompletedHere: kind === 'rollback' && (await hasCompleted(session, environment, release.id)),
       };
     },
     lockEnvironments: () => lockEnvironmentRows(session),

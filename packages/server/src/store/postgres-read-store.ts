@@ -2,8 +2,10 @@
 import { AppError, type IdPrefix, isIdStart, nearestOf, type Settings } from '@stella/domain';
 import type { Cursor, OrchestratorFacts, Page, ReadStore } from '../ports/read-store.ts';
 import { readChain, readChainHead, readPromotionChain } from './chain-rows.ts';
+import { findDigestsByStart, listArtifactUses } from './artifact-rows.ts';
 import { findCallbackPlaceRow } from './callback-rows.ts';
 import { autocommit, type Database, type Session, type Statement } from './connection.ts';
+import { listDeploymentRows } from './deployment-rows.ts';
 import { readDiagnosisRows } from './diagnosis-rows.ts';
 import { listEnvironmentNames, listEnvironmentRows, readEnvironmentRow } from './environment-rows.ts';
 import { readAnswer } from './idempotency.ts';
@@ -30,6 +32,7 @@ import { findRegistryRow, listRegistryRows } from './registry-rows.ts';
 import { findReleaseByName, findReleasesByStart, listReleaseNames, listReleaseRows } from './release-rows.ts';
 import type { ImmutableRows } from './immutable-rows.ts';
 import { readTimedSnapshot } from './snapshot.ts';
+import { listTargetLooks } from './target-look-rows.ts';
 import { listSettingChangeRows, listSettingRows } from './setting-rows.ts';
 import { listWorkerRows } from './worker-rows.ts';
 import { numberOrNull } from './row-values.ts';
@@ -58,6 +61,9 @@ export function makeReadStore(database: Database, options: ReadStoreOptions): Re
       }),
     countPromotions: (filter) => read((session) => countPromotionRows(session, filter)),
     countPromotionActors: (filter) => read((session) => countPromotionActors(session, filter)),
+    listDeployments: (environment, wish) => read((session) => listDeploymentRows(session, environment, wish)),
+    listTargetLooks: (environment) => read((session) => listTargetLooks(session, environment)),
+    readArtifact: (text) => read((session) => readArtifact(session, text)),
     listReleases: ({ cursor, limit }) =>
       read(async (session) => {
         const before = cursor === null ? null : Number(decodeCursor(cursor, /^\d{1,15}$/));
@@ -119,6 +125,18 @@ async function findOne<Id extends string>(
   const nearest = nearestOf(text, await known());
   const hint = nearest === null ? {} : { hint: `did you mean "${nearest}"?` };
   throw new AppError(NOT_FOUND_CODES[prefix], { details: { name: text, nearest }, ...hint });
+}
+
+const DIGEST_START = /^sha256:[0-9a-f]{8,64}$/;
+
+async function readArtifact(session: Session, text: string): ReturnType<ReadStore['readArtifact']> {
+  const found = DIGEST_START.test(text) ? await findDigestsByStart(session, text) : [];
+  const [digest] = found;
+  if (digest === undefined) throw new AppError('artifact.not_found', { details: { name: text } });
+  if (found.length > 1) {
+    throw new AppError('input.id_ambiguous', { details: { value: text, matches: found.join(', ') } });
+  }
+  return { digest, uses: await listArtifactUses(session, digest) };
 }
 
 async function findToken(session: Session, text: string): ReturnType<ReadStore['findTokenId']> {

@@ -13,7 +13,7 @@ const IN_REACH = `p.id < coalesce($4::text, 'prm_g') and p.id > case when $3::bi
 const MATCHES = `($2::bigint is null or (p.ended_at is null
       and greatest(p.last_progress_at, p.in_progress_since_at) < now() - $2 * interval '1 millisecond'))
     and ($3::bigint is null or p.created_at > now() - $3 * interval '1 millisecond')`;
-const COLUMNS = `select p.id, p.release_id, r.name as release_name, p.environment, p.status, p.step, p.priority,
+const COLUMNS = `select p.id, p.release_id, r.name as release_name, p.environment, p.kind, p.status, p.step, p.priority,
     p.requested_by, p.created_at, p.last_progress_at, p.in_progress_since_at, p.ended_at`;
 
 /** A page of each status $1 in the order of its index, and of those together the first: at any size only a few rows are read. */
@@ -117,6 +117,7 @@ export async function listPromotionRows(
     releaseId: row['release_id'] as PromotionRow['releaseId'],
     releaseName: String(row['release_name']),
     environment: String(row['environment']),
+    kind: row['kind'] as PromotionRow['kind'],
     status: row['status'] as PromotionRow['status'],
     step: row['step'] as PromotionRow['step'],
     priority: row['priority'] as PromotionRow['priority'],

@@ -12,7 +12,7 @@ import type { Session, Statement } from './connection.ts';
 const FIND: Statement = {
   name: 'replacement_find',
   text: `select o.id, r.name from promotions o join releases r on r.id = o.release_id
-    where o.environment = $1 and o.ended_at is null
+    where o.environment = $1 and o.ended_at is null and o.kind <> 'rollback'
       and (o.created_at > $2 or (o.created_at = $2 and o.id collate "C" > $3)) and r.number > $4
       and array_position(array['high', 'normal', 'low'], o.priority)
         <= array_position(array['high', 'normal', 'low'], $5)
@@ -29,7 +29,8 @@ export async function findReplacement(
 ): Promise<PromotionSnapshot['replacement']> {
   const { definition, endedAtMs, step, environment, createdAtMs, id, priority } = promotion;
   const isBeforeDeploy = STEPS.indexOf(step) < STEPS.indexOf('deploy');
-  if (definition.queue !== 'latest' || endedAtMs !== null || !isBeforeDeploy) return null;
+  if (definition.queue !== 'latest' || promotion.kind === 'rollback' || endedAtMs !== null || !isBeforeDeploy)
+    return null;
   const values = [environment, toRfc3339(createdAtMs), id, release.number, priority, release.id];
   const [row] = await session.rows(FIND, values);
   // Written by us from a checked id.

@@ -29,6 +29,7 @@ import type { Session, Statement } from './connection.ts';
 import { type ImmutableRows, keep } from './immutable-rows.ts';
 import { readRelease } from './release-rows.ts';
 import { readDependencies } from './dependency-rows.ts';
+import { artifactsCompletedAt, artifactsSince } from './predecessor-columns.ts';
 import { findReplacement } from './replacement.ts';
 import { overlay, SET_SETTINGS } from './setting-rows.ts';
 import { type RawDebt, type RawSkip, SELECT_DEBTS, SELECT_SKIPS, toDebt, toSkip } from './skip-rows.ts';
@@ -60,8 +61,9 @@ const READ_SNAPSHOT: Statement = {
       (select coalesce(json_agg(l order by l.id), '[]') from locks l where l.promotion_id = p.id and l.released_at is null) as locks,
       (select to_json(e) from environments e where e.name = p.environment) as environment,
       (select coalesce(json_agg(t), '[]') from (
-         select e.*, (select max(c.ended_at) from promotions c
-            where c.release_id = p.release_id and c.environment = e.name and c.status = 'completed') as completed_at
+         select e.*, case p.kind when 'deploy' then ${artifactsCompletedAt('p.release_id')} else (select max(c.ended_at) from promotions c
+            where c.release_id = p.release_id and c.environment = e.name and c.status = 'completed') end as completed_at,
+           case p.kind when 'deploy' then ${artifactsSince('p.release_id')} end as artifacts_since
          from (select d.definition from environment_definitions d
              where d.environment = p.environment and d.hash = p.definition_hash limit 1) d,
            jsonb_array_elements_text(d.definition -> 'promotesFrom') f
@@ -187,7 +189,7 @@ interface RawSnapshot {
   readonly debts: readonly RawDebt[];
   readonly locks: readonly RawLock[];
   readonly environment: RawEnvironment | null;
-  readonly predecessors: readonly (RawEnvironment & { completed_at: string | null })[];
+  readonly predecessors: readonly RawPredecessor[];
 }
 
 /** The domain's fields by their column names, instants as text. */
@@ -198,6 +200,8 @@ export type RawPromotion = Raw<
     readonly id: Promotion['id'];
     readonly release_id: Promotion['releaseId'];
     readonly environment: string;
+    readonly kind: Promotion['kind'];
+    readonly is_forced: boolean;
     readonly priority: Promotion['priority'];
     readonly requested_by: Promotion['requestedBy'];
     readonly retry_of: Promotion['retryOf'];
@@ -316,6 +320,8 @@ export function toPromotion(row: RawPromotion, definition: EnvironmentDefinition
     id: row.id,
     releaseId: row.release_id,
     environment: row.environment,
+    kind: row.kind,
+    isForced: row.is_forced,
     priority: row.priority,
     requestedBy: row.requested_by,
     retryOf: row.retry_of,
@@ -445,6 +451,15 @@ export function toEnvironmentStatus(row: RawEnvironment): EnvironmentStatus {
   };
 }
 
-function toPredecessor(row: RawEnvironment & { completed_at: string | null }): PredecessorStatus {
-  return { ...toEnvironmentStatus(row), completedAtMs: toMsOrNull(row.completed_at) };
+type RawPredecessor = RawEnvironment & {
+  readonly completed_at: string | null;
+  readonly artifacts_since: number | null;
+};
+
+function toPredecessor(row: RawPredecessor): PredecessorStatus {
+  return {
+    ...toEnvironmentStatus(row),
+    completedAtMs: toMsOrNull(row.completed_at),
+    artifactsSinceMs: row.artifacts_since,
+  };
 }

@@ -12,6 +12,8 @@ import { oweSkipped } from './owed-wakes.ts';
 const COLUMNS = [
   'release_id',
   'environment',
+  'kind',
+  'is_forced',
   'priority',
   'requested_by',
   'retry_of',

@@ -2,6 +2,7 @@
 import { digestOf, type PromotionId, STANDARD_SETTINGS } from '@stella/domain';
 import { makeDefinition, makeRelease, toBindings } from '@stella/testkit';
 import { expect, it, describe } from 'vitest';
+import { createPromotion } from '../../src/engine/commands/create-promotion.ts';
 import type { CommandTransaction, IdempotencyRequest } from '../../src/ports/command-store.ts';
 import {
   ACTOR,
@@ -284,6 +285,51 @@ function describeEnvironments(world: GiveWorld): void {
     const now = world().control.nowMs();
     expect((await entry())?.predecessors).toMatchObject([{ name: 'dev', releaseId: release.id, completedAtMs: now }]);
     expect(await inTransaction(world(), (tx) => tx.readEntry('nowhere', release))).toBeNull();
+  });
+
+  it('answer by artifacts for a deploy, and whether the release was there for a rollback', async () => {
+    const place = await setUp(world(), [DEV, PROD], 2);
+    const [first, second] = place.releases;
+    const digest = first?.components[0]?.digest;
+    if (!first || !second || !digest) throw new Error('no release');
+    const entry = (release: typeof first, kind: 'deploy' | 'rollback', environment = 'prod') =>
+      inTransaction(world(), (tx) => tx.readEntry(environment, release, kind));
+    const wish = { name: 'api-alone', components: first.components };
+    const alike = await inTransaction(world(), (tx) => tx.insertRelease(wish, ACTOR));
+    const nothing = [{ name: 'dev', completedAtMs: null, artifactsSinceMs: null }];
+    expect((await entry(alike, 'deploy'))?.predecessors).toMatchObject(nothing);
+    const worker = await hire(world());
+    await create(place, 'dev');
+    await play(world(), await claimOne(world(), worker.id));
+    const now = world().control.nowMs();
+    const ran = [{ name: 'dev', completedAtMs: now, artifactsSinceMs: now }];
+    expect((await entry(alike, 'deploy'))?.predecessors).toMatchObject(ran);
+    expect((await entry(second, 'deploy'))?.predecessors).toMatchObject(nothing);
+    expect(await entry(first, 'rollback', 'dev')).toMatchObject({ hasCompletedHere: true });
+    expect(await entry(alike, 'rollback', 'dev')).toMatchObject({ hasCompletedHere: false });
+    const id = await inTransaction(world(), (tx) =>
+      createPromotion(tx, world(), principalOf(place, 'alice'), {
+        release: alike,
+        environment: 'prod',
+        priority: 'normal',
+        retryOf: null,
+        kind: 'deploy',
+      }),
+    );
+    const late = inTransaction(world(), (tx) =>
+      createPromotion(tx, world(), principalOf(place, 'alice'), {
+        release: first,
+        environment: 'dev',
+        priority: 'high',
+        retryOf: null,
+        kind: 'rollback',
+        seenBaseId: second.id,
+      }),
+    );
+    await expect(late).rejects.toMatchObject({ code: 'promotion.base_moved' });
+    const snapshot = await snapshotOf(world(), id);
+    expect(snapshot.promotion).toMatchObject({ kind: 'deploy', isForced: false });
+    expect(snapshot.predecessors).toMatchObject(ran);
   });
 
   it('that were defined twice alike show each predecessor once', async () => {

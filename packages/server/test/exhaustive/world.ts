@@ -125,7 +125,9 @@ export function snapshotOf({ stage, part, place, predecessor }: Scene): Promotio
     debts: place.debts,
     environment: status,
     base: status.releaseId === null ? null : releaseOf(stage, status.releaseId),
-    predecessors: predecessor ? [{ ...predecessor.status, completedAtMs: hasCompleted ? NOW_MS : null }] : [],
+    predecessors: predecessor
+      ? [{ ...predecessor.status, completedAtMs: hasCompleted ? NOW_MS : null, artifactsSinceMs: null }]
+      : [],
     dependencies: NO_DEPENDENCIES,
     settings: stage.settings,
     replacement: null,

@@ -168,6 +168,8 @@ const RIGHTS: readonly Corruption[] = [
     sql: `update promotions set ended_at = (select max(ended_at) - interval '1 millisecond' from promotions
       where environment = 'dev' and status = 'completed') where id = ${DONE}`,
   },
+  // The first that completed in its environment, of a release that never was there before.
+  { rule: 'S11.back', sql: `update promotions set kind = 'rollback' where id = ${DONE}` },
   {
     rule: 'S11.older',
     sql: `update promotions set base_release_id = (select id from releases where number = 5) where id = ${DEPLOYING}`,

@@ -7,10 +7,11 @@ import {
   type GateDebt,
   type IdSource,
   isTerminal,
+  type PromotionKind,
   type Release,
 } from '@stella/domain';
 import type { CommandTransaction, EnvironmentRecord, LiveDefinition } from '@stella/server';
-import { baseIn, readPredecessors } from './memory-reads.ts';
+import { baseIn, completedAtMs, readPredecessors } from './memory-reads.ts';
 import type { MemorySession } from './memory-session.ts';
 import { debtKey, environmentKey } from './memory-state.ts';
 import { fenceMethods } from './memory-fences.ts';
@@ -38,11 +39,11 @@ type EnvironmentMethods = Pick<
 
 export function environmentMethods(session: MemorySession, ids: IdSource, nowMs: number): EnvironmentMethods {
   return {
-    async readEntry(environment, release) {
+    async readEntry(environment, release, kind = 'promote') {
       await session.statement('shareEnvironment', async (tx) => {
         if (tx.get(tx.state.environments, environment)) await session.lock(environmentKey(environment), 'share');
       });
-      return session.statement('readEntry', (tx) => readEntry(tx, environment, release));
+      return session.statement('readEntry', (tx) => readEntry(tx, environment, { release, kind }));
     },
     async lockEnvironments() {
       await session.statement('lockEnvironments', async (tx) => {
@@ -127,7 +128,7 @@ function definitionMethods(session: MemorySession, nowMs: number): Definitions {
 function readEntry(
   view: View,
   environment: string,
-  release: Release,
+  { release, kind }: { readonly release: Release; readonly kind: PromotionKind },
 ): Awaited<ReturnType<CommandTransaction['readEntry']>> {
   const status = view.get(view.state.environments, environment);
   const record = recordOf(view, environment);
@@ -136,7 +137,8 @@ function readEntry(
     record,
     status,
     base: baseIn(view, status, release),
-    predecessors: readPredecessors(view, record.definition, release.id),
+    predecessors: readPredecessors(view, record.definition, { release, kind }),
+    hasCompletedHere: kind === 'rollback' && completedAtMs(view, environment, release.id) !== null,
   };
 }
 

@@ -20,8 +20,10 @@ import {
   type PredecessorStatus,
   type Promotion,
   type PromotionId,
+  type PromotionKind,
   type PromotionSnapshot,
   type Release,
+  type ReleaseComponent,
   type ReleaseId,
   releaseIdsOf,
   type Settings,
@@ -68,7 +70,10 @@ export function readSnapshotIn(view: View, started: Settings, id: PromotionId): 
       promotion.baseReleaseId,
       baseIdOf(environment, releaseIn(view, promotion.releaseId)),
     ),
-    predecessors: readPredecessors(view, promotion.definition, promotion.releaseId),
+    predecessors: readPredecessors(view, promotion.definition, {
+      release: releaseIn(view, promotion.releaseId),
+      kind: promotion.kind,
+    }),
     dependencies: promotion.endedAtMs === null ? dependenciesIn(view, promotion) : NO_DEPENDENCIES,
     settings: settingsIn(view, started),
     replacement: replacementIn(view, promotion),
@@ -192,15 +197,55 @@ export function liveLocksIn(view: View, id: PromotionId): Lock[] {
 export function readPredecessors(
   view: View,
   { promotesFrom }: EnvironmentDefinition,
-  releaseId: ReleaseId,
+  { release, kind }: { readonly release: Release; readonly kind: PromotionKind },
 ): PredecessorStatus[] {
   return promotesFrom.flatMap((name) => {
     const status = view.get(view.state.environments, name);
-    return status ? [{ ...status, completedAtMs: completedAtMs(view, name, releaseId) }] : [];
+    if (!status) return [];
+    if (kind !== 'deploy')
+      return [{ ...status, completedAtMs: completedAtMs(view, name, release.id), artifactsSinceMs: null }];
+    return [
+      {
+        ...status,
+        completedAtMs: latestOf(release, (one) => artifactCompletedAtMs(view, name, one)),
+        artifactsSinceMs: latestOf(release, (one) => artifactSinceMs(view, status, one)),
+      },
+    ];
   });
 }
 
-function completedAtMs(view: View, environment: string, releaseId: ReleaseId): number | null {
+/** Of all components; null when it is null of one. */
+function latestOf(release: Release, ofComponent: (component: ReleaseComponent) => number | null): number | null {
+  let latestMs: number | null = null;
+  for (const component of release.components) {
+    const atMs = ofComponent(component);
+    if (atMs === null) return null;
+    latestMs = Math.max(latestMs ?? 0, atMs);
+  }
+  return latestMs;
+}
+
+function isIn(view: View, releaseId: ReleaseId, { name, digest }: ReleaseComponent): boolean {
+  return releaseIn(view, releaseId).components.some((one) => one.name === name && one.digest === digest);
+}
+
+/** In whatever release it came there. */
+function artifactCompletedAtMs(view: View, environment: string, component: ReleaseComponent): number | null {
+  let latestMs: number | null = null;
+  for (const { id } of view.rows(view.state.releases)) {
+    const atMs = isIn(view, id, component) ? completedAtMs(view, environment, id) : null;
+    if (atMs !== null) latestMs = Math.max(latestMs ?? 0, atMs);
+  }
+  return latestMs;
+}
+
+function artifactSinceMs(view: View, status: EnvironmentStatus, component: ReleaseComponent): number | null {
+  const run = status.components.find((one) => one.component === component.name);
+  const runs = run && run.state === 'whole' && run.releaseId !== null && isIn(view, run.releaseId, component);
+  return runs ? run.releasedAtMs : null;
+}
+
+export function completedAtMs(view: View, environment: string, releaseId: ReleaseId): number | null {
   let latestMs = view.state.earlierCompletions.get(`${environment}/${releaseId}`) ?? null;
   for (const { promotion: one } of view.rows(view.state.promotions)) {
     const isCompletion = one.releaseId === releaseId && one.environment === environment && one.status === 'completed';

@@ -20,6 +20,7 @@ import {
   type Principal,
   type Priority,
   type PromotionId,
+  type PromotionWay,
   type PromotionSnapshot,
   type Release,
   requestSkip,
@@ -68,6 +69,8 @@ export interface PromotionPlan {
   readonly release?: number;
   readonly priority?: Priority;
   readonly requester?: Principal;
+  /** Default: promoted. */
+  readonly way?: PromotionWay;
 }
 
 export interface EffectPatch extends Partial<Omit<AttemptResult, 'outcome'>> {
@@ -195,15 +198,18 @@ function hire(stage: StageState): PromotionSnapshot['promotion']['workerId'] {
 
 function create(
   stage: StageState,
-  { release = 5, priority = 'normal', requester = ALICE }: PromotionPlan,
+  { release = 5, priority = 'normal', requester = ALICE, way }: PromotionPlan,
 ): PromotionId {
   const { state, definition } = stage;
   const wanted = releaseOf(state, releaseIdOf(release));
   const environment = state.environments.get(definition.name) ?? makeEmptyEnvironment(definition.name);
-  const predecessors = readPredecessors(committedView(state, stage.nowMs), definition, wanted.id);
+  const predecessors = readPredecessors(committedView(state, stage.nowMs), definition, {
+    release: wanted,
+    kind: way?.kind ?? 'promote',
+  });
   const base = baseIn(committedView(state, stage.nowMs), environment, wanted);
   const input = { release: wanted, definition, environment, base, predecessors, priority };
-  const more = { requestedBy: requester.actor, retryOf: null, settings: state.settings };
+  const more = { requestedBy: requester.actor, retryOf: null, settings: state.settings, ...(way ? { way } : {}) };
   const decision = stage.store.insert((context) => planPromotion({ ...input, ...more }, context), stage.nowMs);
   return decision.promotion.id;
 }

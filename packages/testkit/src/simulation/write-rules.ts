@@ -17,6 +17,7 @@ import {
   isTerminal,
   lookAtWindow,
   priorityRank,
+  type Promotion,
   type PromotionSnapshot,
   type RoleBinding,
   type Skip,
@@ -294,16 +295,16 @@ function checkRight(before: PromotionSnapshot, decision: Decision, nowMs: number
     .filter((one) => release.components.some(({ name }) => name === one.component))
     .map((one) => one.releaseNumber);
   const isNewest = numbers.every((number) => number <= release.number);
-  insist('S11', isNewest, () => `${id} puts an older release over a newer one`);
+  insist('S11', isNewest || promotion.kind !== 'promote', () => `${id} puts an older release over a newer one`);
   const targets = promotion.definition.targets.filter((one) => hasComponent(release, one.component));
   const isWhole = environment.concurrency === 'per_component' || targets.length === promotion.definition.targets.length;
   insist('S8', isWhole, () => `${id} deploys only some components at once`);
-  for (const name of promotion.definition.promotesFrom) {
+  for (const name of promotion.kind === 'rollback' || promotion.isForced ? [] : promotion.definition.promotesFrom) {
     const hasCompleted = predecessors.some((one) => one.name === name && one.completedAtMs !== null);
     insist('S11', hasCompleted, () => `${id} deploys what never completed in ${name}`);
   }
   checkFreeze(before, decision, nowMs);
-  for (const gate of promotion.definition.gates) {
+  for (const gate of promotion.definition.gates.filter((one) => isWanted(promotion, one))) {
     const latest = runsAfter(before, decision)
       .filter((run) => run.gate === gate.name)
       .sort((a, b) => b.round - a.round)[0];
@@ -320,6 +321,12 @@ function checkRight(before: PromotionSnapshot, decision: Decision, nowMs: number
     }
     if (gate.kind === 'approval') checkApprovals(before, gate, latest.id);
   }
+}
+
+/** Rollbacks pass persons and windows, and what says so; a forced deploy does not soak where it never was. */
+function isWanted({ kind, isForced }: Promotion, gate: GateDefinition): boolean {
+  if (kind === 'rollback') return gate.kind === 'approval' || gate.kind === 'window' || gate.onRollback === 'ask';
+  return !isForced || gate.kind !== 'soak';
 }
 
 /** Nothing begins while the environment is frozen, unless two persons have stepped around it since. */

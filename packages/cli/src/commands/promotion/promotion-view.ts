@@ -28,6 +28,7 @@ export function describePromotion(promotion: Promotion, causes: readonly string[
   const lines = [
     line('Promotion', promotion.id),
     line('', `${release.name} → ${environment}${promotion.base ? `, over ${promotion.base.name}` : ''}`),
+    ...kindOf(promotion),
     line('Status', `${promotion.status}${stallOf(promotion, nowMs)}`),
     line('Step', stepOf(promotion)),
     ...setAsideOf(promotion, nowMs),
@@ -45,6 +46,12 @@ export function describePromotion(promotion: Promotion, causes: readonly string[
     ...promotion.possible.map((command, index) => line(index === 0 ? 'Possible' : '', command)),
   ];
   return lines.join('\n');
+}
+
+/** Said where it is not the usual way through the pipeline. */
+function kindOf({ kind, isForced, base }: Promotion): string[] {
+  if (kind === 'rollback') return [line('Kind', `rollback${base ? `: takes ${base.name} away` : ''}`)];
+  return kind === 'deploy' ? [line('Kind', `deploy${isForced ? ', forced past the predecessors' : ''}`)] : [];
 }
 
 function line(label: string, text: string): string {

@@ -17,28 +17,36 @@ export const promotionTrace: CommandSpec = {
     const { client } = await connect();
     const parameters = { promotion: positional(positionals, 0) };
     const { items } = await client.call('tracePromotion', { parameters });
-    if (globals.isVerbose) {
-      show(wholeTrace(await client.call('getPromotion', { parameters }), items));
-      return undefined;
-    }
-    show(
-      tableView<Event>({
-        rows: items,
-        columns: [
-          { title: 'TIME', value: (row) => row.at.slice(11, 23) },
-          { title: 'EVENT', value: (row) => row.type },
-          { title: 'SUBJECT', value: (row) => (row.subject === row.promotionId ? '' : row.subject) },
-          { title: 'WHAT', value: wordsOf },
-          { title: 'HASH', value: (row) => row.hash, isWide: true },
-          { title: 'SEQ', value: (row) => (row.seq === null ? '-' : String(row.seq)), isWide: true },
-        ],
-        nameOf: (row) => String(row.promotionSeq),
-        whenEmpty: 'no events',
-      }),
-    );
+    const promotion = globals.isVerbose ? await client.call('getPromotion', { parameters }) : null;
+    show(traceView({ promotion, events: items, isWhole: globals.isVerbose }));
     return undefined;
   },
 };
+
+interface Trace {
+  /** Null: only its events were asked for. */
+  readonly promotion: Promotion | null;
+  readonly events: readonly Event[];
+  /** With every attempt. */
+  readonly isWhole: boolean;
+}
+
+export function traceView({ promotion, events, isWhole }: Trace): View {
+  if (isWhole && promotion) return wholeTrace(promotion, events);
+  return tableView<Event>({
+    rows: events,
+    columns: [
+      { title: 'TIME', value: (row) => row.at.slice(11, 23) },
+      { title: 'EVENT', value: (row) => row.type },
+      { title: 'SUBJECT', value: (row) => (row.subject === row.promotionId ? '' : row.subject) },
+      { title: 'WHAT', value: wordsOf },
+      { title: 'HASH', value: (row) => row.hash, isWide: true },
+      { title: 'SEQ', value: (row) => (row.seq === null ? '-' : String(row.seq)), isWide: true },
+    ],
+    nameOf: (row) => String(row.promotionSeq),
+    whenEmpty: 'no events',
+  });
+}
 
 /** One line of the whole trace: an event, or an attempt with how it went. */
 interface TraceRow {

@@ -33,6 +33,41 @@ export const CONFLICT_CODES = {
     '{environment} already runs {base}, which is newer than {release}',
     'create a new release with the wanted artifacts',
   ),
+  'deploy.not_in_predecessor': entry(
+    'Conflict',
+    'component {component} of {release} has not completed in {predecessor}, which {environment} promotes from',
+    'let it go the usual way: stella promotion create; in an emergency an operator runs: stella deploy --env {environment} --artifact {digest} --force --reason <text>',
+  ),
+  'rollback.never_completed': entry(
+    'Conflict',
+    'release {release} never completed in {environment}, so nothing can go back to it',
+    'see what completed there: stella orch deployments list --env {environment} --status success',
+  ),
+  'rollback.nothing_before': entry(
+    'Conflict',
+    '{environment} has nothing to go back to: {why}',
+    'see what was deployed there: stella orch deployments list --env {environment}; or deploy what shall run: stella deploy --env {environment} --artifact <digest>',
+  ),
+  'rollback.which': entry(
+    'Conflict',
+    'the components of {environment} are of several releases, so there is no single one before',
+    'say which: stella rollback start --env {environment} --to <release>; see: stella orch deployments list --env {environment} --status success',
+  ),
+  'promotion.base_moved': entry(
+    'Conflict',
+    '{environment} runs another release by now than when this was asked for',
+    'look again: stella orch env status {environment}',
+  ),
+  'rollback.none': entry(
+    'Conflict',
+    'promotion {promotionId} is no rollback, and nothing of it was rolled back',
+    'see where it stands: stella promotion status {promotionId}',
+  ),
+  'rollback.not_older': entry(
+    'Conflict',
+    'release {release} is newer than {base}, which {environment} runs; a rollback only goes back',
+    'promote it: stella promotion create --release {release} --to {environment}',
+  ),
   'promotion.same_as_base': entry(
     'Conflict',
     '{environment} already runs {release}',

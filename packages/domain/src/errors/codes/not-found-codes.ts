@@ -9,6 +9,11 @@ export const NOT_FOUND_CODES = {
   ),
   'environment.not_found': entry('NotFound', 'no environment "{name}"', 'list them: stella environment list'),
   'release.not_found': entry('NotFound', 'no release "{name}"', 'list them: stella release list'),
+  'artifact.not_found': entry(
+    'NotFound',
+    'no release has an artifact "{name}"',
+    'name it with its repository: <registry>/<repository>@sha256:<digest>; see what is known: stella release list',
+  ),
   'promotion.not_found': entry('NotFound', 'no promotion "{name}"', 'list them: stella promotion list'),
   'gate.not_found': entry(
     'NotFound',

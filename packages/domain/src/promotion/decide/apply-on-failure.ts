@@ -7,7 +7,7 @@ import { whatRuns } from './what-runs.ts';
 
 /**
  * What becomes of targets that were touched: `rollback` to the last completed release, or `hold`, which also stands in
- * when there is none. Used by deploy and verify.
+ * when there is none, and for a rollback: what it was to take away is not brought back. Used by deploy and verify.
  */
 export function applyOnFailure(draft: Draft, ending: Ending): void {
   const { definition } = draft.promotion;
@@ -15,7 +15,7 @@ export function applyOnFailure(draft: Draft, ending: Ending): void {
     failStopped(draft);
     return;
   }
-  if (definition.onFailure === 'rollback' && hasWayBack(draft)) {
+  if (definition.onFailure === 'rollback' && draft.promotion.kind !== 'rollback' && hasWayBack(draft)) {
     if (!requireGuard(draft)) return;
     updatePromotion(draft, { ending, deployDeadlineAtMs: draft.context.nowMs + definition.deployDeadlineMs });
     moveToStep(draft, 'rollback', {

@@ -8,6 +8,7 @@ import type {
   SoakGateDefinition,
 } from '../../environment/environment-definition.ts';
 import type { GateRun } from '../promotion.ts';
+import { gatesOf } from '../gates-of.ts';
 import { baseIdOf } from '../scope.ts';
 import { countApprovals } from './approvals.ts';
 import { voidApprovals, whyAskedAgain } from './rebase.ts';
@@ -52,8 +53,11 @@ const DEPENDENCY_RECHECK_MS = 30_000;
 
 /** Opens the first round: from here on the promotion is bound to what the environment runs now. */
 export function beginGates(draft: Draft): void {
-  updatePromotion(draft, { baseReleaseId: baseIdOf(draft.environment, draft.snapshot.release) });
-  for (const gate of draft.promotion.definition.gates) openGateRun(draft, gate);
+  // A rollback is bound to what it was asked to take away.
+  if (draft.promotion.kind !== 'rollback') {
+    updatePromotion(draft, { baseReleaseId: baseIdOf(draft.environment, draft.snapshot.release) });
+  }
+  for (const gate of gatesOf(draft.promotion)) openGateRun(draft, gate);
 }
 
 export function decideEvaluateGates(draft: Draft): void {

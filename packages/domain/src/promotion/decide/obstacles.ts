@@ -10,6 +10,7 @@ import { currentGateRuns, GATE_ROUNDS_MAX, openGateRun, openNextRound } from './
 import { skipInEffect } from './skips.ts';
 import { lacksFreezeGate, WINDOW_CLOSED, windowOf } from './windows.ts';
 import { FREEZE_GATE, hasWindow } from '../../environment/freeze.ts';
+import { asksPredecessors, gatesOf } from '../gates-of.ts';
 import type { GateRun } from '../promotion.ts';
 
 export type Obstacle =
@@ -32,7 +33,7 @@ export function obstaclesOf(draft: Draft): Obstacle[] {
   const lacking = lackingTargets(draft);
   if (lacking.length > 0) obstacles.push({ kind: 'component_missing', targets: lacking });
   const added = runs.some((run) => run.gate === FREEZE_GATE.name) && !hasWindow(promotion.definition);
-  for (const gate of [...promotion.definition.gates, ...(added ? [FREEZE_GATE] : [])]) {
+  for (const gate of [...gatesOf(promotion), ...(added ? [FREEZE_GATE] : [])]) {
     const run = runs.find((candidate) => candidate.gate === gate.name);
     if (run?.state === 'skipped') {
       if (isBaseChanged(draft)) obstacles.push({ kind: 'base_changed', run });
@@ -49,7 +50,7 @@ export function obstaclesOf(draft: Draft): Obstacle[] {
         obstacles.push({ kind: 'approval_insufficient', run });
     }
   }
-  for (const name of promotion.definition.promotesFrom) {
+  for (const name of asksPredecessors(promotion) ? promotion.definition.promotesFrom : []) {
     const place = snapshot.predecessors.find((one) => one.name === name);
     const isMissing = !place || place.completedAtMs === null;
     if (isMissing && !isPlanted('release.not_in_predecessor'))

@@ -1,10 +1,22 @@
-/** A newer release reached the environment meanwhile: an older one never overwrites it (safety S11). */
+/**
+ * A newer release reached the environment meanwhile: an older one never overwrites it (safety S11). A rollback goes over the
+ * release that it was asked to take away, and over no other; a deploy was asked for by digest, and is bound to its base
+ * by its approvals only.
+ */
 import { isPlanted } from '../../planted-bugs.ts';
-import { isOlderThanBase } from '../scope.ts';
+import { baseIdOf, isOlderThanBase } from '../scope.ts';
 import { type Draft, endPromotion } from './draft.ts';
 
 export function isOvertaken(draft: Draft): boolean {
-  return isOlderThanBase(draft.environment, draft.snapshot.release) && !isPlanted('release.older_over_newer');
+  const { promotion, environment, snapshot } = draft;
+  if (promotion.kind === 'rollback') {
+    return promotion.baseReleaseId !== baseIdOf(environment, snapshot.release);
+  }
+  return (
+    promotion.kind !== 'deploy' &&
+    isOlderThanBase(environment, snapshot.release) &&
+    !isPlanted('release.older_over_newer')
+  );
 }
 
 export function endOvertaken(draft: Draft): void {

@@ -105,7 +105,7 @@ describe('doesReplace', () => {
       .map(([n, components]) => makeRelease(n + 1, components)),
   });
   const toRival = ({ release, ...promotion }: typeof side extends fc.Arbitrary<infer One> ? One : never) => ({
-    promotion: { ...promotion, environment: 'prod' },
+    promotion: { ...promotion, environment: 'prod', kind: 'promote' as const },
     release,
   });
 
@@ -122,12 +122,22 @@ describe('doesReplace', () => {
   });
 
   it('wants all components of the older release', () => {
-    const web = { id: makeSeededIds(1).next('prm'), createdAtMs: 1, priority: 'normal', environment: 'prod' } as const;
+    const id = makeSeededIds(1).next('prm');
+    const web = { id, createdAtMs: 1, priority: 'normal', environment: 'prod', kind: 'promote' } as const;
     const older = { promotion: web, release: makeRelease(1, ['api', 'web']) };
     const newer = { promotion: { ...web, createdAtMs: 2 }, release: makeRelease(2, ['web']) };
     expect(doesReplace(newer, older)).toBe(false);
     expect(doesReplace({ ...newer, release: makeRelease(2, ['api', 'web', 'worker']) }, older)).toBe(true);
     expect(doesReplace({ ...newer, promotion: { ...newer.promotion, environment: 'dev' } }, older)).toBe(false);
+  });
+
+  it("leaves rollbacks alone, and takes nobody's place by one", () => {
+    const own = { id: makeSeededIds(1).next('prm'), createdAtMs: 1, priority: 'normal', environment: 'prod' } as const;
+    const older = { promotion: { ...own, kind: 'promote' as const }, release: makeRelease(1) };
+    const newer = { promotion: { ...own, createdAtMs: 2, kind: 'promote' as const }, release: makeRelease(2) };
+    expect(doesReplace(newer, older)).toBe(true);
+    expect(doesReplace(newer, { ...older, promotion: { ...older.promotion, kind: 'rollback' } })).toBe(false);
+    expect(doesReplace({ ...newer, promotion: { ...newer.promotion, kind: 'rollback' } }, older)).toBe(false);
   });
 });
 

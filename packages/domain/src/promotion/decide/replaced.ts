@@ -9,11 +9,12 @@ import { priorityRank } from '../status.ts';
 import { isPastDeploy } from './cancel.ts';
 import { type Draft, endPromotion } from './draft.ts';
 
-type Rival = Pick<Promotion, 'id' | 'environment' | 'createdAtMs' | 'priority'>;
+type Rival = Pick<Promotion, 'id' | 'environment' | 'kind' | 'createdAtMs' | 'priority'>;
 
 /**
  * True when `newer`, as long as it lives, takes the place of `older`: made later, of a newer release that has all of the
- * older one's components, and of no lower priority. The store asks the same in SQL.
+ * older one's components, and of no lower priority. Rollbacks neither take a place nor lose theirs. The store asks the same
+ * in SQL.
  */
 export function doesReplace(
   newer: { readonly promotion: Rival; readonly release: Release },
@@ -22,6 +23,8 @@ export function doesReplace(
   const names = new Set(newer.release.components.map((component) => component.name));
   return (
     newer.promotion.environment === older.promotion.environment &&
+    newer.promotion.kind !== 'rollback' &&
+    older.promotion.kind !== 'rollback' &&
     isMadeLater(newer.promotion, older.promotion) &&
     newer.release.number > older.release.number &&
     priorityRank(newer.promotion.priority) <= priorityRank(older.promotion.priority) &&

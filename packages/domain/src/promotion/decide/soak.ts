@@ -13,11 +13,13 @@ export interface SoakStanding {
 
 export function lookAtSoak(
   { environments, durationMs }: SoakGateDefinition,
-  { release, predecessors }: Pick<PromotionSnapshot, 'release' | 'predecessors'>,
+  { promotion, release, predecessors }: Pick<PromotionSnapshot, 'promotion' | 'release' | 'predecessors'>,
   nowMs: InstantMs,
 ): SoakStanding {
   const places = predecessors.filter((one) => environments.includes(one.name));
-  const sinceMs = places.map((one) => runsWholeSinceMs(one, release));
+  const sinceMs = places.map((one) =>
+    promotion.kind === 'deploy' ? one.artifactsSinceMs : runsWholeSinceMs(one, release),
+  );
   const missing = places.filter((_, index) => sinceMs[index] === null);
   if (missing.length > 0 || places.length < environments.length) {
     const message = `does not run whole in ${missing.map((one) => one.name).join(', ')}`;

@@ -57,8 +57,9 @@ export async function commandPromotion(
   }
   const { promotion, release } = snapshot;
   if (word.kind === 'retry' && isTerminal(promotion.status) && promotion.status !== 'completed') {
-    const { environment, priority } = promotion;
-    return createPromotion(tx, deps, principal, { release, environment, priority, retryOf: promotionId });
+    const { environment, priority, kind, isForced } = promotion;
+    const wish = { release, environment, priority, kind, isForced, reason: word.reason, retryOf: promotionId };
+    return createPromotion(tx, deps, principal, wish);
   }
   const debt = word.kind === 'approve' && !word.skip ? approvableDebt(snapshot, word.gate) : null;
   if (debt) {

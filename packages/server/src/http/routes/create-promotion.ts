@@ -6,9 +6,9 @@ import type { RouteHandler } from '../route-handler.ts';
 
 export const createPromotion: RouteHandler<'createPromotion'> = async (deps, { caller, body, write }) => {
   const release = await deps.reads.findRelease(body.release);
-  const { environment, priority } = body;
+  const { environment, priority, reason } = body;
   const making = write(async (tx) => {
-    const id = await create(tx, deps, caller, { release, environment, priority, retryOf: null });
+    const id = await create(tx, deps, caller, { release, environment, priority, reason, retryOf: null });
     return presentPromotion(await tx.readPromotion(id), tx.nowMs);
   });
   const answer = await making.catch(async (error: unknown) => {

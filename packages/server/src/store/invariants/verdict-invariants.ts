@@ -8,6 +8,11 @@ const IN_PARTS = `(${byComponent('s.id', 's.environment')} or strpos(s.base_rele
 /** Declared gates, and the one that a freeze adds. */
 const GATES = `jsonb_array_elements((d.definition -> 'gates') || '[${JSON.stringify(FREEZE_GATE)}]'::jsonb) with ordinality t (gate, n)`;
 
+/** Whether a promotion of its kind has to pass the gate `wanted`, as `gatesOf` of the domain has it. */
+const ASKED = `case s.kind when 'rollback' then wanted ->> 'kind' in ('approval', 'window')
+    or coalesce(wanted ->> 'onRollback', '') = 'ask'
+  else not (s.is_forced and wanted ->> 'kind' = 'soak') end`;
+
 const VERDICTS: readonly Invariant[] = [
   {
     rule: 'S7.set',
@@ -72,7 +77,7 @@ const RIGHTS: readonly Invariant[] = [
       cross join lateral jsonb_array_elements(d.definition -> 'gates') wanted
       left join lateral (select g.* from gate_runs g where g.promotion_id = s.id and g.gate = wanted ->> 'name'
         order by g.round desc, g.id desc limit 1) g on true
-      where not coalesce(g.verdict = 'passed' and g.verdict_at <= t.at and t.at < g.valid_until_at, false)
+      where ${ASKED} and not coalesce(g.verdict = 'passed' and g.verdict_at <= t.at and t.at < g.valid_until_at, false)
         and not (coalesce(g.state, '') = 'skipped' and exists (select from skips k where k.promotion_id = s.id
           and k.gate_run_id = g.id and k.state = 'used' and k.decided_by <> k.requested_by
           and k.decided_by is distinct from s.requester and k.decided_at <= t.at and t.at < k.expires_at
@@ -130,8 +135,21 @@ const RIGHTS: readonly Invariant[] = [
     text: `select distinct s.id as subject, 'was deployed before it completed in ' || place.name as message
       from scope s join starts t on t.id = s.id join definitions d on d.hash = s.definition_hash
       cross join lateral jsonb_array_elements_text(d.definition -> 'promotesFrom') place (name)
-      where not exists (select from promotions q where q.release_id = s.release_id and q.environment = place.name
-        and q.status = 'completed' and coalesce(q.ended_at <= t.at, true))`,
+      where (s.kind = 'promote' and not exists (
+          select from promotions q where q.release_id = s.release_id and q.environment = place.name
+          and q.status = 'completed' and coalesce(q.ended_at <= t.at, true)))
+        or (s.kind = 'deploy' and not s.is_forced and exists (select from release_components c
+          where c.release_id = s.release_id and not exists (select from promotions q
+            join release_components k on k.release_id = q.release_id and k.name = c.name and k.digest = c.digest
+            where q.environment = place.name and q.status = 'completed' and coalesce(q.ended_at <= t.at, true))))`,
+  },
+  {
+    rule: 'S11.back',
+    text: `select s.id as subject, 'went back to what never completed there' as message
+      from scope s join starts t on t.id = s.id
+      where s.kind = 'rollback' and not exists (select from promotions q where q.release_id = s.release_id
+        and q.environment = s.environment and q.id <> s.id and q.status = 'completed'
+        and coalesce(q.ended_at <= t.at, true))`,
   },
   {
     rule: 'S11.older',
@@ -139,7 +157,7 @@ const RIGHTS: readonly Invariant[] = [
       from scope s join starts t on t.id = s.id
       join releases below on below.id = any (regexp_split_to_array(s.base_release_id, '[,=]'))
       left join releases r on r.id = s.release_id
-      where below.number > coalesce(r.number, 0)`,
+      where s.kind = 'promote' and below.number > coalesce(r.number, 0)`,
   },
 ];
 

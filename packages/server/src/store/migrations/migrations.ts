@@ -20,6 +20,7 @@ import { owedWakes, owedWakesGrants } from './0018-owed-wakes.ts';
 import { registries, registriesGrants } from './0019-registries.ts';
 import { batches } from './0020-batches.ts';
 import { canaries } from './0021-canaries.ts';
+import { promotionKinds } from './0022-promotion-kinds.ts';
 
 export interface Migration {
   readonly name: string;
@@ -48,6 +49,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'registries', sql: `set local search_path = stella, pg_temp;\n${registries}` },
   { name: 'batches', sql: `set local search_path = stella, pg_temp;\n${batches}` },
   { name: 'canaries', sql: `set local search_path = stella, pg_temp;\n${canaries}` },
+  { name: 'promotion-kinds', sql: `set local search_path = stella, pg_temp;\n${promotionKinds}` },
 ];
 
 /** Rights of the application role, whose name comes quoted. */
