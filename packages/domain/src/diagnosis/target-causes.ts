@@ -22,7 +22,7 @@ import { failedStage, type ProbeReport } from './probe-report.ts';
 /** What a step asks of targets and artifacts, the last asked first. */
 const PURPOSES_BY_STEP: Readonly<Partial<Record<Step, readonly AttemptPurpose[]>>> = {
   precheck: ['precheck_target', 'precheck_artifact'],
-  preflight: ['preflight_target'],
+  preflight: ['preflight_target', 'preflight_artifact'],
   deploy: ['deploy', 'seal', 'batch_verify'],
   verify: ['verify'],
   rollback: ['rollback_verify', 'rollback', 'verify', 'batch_verify', 'deploy'],
@@ -66,6 +66,10 @@ export const findTargetCauses: FindCauses = (view) => {
   return known.length > 0 ? known : slowOperations(view);
 };
 
+function isOfArtifact(purpose: AttemptPurpose): boolean {
+  return purpose === 'precheck_artifact' || purpose === 'preflight_artifact';
+}
+
 /** Of each target and component the newest answer in this step. */
 function lastAnswers(view: CaseView): Attempt[] {
   const { snapshot } = view;
@@ -73,7 +77,7 @@ function lastAnswers(view: CaseView): Attempt[] {
   const last = new Map<string, Attempt>();
   for (const purpose of purposes) {
     for (const attempt of snapshot.attempts.filter((one) => one.purpose === purpose && one.result !== null)) {
-      const key = purpose === 'precheck_artifact' ? `artifact ${attempt.subject}` : `target ${attempt.subject}`;
+      const key = isOfArtifact(purpose) ? `artifact ${attempt.subject}` : `target ${attempt.subject}`;
       const known = last.get(key);
       if (!known || known.startedAtMs <= attempt.startedAtMs) last.set(key, attempt);
     }
@@ -110,7 +114,7 @@ function isOtherDigest({ snapshot }: CaseView, { purpose, subject, result }: Att
 
 /** The newest probe of the same target, when it failed and is not older than the answer. */
 function probeOf({ whole, snapshot }: CaseView, { subject, purpose, startedAtMs }: Attempt): ProbeReport | null {
-  if (purpose === 'precheck_artifact') return null;
+  if (isOfArtifact(purpose)) return null;
   const { environment } = snapshot.promotion;
   const found = whole.probes.find(
     (probe) =>
@@ -135,7 +139,7 @@ function troubleCause(view: CaseView, code: CauseCode, troubles: readonly Target
 }
 
 function troubleFacts(view: CaseView, { attempt, result, probe, code }: TargetTrouble): Fact[] {
-  const what = attempt.purpose === 'precheck_artifact' ? `artifact ${attempt.subject}` : `target ${attempt.subject}`;
+  const what = isOfArtifact(attempt.purpose) ? `artifact ${attempt.subject}` : `target ${attempt.subject}`;
   const words =
     result.message || (code === 'target.wrong_digest' ? `reports ${result.digest ?? 'nothing'}` : result.outcome);
   const value = `${attempt.purpose} ${attempt.number}: ${words}${result.code === '' ? '' : ` (${result.code})`}`;

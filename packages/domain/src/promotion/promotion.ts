@@ -117,6 +117,7 @@ export const ATTEMPT_PURPOSES = [
   'precheck_artifact',
   'gate',
   'preflight_target',
+  'preflight_artifact',
   'seal',
   'deploy',
   'batch_verify',

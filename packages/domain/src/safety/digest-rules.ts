@@ -90,7 +90,8 @@ function wantedDigest(
   { purpose, subject }: StoredAttempt,
 ): Digest | null | undefined {
   if (purpose === 'deploy' || purpose === 'rollback') return promised(record, view, purpose, subject);
-  if (purpose === 'precheck_artifact') return digestIn(view.releases.get(record.promotion.releaseId), subject);
+  if (purpose === 'precheck_artifact' || purpose === 'preflight_artifact')
+    return digestIn(view.releases.get(record.promotion.releaseId), subject);
   return undefined;
 }
 

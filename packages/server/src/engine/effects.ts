@@ -114,6 +114,7 @@ const PERFORMERS: Readonly<
   precheck_artifact: checkArtifact,
   precheck_target: probeTarget,
   preflight_target: probeTarget,
+  preflight_artifact: checkArtifact,
   gate: askGate,
   seal: sealTarget,
   deploy: (deps, call, target) =>
@@ -162,7 +163,10 @@ function artifactStage(
 ): ProbeStage {
   const ok = { stage: 'answer', outcome: 'ok', durationMs, code: null, detail } as const;
   if (failure === null) return ok;
-  if (failure.code === 'registry.denied') return { ...ok, stage: 'auth', outcome: 'failed', code: 'auth.refused' };
+  if (failure.code === 'registry.denied' || failure.code === 'registry.credentials') {
+    return { ...ok, stage: 'auth', outcome: 'failed', code: 'auth.refused' };
+  }
+  if (failure.code === 'registry.tls') return { ...ok, stage: 'tls', outcome: 'failed', code: 'tls.untrusted' };
   const code = failure.code === 'registry.artifact_missing' ? 'answer.missing' : 'answer.bad';
   return { ...ok, outcome: 'failed', code };
 }

@@ -469,7 +469,7 @@ function outcomesOf({ effects, snapshot }: Run, mood: Mood): readonly OutcomeRec
     // The moods that are left are outcomes.
     const outcome = isOther ? (mood as AttemptOutcome) : good.outcome;
     const rest = isOther ? { code: 'probe.unreachable', message: `it ended as ${mood}` } : {};
-    const isAhead = mood === 'ahead' && effect.purpose !== 'gate' && effect.purpose !== 'precheck_artifact';
+    const isAhead = mood === 'ahead' && effect.purpose !== 'gate' && !effect.purpose.endsWith('_artifact');
     const holds = isAhead ? holdingOf('unknown', effect.number) : null;
     return {
       operationId: effect.operationId,

@@ -173,6 +173,7 @@ function endsOf({ stage, part, place }: Scene, attempt: Attempt): End[] {
     case 'precheck_target':
     case 'precheck_artifact':
     case 'preflight_target':
+    case 'preflight_artifact':
       return [here(answer('succeeded')), here(answer('failed'))];
   }
 }

@@ -23,6 +23,7 @@ const LOOKED_AT: Readonly<Record<AttemptPurpose, readonly Step[]>> = {
   precheck_artifact: ['precheck'],
   gate: STEPS,
   preflight_target: ['preflight'],
+  preflight_artifact: ['preflight'],
   seal: ['deploy', 'verify', 'rollback'],
   deploy: ['deploy', 'verify', 'rollback'],
   batch_verify: ['deploy'],
@@ -99,7 +100,8 @@ function keptAttempts(part: Part, kept: ReadonlySet<string>): { attempts: Attemp
     if (!LOOKED_AT[one.purpose].includes(promotion.step)) return false;
     if (one.gateRunId !== null) return kept.has(one.gateRunId);
     if (one.purpose === 'seal') return isOrphaned && one.fence?.n === part.locks[0]?.fence.n;
-    const isCounted = one.purpose !== 'preflight_target' && (one.purpose !== 'deploy' || promotion.step === 'deploy');
+    const isPreflight = one.purpose === 'preflight_target' || one.purpose === 'preflight_artifact';
+    const isCounted = !isPreflight && (one.purpose !== 'deploy' || promotion.step === 'deploy');
     return isCounted || isLast(part, one);
   });
   const attempts = looked.map((one) => {

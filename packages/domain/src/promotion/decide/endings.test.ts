@@ -216,6 +216,20 @@ describe('at the locks', () => {
   });
 });
 
+describe('an artifact that was deleted since the precheck', () => {
+  it('is named before a target is touched', () => {
+    const { stage, id } = start({}, RUNS_3);
+    stage.play(id, 'preflight');
+    const code = 'registry.artifact_missing';
+    stage.answer(id, 'preflight_artifact', 'web', { outcome: 'failed', code, message: 'no content sha256:1' });
+    stage.answerAll(id);
+    expect(endOf(stage, id)).toEqual({ status: 'failed', code: 'preflight.failed', state: 'whole' });
+    const { promotion, attempts, locks } = stage.of(id);
+    expect(promotion.ending?.message).toBe('web: no content sha256:1');
+    expect([attempts.filter((one) => one.fence !== null), locks]).toEqual([[], []]);
+  });
+});
+
 describe('at the targets', () => {
   it('rolls back with deploy.failed when a target says no', () => {
     const { stage, id } = start({ targets: [makeTarget(), makeTarget({ name: 'web-2' })] }, RUNS_3);

@@ -49,6 +49,7 @@ describe('a promotion alone', () => {
     const { stage, id } = start();
     stage.play(id, 'preflight');
     stage.answer(id, 'preflight_target', 'web-1', { outcome: 'failed', message: 'no route' });
+    stage.answerAll(id);
     expect(stage.of(id).promotion).toMatchObject({ status: 'failed', preflightRevision: null });
     expect(stage.state.locks.size).toBe(0);
   });

@@ -1,6 +1,7 @@
 /**
- * Step 3, short: every target is probed once more, and the right to deploy is asked in the transaction that writes the
- * deploy intents. It runs under the locks; with `locks.mode optimistic` it runs before them, and then the locks are taken
+ * Step 3, short: every target is probed and every artifact looked for once more, all at the same time, so that what broke
+ * since the precheck is named before anything is touched; and the right to deploy is asked in the transaction that writes
+ * the deploy intents. It runs under the locks; with `locks.mode optimistic` it runs before them, and then the locks are taken
  * in that same transaction, unless the environment was changed meanwhile or is not free: then the promotion joins the
  * queue, and its next preflight runs under the locks.
  */
@@ -14,7 +15,7 @@ import { isItsTurn, takeLocks } from './take-locks.ts';
 import { isStopped, stepBackToLocks } from './stop.ts';
 import { targetNames } from './target-operations.ts';
 import { roomFor } from './target-round.ts';
-import type { Attempt } from '../promotion.ts';
+import type { Attempt, AttemptPurpose } from '../promotion.ts';
 import { baseIdOf } from '../scope.ts';
 import type { EnvironmentGuard } from '../snapshot.ts';
 
@@ -24,7 +25,7 @@ export const PREFLIGHT_MAX_MS = 30_000;
 /** With the locks just taken. */
 export function beginPreflight(draft: Draft): void {
   startTimeUnderLock(draft);
-  openProbes(draft, targetNames(draft), 0);
+  openProbes(draft, probesOf(draft), 0);
 }
 
 function startTimeUnderLock(draft: Draft): void {
@@ -32,28 +33,45 @@ function startTimeUnderLock(draft: Draft): void {
   updatePromotion(draft, { deployDeadlineAtMs: nowMs + draft.promotion.definition.deployDeadlineMs });
 }
 
-function openProbes(draft: Draft, names: readonly string[], openCount: number): void {
+interface Probe {
+  readonly purpose: AttemptPurpose;
+  readonly subject: string;
+}
+
+function probesOf(draft: Draft): Probe[] {
+  const { components } = draft.snapshot.release;
+  return [
+    ...components.map(({ name }) => ({ purpose: 'preflight_artifact' as const, subject: name })),
+    ...targetNames(draft).map((name) => ({ purpose: 'preflight_target' as const, subject: name })),
+  ];
+}
+
+function openProbes(draft: Draft, probes: readonly Probe[], openCount: number): void {
   const { nowMs } = draft.context;
   const leftMs = Math.max(1, (stepRun(draft, 'preflight').startedAtMs ?? nowMs) + PREFLIGHT_MAX_MS - nowMs);
   const timeoutMs = Math.min(draft.snapshot.settings['probe.timeout'], leftMs);
-  for (const subject of names.slice(0, roomFor(draft, openCount))) {
-    openAttempt(draft, { purpose: 'preflight_target', subject, timeoutMs });
+  for (const { purpose, subject } of probes.slice(0, roomFor(draft, openCount))) {
+    openAttempt(draft, { purpose, subject, timeoutMs });
   }
 }
 
-/** The latest probe of each target in this preflight; null while one is under way, or still to be made. */
+/** The latest of each probe in this preflight; null while one is under way, or still to be made. */
 function endedProbes(draft: Draft): Attempt[] | null {
   const sinceMs = stepRun(draft, 'preflight').startedAtMs ?? 0;
   const latest = new Map<string, Attempt>();
   for (const attempt of draft.attempts) {
-    if (attempt.purpose === 'preflight_target' && attempt.startedAtMs >= sinceMs) latest.set(attempt.subject, attempt);
+    if (attempt.startedAtMs >= sinceMs) latest.set(keyOf(attempt), attempt);
   }
-  const names = targetNames(draft);
-  const attempts = names.flatMap((name) => latest.get(name) ?? []);
+  const probes = probesOf(draft);
+  const attempts = probes.flatMap((probe) => latest.get(keyOf(probe)) ?? []);
   const openCount = attempts.filter((attempt) => attempt.result === null).length;
-  const missing = names.filter((name) => !latest.has(name));
+  const missing = probes.filter((probe) => !latest.has(keyOf(probe)));
   openProbes(draft, missing, openCount);
   return missing.length > 0 || openCount > 0 ? null : attempts;
+}
+
+function keyOf({ purpose, subject }: Probe): string {
+  return `${purpose} ${subject}`;
 }
 
 export function decidePreflight(draft: Draft): void {
@@ -87,11 +105,17 @@ export function decidePreflight(draft: Draft): void {
     return;
   }
   if (draft.promotion.preflightRevision !== null) {
-    goOnWithoutLocks(draft, guard, { isUnchanged, targetCount: attempts.length });
+    goOnWithoutLocks(draft, guard, { isUnchanged, answers: answersOf(draft) });
     return;
   }
-  moveToStep(draft, 'deploy', { state: 'succeeded', message: `${attempts.length} targets answered` });
+  moveToStep(draft, 'deploy', { state: 'succeeded', message: answersOf(draft) });
   beginDeploy(draft);
+}
+
+function answersOf(draft: Draft): string {
+  const { length } = draft.snapshot.release.components;
+  const artifacts = `${length} artifact${length === 1 ? ' is' : 's are'} there`;
+  return `${targetNames(draft).length} targets answered, ${artifacts}`;
 }
 
 /** What would send it back to its gates is looked at first; afterwards it is bound to what the environment runs now. */
@@ -102,7 +126,7 @@ function beginWithoutLocks(draft: Draft): void {
   }
   if (reopenGates(draft)) return;
   updatePromotion(draft, { preflightRevision: draft.environment.policyRevision });
-  openProbes(draft, targetNames(draft), 0);
+  openProbes(draft, probesOf(draft), 0);
 }
 
 /** Neither the definition nor the release of the environment has changed since its preflight without locks began. */
@@ -117,9 +141,9 @@ function isAsItBegan({ promotion, environment, snapshot }: Draft): boolean {
 function goOnWithoutLocks(
   draft: Draft,
   guard: EnvironmentGuard,
-  { isUnchanged, targetCount }: { readonly isUnchanged: boolean; readonly targetCount: number },
+  { isUnchanged, answers }: { readonly isUnchanged: boolean; readonly answers: string },
 ): void {
-  const message = `${targetCount} targets answered${isUnchanged ? '' : ', but the environment was changed meanwhile'}`;
+  const message = `${answers}${isUnchanged ? '' : ', but the environment was changed meanwhile'}`;
   moveToStep(draft, 'acquire_locks', { state: 'succeeded', message: `${message}; no lock was held` });
   updatePromotion(draft, { preflightRevision: null, ticket: guard.ticket });
   if (!isUnchanged || !isItsTurn(draft, guard) || exhaustedQuota(draft, guard)) return;

@@ -50,6 +50,7 @@ describe('a target that holds what the database does not know', () => {
     stage.play(id, 'preflight');
     const { ticket } = stage.of(id).promotion;
     stage.answer(id, 'preflight_target', 'web', { holds: LOST });
+    stage.answerAll(id);
     expect(stage.of(id).promotion).toMatchObject({ ...waiting, ticket });
     expect(stage.of(id).locks).toEqual([]);
     expect(stage.of(id).attempts.filter((attempt) => attempt.purpose === 'deploy')).toEqual([]);

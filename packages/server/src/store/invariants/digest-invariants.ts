@@ -89,6 +89,7 @@ const OF_PROMOTIONS: readonly Invariant[] = [
         when 'deploy' then c.digest is distinct from t.wanted
         when 'rollback' then c.digest is distinct from t.before
         when 'precheck_artifact' then c.digest is distinct from r.digest
+        when 'preflight_artifact' then c.digest is distinct from r.digest
         else false end`,
   },
   {

@@ -21,6 +21,7 @@ import { registries, registriesGrants } from './0019-registries.ts';
 import { batches } from './0020-batches.ts';
 import { canaries } from './0021-canaries.ts';
 import { promotionKinds } from './0022-promotion-kinds.ts';
+import { preflightArtifacts } from './0023-preflight-artifacts.ts';
 
 export interface Migration {
   readonly name: string;
@@ -50,6 +51,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'batches', sql: `set local search_path = stella, pg_temp;\n${batches}` },
   { name: 'canaries', sql: `set local search_path = stella, pg_temp;\n${canaries}` },
   { name: 'promotion-kinds', sql: `set local search_path = stella, pg_temp;\n${promotionKinds}` },
+  { name: 'preflight-artifacts', sql: `set local search_path = stella, pg_temp;\n${preflightArtifacts}` },
 ];
 
 /** Rights of the application role, whose name comes quoted. */
