@@ -31,16 +31,29 @@ export function findDockerRegistry(): string | null {
   return findProgram('docker-registry');
 }
 
+export interface DockerRegistryOptions {
+  /** Shared with another one, which fills it; its own and removed with it unless it is given. */
+  readonly storage?: string;
+  /** Files in PEM. */
+  readonly tls?: { readonly certificate: string; readonly key: string };
+  /** As its configuration has it: `{ htpasswd: { realm, path } }`, `{ token: { realm, service, issuer, rootcertbundle } }`. */
+  readonly auth?: object;
+}
+
 /** Takes a free port by itself. Throws when it is not up within 15 s, with the end of its log. */
-export async function startDockerRegistry(binary: string): Promise<DockerRegistry> {
+export async function startDockerRegistry(
+  binary: string,
+  { storage: given, tls, auth }: DockerRegistryOptions = {},
+): Promise<DockerRegistry> {
   const directory = await mkdtemp(join(tmpdir(), 'stella-registry-'));
-  const storage = join(directory, 'storage');
+  const storage = given ?? join(directory, 'storage');
   const configFile = join(directory, 'config.yml');
   const config = {
     version: 0.1,
     log: { level: 'info', accesslog: { disabled: true } },
     storage: { filesystem: { rootdirectory: storage } },
-    http: { addr: '127.0.0.1:0', secret: randomBytes(16).toString('hex') },
+    http: { addr: '127.0.0.1:0', secret: randomBytes(16).toString('hex'), ...(tls ? { tls } : {}) },
+    ...(auth ? { auth } : {}),
   };
   // JSON is YAML.
   await writeFile(configFile, JSON.stringify(config));
