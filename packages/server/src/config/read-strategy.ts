@@ -85,7 +85,7 @@ function readValue(map: MapReader | null): JudgedValue | null {
   const pointer = map.text('pointer', checkPointer);
   const min = map.decimal('min');
   const max = map.decimal('max');
-  if (min === null && max === null) map.refuse('pointer', 'value: expected min, max or both');
+  if (!map.has('min') && !map.has('max')) map.refuse('pointer', 'value: expected min, max or both');
   if (min !== null && max !== null && min > max) map.refuse('min', 'min: more than max, so that no number fits');
   return { pointer, ...(min === null ? {} : { min }), ...(max === null ? {} : { max }) };
 }
