@@ -183,7 +183,7 @@ describe('limits.targetsAtOnce', () => {
           expect(isTerminal(stage.of(id).promotion.status)).toBe(true);
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 
