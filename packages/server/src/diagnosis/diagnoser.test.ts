@@ -25,7 +25,7 @@ it('adds its own clock and disk to what was read, and takes stalled ones one aft
         const stalled = ids
           .slice(0, stalledCount)
           .map((promotionId) => ({ promotionId, environment: 'prod', stalledMs: 1 }));
-        return Promise.resolve({ stalled, liveWorkerCount: 0, liveWorkers: [], database: CALM });
+        return Promise.resolve({ stalled, failedRollbacks: [], liveWorkerCount: 0, liveWorkers: [], database: CALM });
       },
     },
     clock: { nowMs: () => stage.nowMs() + 60_000, monotonicMs: () => 0 },

@@ -2,7 +2,7 @@
  * What a check of the doctor is: it looks, and never changes anything. To add one, write a file in `checks/` and a line in
  * `checks.ts`; route, command line and formats come with it.
  */
-import type { Settings, TargetDefinition } from '@stella/domain';
+import type { ArtifactSource, Digest, Settings, TargetDefinition } from '@stella/domain';
 import type { AuditStore } from '../ports/audit-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Diagnoser } from '../ports/diagnoser.ts';
@@ -40,7 +40,9 @@ export interface DoctorDeps {
   readonly audit: AuditStore;
   readonly reads: Pick<
     ReadStore,
+    | 'findRelease'
     | 'listApprovers'
+    | 'listDeployments'
     | 'listEnvironments'
     | 'listLocks'
     | 'listQuotas'
@@ -50,6 +52,8 @@ export interface DoctorDeps {
     | 'readGateStats'
     | 'readMonitoring'
   >;
+  /** Reads an artifact's document where it should be; throws why it cannot. Null: nothing can be looked at from here. */
+  readonly readArtifact: ((source: ArtifactSource, digest: Digest, signal: AbortSignal) => Promise<unknown>) | null;
   readonly diagnoser: Pick<Diagnoser, 'diagnoseStalled'>;
   readonly notifications: Pick<NotificationReads, 'listChannels'>;
   readonly clock: Clock;

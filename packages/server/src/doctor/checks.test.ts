@@ -52,9 +52,9 @@ function look(check: Check, world: World = {}): Promise<CheckFinding> {
       readFacts: () => Promise.resolve({ nowMs: 0, known: [], liveEndedAtMs: null, sweepEndedAtMs: null }),
     },
     reads: {
+      ...healthyDeps().reads,
       readFacts: () => Promise.resolve({ ...HEALTHY_FACTS, ...world.facts }),
       readMonitoring: () => Promise.resolve({ ...HEALTHY_MONITORING, ...world.monitoring, database }),
-      listApprovers: () => Promise.resolve([]),
       listEnvironments: () => Promise.resolve((world.gates ?? []).map(environmentWith)),
       listSettings: () => Promise.resolve(world.changes ?? []),
       readGateStats: ({ gate }) => Promise.resolve((world.stats ?? []).filter((one) => one.gate === gate)),

@@ -11,6 +11,7 @@ import { notifications } from './checks/notifications.ts';
 import { orchestratorInvariants } from './checks/orchestrator-invariants.ts';
 import { postgres } from './checks/postgres.ts';
 import { quotaStatus } from './checks/quota-status.ts';
+import { rollbackHealth } from './checks/rollback-health.ts';
 import { timeBudget } from './checks/time-budget.ts';
 import { workers } from './checks/workers.ts';
 
@@ -22,6 +23,7 @@ export const CHECKS: readonly Check[] = [
   locks,
   notifications,
   quotaStatus,
+  rollbackHealth,
   orchestratorInvariants,
   clock,
   postgres,

@@ -1,5 +1,5 @@
 /** What tests of checks begin with: an orchestrator on which all is well. */
-import { STANDARD_SETTINGS } from '@stella/domain';
+import { AppError, STANDARD_SETTINGS } from '@stella/domain';
 import type { MonitoringFacts, OrchestratorFacts } from '../ports/read-store.ts';
 import type { DoctorDeps } from './check.ts';
 
@@ -24,6 +24,7 @@ export const HEALTHY_FACTS: OrchestratorFacts = {
 
 export const HEALTHY_MONITORING: MonitoringFacts = {
   stalled: [],
+  failedRollbacks: [],
   liveWorkerCount: 1,
   liveWorkers: [],
   database: {
@@ -40,7 +41,9 @@ export function healthyDeps(): Omit<DoctorDeps, 'audit'> {
     reads: {
       readFacts: () => Promise.resolve(HEALTHY_FACTS),
       readMonitoring: () => Promise.resolve(HEALTHY_MONITORING),
+      findRelease: (name) => Promise.reject(new AppError('release.not_found', { details: { name } })),
       listApprovers: () => Promise.resolve([]),
+      listDeployments: () => Promise.resolve([]),
       listEnvironments: () => Promise.resolve([]),
       listSettings: () => Promise.resolve([]),
       readGateStats: () => Promise.resolve([]),
@@ -48,6 +51,7 @@ export function healthyDeps(): Omit<DoctorDeps, 'audit'> {
       listLocks: () => Promise.resolve([]),
       listWorkers: () => Promise.resolve([]),
     },
+    readArtifact: null,
     notifications: { listChannels: () => Promise.resolve([]) },
     diagnoser: { diagnoseStalled: () => Promise.resolve([]) },
     clock: {

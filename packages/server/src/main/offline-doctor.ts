@@ -165,6 +165,7 @@ function makeDoctor(
     // Of one that was started by hand nobody here knows what it was allowed.
     reach: config === null ? null : reach.reach,
     audit: makeAuditStore(database),
+    readArtifact: null,
     notifications: makeNotificationStore(database, options),
     diagnoser: makeDiagnoser({
       ...looking,

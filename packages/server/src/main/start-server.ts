@@ -410,13 +410,14 @@ interface Seeing extends Pick<DoctorDeps, 'clock' | 'diagnoser' | 'notifications
 }
 
 function makeDoctorDeps(
-  { audit, probes, secrets, store }: Parts,
+  { audit, probes, registry, secrets, store }: Parts,
   config: ServerConfig,
   { looks, version, ...seeing }: Seeing,
 ): DoctorDeps {
   return {
     ...seeing,
     audit,
+    readArtifact: (source, digest, signal) => registry.readDocument(source, digest, signal),
     fileSystem: nodeFileSystem,
     dataDir: config.dataDir,
     about: { version, isEmbedded: store.isEmbedded },

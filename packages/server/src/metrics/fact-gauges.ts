@@ -38,6 +38,7 @@ function promotionGauges(registry: Registry): Setter {
   const inProgress = makeGauge(registry, METRICS.inProgress);
   const stalled = makeGauge(registry, METRICS.stalled);
   const stalledFor = makeGauge(registry, METRICS.stalledFor);
+  const rollbacksFailed = makeGauge(registry, METRICS.rollbacksFailed);
   const setAside = makeGauge(registry, METRICS.setAside);
   const dueAge = makeGauge(registry, METRICS.dueAge);
   const locks = makeGauge(registry, METRICS.locks);
@@ -45,6 +46,7 @@ function promotionGauges(registry: Registry): Setter {
   return (facts) => {
     promotions.reset();
     stalledFor.reset();
+    rollbacksFailed.reset();
     for (const one of [inProgress, stalled, setAside, dueAge, locks, debts]) one.remove();
     if (!facts) return;
     const { orchestrator, monitoring, causes } = facts;
@@ -53,6 +55,7 @@ function promotionGauges(registry: Registry): Setter {
       const cause = causes.get(promotionId) ?? 'unknown';
       stalledFor.set({ promotion: promotionId, environment, cause }, Math.floor(stalledMs / 1_000));
     }
+    for (const { environment } of monitoring.failedRollbacks) rollbacksFailed.set({ environment }, 1);
     inProgress.set(orchestrator.promotionsByStatus.in_progress ?? 0);
     stalled.set(orchestrator.stalledCount);
     setAside.set(orchestrator.setAsideCount);

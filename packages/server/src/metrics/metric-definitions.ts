@@ -82,6 +82,13 @@ export const METRICS = {
     bound: ONE_OF_A_FEW,
     buckets: [1, 5, 15, 60, 300, 900, 3_600, 14_400, 86_400],
   },
+  rollbacksFailed: {
+    name: 'stella_rollbacks_failed',
+    kind: 'gauge',
+    help: 'Environments whose last deployment is a rollback that failed: 1 for each, until something completes there.',
+    labels: ['environment'],
+    bound: 'one per such environment, at most 100',
+  },
   setAside: {
     name: 'stella_promotions_set_aside',
     kind: 'gauge',

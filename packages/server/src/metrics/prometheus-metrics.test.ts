@@ -32,6 +32,7 @@ const FACTS: MonitoredFacts = {
   },
   monitoring: {
     stalled: [{ promotionId: PROMOTION, environment: 'prod', stalledMs: 660_000 }],
+    failedRollbacks: [{ environment: 'prod', promotionId: makeSeededIds(7).next('prm') }],
     liveWorkerCount: 1,
     liveWorkers: [{ id: WORKER, hostname: 'a', heartbeatAgeMs: 1_500 }],
     database: { nowMs: 100_000, isWritable: true, connectionCount: 7, connectionCountMax: 100, sizeBytes: 1 },
@@ -72,6 +73,7 @@ describe('/metrics', () => {
     expect(text).toContain(`stella_worker_heartbeat_age_seconds{worker="${WORKER}",hostname="a"} 1.5\n`);
     expect(text).toContain('stella_quota_used{environment="prod",quota="perDay"} 1\n');
     expect(text).toContain('stella_quota_limit{environment="prod",quota="perDay"} 20\n');
+    expect(text).toContain('stella_rollbacks_failed{environment="prod"} 1\n');
     expect(text).toContain('stella_quota_waiting{environment="prod",quota="perDay"} 3\n');
     expect(text).toMatch(/^stella_clock_skew_seconds -7$/m);
     expect(text).toMatch(/^stella_due_age_seconds 2$/m);

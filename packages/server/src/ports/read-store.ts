@@ -259,6 +259,8 @@ export interface MonitoringFacts {
     /** By the stall clock: the later of last progress and last entry into in_progress. */
     readonly stalledMs: number;
   }[];
+  /** Environments whose newest ended deployment is a rollback that failed; at most 100. */
+  readonly failedRollbacks: readonly { readonly environment: string; readonly promotionId: PromotionId }[];
   readonly liveWorkerCount: number;
   /** Oldest first. */
   readonly liveWorkers: readonly {

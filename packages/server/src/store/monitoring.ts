@@ -16,6 +16,12 @@ const MONITORING: Statement = {
           and greatest(last_progress_at, in_progress_since_at) < now() - coalesce(
             (select value from settings where key = 'stuck.after'), $1) * interval '1 millisecond'
         order by greatest(last_progress_at, in_progress_since_at), id limit $2) s) as stalled,
+      (select coalesce(json_agg(f), '[]') from (select e.name as environment, d.id
+        from environments e cross join lateral (select p.id, p.kind, p.status, p.ending_code from promotions p
+            join promotion_steps s on s.promotion_id = p.id and s.step = 'deploy' and s.started_at is not null
+          where p.environment = e.name and p.ended_at is not null order by p.id desc limit 1) d
+        where d.status <> 'completed' and (d.kind = 'rollback' or d.ending_code = 'rollback.failed')
+        order by e.name limit 100) f) as failed_rollbacks,
       (select count(*) from workers where state = 'live' and lease_until_at > now()) as live_workers,
       (select coalesce(json_agg(w), '[]') from (select id, hostname,
           extract(epoch from clock_timestamp() - heartbeat_at) * 1000 as heartbeat_age_ms
@@ -36,12 +42,15 @@ export async function readMonitoringFacts(
   const stalled = (row?.['stalled'] ?? []) as readonly StalledColumns[];
   // See above.
   const workers = (row?.['workers'] ?? []) as readonly WorkerColumns[];
+  // See above.
+  const failed = (row?.['failed_rollbacks'] ?? []) as readonly { environment: string; id: PromotionId }[];
   return {
     stalled: stalled.map(({ id, environment, stalled_ms }) => ({
       promotionId: id,
       environment,
       stalledMs: stalled_ms,
     })),
+    failedRollbacks: failed.map(({ environment, id }) => ({ environment, promotionId: id })),
     liveWorkerCount: Number(row?.['live_workers']),
     liveWorkers: workers.map(({ id, hostname, heartbeat_age_ms }) => ({
       id,
