@@ -1,11 +1,17 @@
 /** Writes down how the orchestrator of a data directory is started and, with systemd, its unit. Starts nothing. */
 import { dirname, join, resolve } from 'node:path';
-import { parseEnv } from 'node:util';
 import { AppError } from '@stella/domain';
 import { readServerConfig } from '../config/server-config.ts';
 import { prepareDataDir } from '../data-dir/prepare-data-dir.ts';
 import { parseUsers } from '../postgres/postgres-user.ts';
-import { type Installation, secretVariables, serverVariables, writeInstallation } from './installation.ts';
+import {
+  type Installation,
+  readInstallation,
+  readSecrets,
+  secretVariables,
+  serverVariables,
+  writeInstallation,
+} from './installation.ts';
 import { makePlace, placeOf } from './service-place.ts';
 import { type ReportDeps, systemdDepsOf } from './service-report.ts';
 import { isSystemdHere, systemctl } from './systemd.ts';
@@ -33,6 +39,8 @@ export interface Installed {
   readonly environmentFile: string;
   /** Names only: a value may be a secret. */
   readonly variables: readonly string[];
+  /** Names of those that the installation before had, and this one has not. */
+  readonly droppedVariables: readonly string[];
   /** Names of those that are set here and were not kept: whoever wants them writes them into the file. */
   readonly unkeptSecrets: readonly string[];
   readonly secretsFile: string;
@@ -69,6 +77,7 @@ export async function installService(deps: ReportDeps, order: InstallOrder): Pro
           ],
         });
   const unitFile = unit === null ? null : join(UNIT_DIRECTORY, UNIT_NAME);
+  const before = await readInstallation(fileSystem, place);
   if (!isDryRun) {
     if (manager === 'systemd') await refuseWithoutSystemd(deps);
     await prepareDataDir(fileSystem, dataDir, deps.uid === 0);
@@ -77,11 +86,12 @@ export async function installService(deps: ReportDeps, order: InstallOrder): Pro
     if (user !== null) await fileSystem.chown(dataDir, user.uid, user.gid);
     if (unitFile !== null && unit !== null) await enableUnit(deps, unitFile, unit);
   }
-  const kept = secretVariables(parseEnv(await fileSystem.readFile(place.secretsFile, 'utf8').catch(() => '')));
+  const kept = await readSecrets(fileSystem, place);
   return {
     manager,
     environmentFile: place.environmentFile,
     variables: Object.keys(variables),
+    droppedVariables: Object.keys(before?.variables ?? {}).filter((name) => !(name in variables)),
     secretsFile: place.secretsFile,
     unkeptSecrets: Object.keys(secretVariables(order.env)).filter((name) => !(name in kept)),
     unitFile,

@@ -57,14 +57,17 @@ export async function readInstallation(
   const manager = (await readObject(fileSystem, place.installFile))?.['manager'];
   const known = SERVER_MANAGERS.find((one) => one === manager);
   if (known === undefined) return null;
-  const [text, secrets] = await Promise.all(
-    [place.environmentFile, place.secretsFile].map((file) => fileSystem.readFile(file, 'utf8').catch(() => '')),
-  );
+  const text = await fileSystem.readFile(place.environmentFile, 'utf8').catch(() => '');
   return {
     manager: known,
-    variables: serverVariables(parseEnv(text ?? '')),
-    secrets: secretVariables(parseEnv(secrets ?? '')),
+    variables: serverVariables(parseEnv(text)),
+    secrets: await readSecrets(fileSystem, place),
   };
+}
+
+/** Of the file that a person wrote; none when there is none. */
+export async function readSecrets(fileSystem: FileSystem, { secretsFile }: ServicePlace): Promise<Variables> {
+  return secretVariables(parseEnv(await fileSystem.readFile(secretsFile, 'utf8').catch(() => '')));
 }
 
 /** Replaces what was installed before. Errors: `config.invalid` for a value that the file cannot hold. */

@@ -42,11 +42,12 @@ export const serviceInstall: CommandSpec = {
 };
 
 function describe(installed: Installed, dataDir: string, isDryRun: boolean): string {
-  const { manager, variables, environmentFile, unkeptSecrets, secretsFile, unitFile, unit } = installed;
+  const { manager, variables, environmentFile, droppedVariables, unkeptSecrets, secretsFile, unitFile, unit } = installed;
   const verb = isDryRun ? 'would be installed' : 'installed';
   return [
     `orchestrator of ${dataDir} ${verb}, managed by ${manager === 'systemd' ? 'systemd' : 'a supervisor of its own'}`,
     `variables   ${variables.join(', ') || 'none'}, in ${environmentFile}`,
+    ...(droppedVariables.length === 0 ? [] : [`no longer   ${droppedVariables.join(', ')}: not set now`]),
     ...(unkeptSecrets.length === 0
       ? []
       : [`not kept    ${unkeptSecrets.join(', ')}: the service gets it from ${secretsFile}, which you write`]),
