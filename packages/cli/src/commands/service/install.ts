@@ -42,7 +42,8 @@ export const serviceInstall: CommandSpec = {
 };
 
 function describe(installed: Installed, dataDir: string, isDryRun: boolean): string {
-  const { manager, variables, environmentFile, droppedVariables, unkeptSecrets, secretsFile, unitFile, unit } = installed;
+  const { manager, variables, environmentFile, droppedVariables, unkeptSecrets, secretsFile, unitFile, unit } =
+    installed;
   const verb = isDryRun ? 'would be installed' : 'installed';
   return [
     `orchestrator of ${dataDir} ${verb}, managed by ${manager === 'systemd' ? 'systemd' : 'a supervisor of its own'}`,
