@@ -112,7 +112,13 @@ export const ZONES: readonly Zone[] = [
     lazy: [DRILLS],
     packages: ['commander', 'yaml'],
   },
-  { folder: DRILLS, world: 'all', zones: [DOMAIN, CLI, ...CLIENT], typesOf: [CONTRACT], packages: ['tar-stream'] },
+  {
+    folder: DRILLS,
+    world: 'all',
+    zones: [DOMAIN, CLI, ...CLIENT],
+    typesOf: [CONTRACT],
+    packages: ['pg', 'selfsigned', 'tar-stream'],
+  },
   {
     folder: SERVE,
     world: 'all',

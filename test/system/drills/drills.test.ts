@@ -31,7 +31,7 @@ async function play(...which: readonly string[]): Promise<readonly DrillResult[]
 }
 
 const failuresOf = (played: readonly DrillResult[]): readonly string[] =>
-  played.filter(({ isCured }) => !isCured).map(({ cause, message }) => `${cause}: ${message}`);
+  played.filter(({ isCured }) => !isCured).map(({ drill, message }) => `${drill}: ${message}`);
 
 describe('drills', () => {
   it('each names its cause first, and its first remedy cures', { timeout: TEST_TIMEOUT_MS }, async () => {
@@ -45,7 +45,7 @@ describe('drills', () => {
   });
 
   it('two hundred promotions that are well are never said to be ill', { timeout: TEST_TIMEOUT_MS }, async () => {
-    const services = await startGateServices();
+    const services = await startGateServices(machine.drills);
     try {
       const healthy = await watchHealthyPromotions(machine, services);
       console.log(tableOf(results));
@@ -60,7 +60,9 @@ describe('drills', () => {
       });
       expect(healthy.falsePositives).toEqual([]);
       expect(healthy.promotionCount).toBe(200);
-      expect([...healthy.waits]).toEqual(expect.arrayContaining(['approval.pending', 'window.closed', 'soak.running']));
+      expect([...healthy.waits]).toEqual(
+        expect.arrayContaining(['approval.pending', 'window.closed', 'soak.running', 'quota.exhausted']),
+      );
     } finally {
       services.close();
     }
@@ -68,8 +70,8 @@ describe('drills', () => {
 });
 
 function tableOf(played: readonly DrillResult[]): string {
-  const rows = played.map(({ cause, isNamed, isCured, seconds, remedy }) =>
-    [cause.padEnd(28), isNamed ? 'yes' : 'NO', isCured ? 'yes' : 'NO', String(seconds).padStart(4), remedy].join('  '),
+  const rows = played.map(({ drill, isNamed, isCured, seconds, remedy }) =>
+    [drill.padEnd(28), isNamed ? 'yes' : 'NO', isCured ? 'yes' : 'NO', String(seconds).padStart(4), remedy].join('  '),
   );
   return ['drill, named first, cured, seconds, first remedy', ...rows].join('\n');
 }

@@ -1,12 +1,23 @@
 /** The services that gates of healthy promotions ask, on one port. */
+import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { Webhook } from 'standardwebhooks';
 import type { Services } from './healthy.ts';
 
 const LATE_MS = 1_000;
+const CALL_TIMEOUT_MS = 30_000;
 const PASSED = '{"verdict":"passed"}';
 
-export async function startGateServices(): Promise<Services & { readonly close: () => void }> {
+/** `directory`: below it the server runs programs, and reads the key. */
+export async function startGateServices(directory: string): Promise<Services & { readonly close: () => void }> {
+  const secretFile = join(directory, 'key');
+  const signingKey = `whsec_${randomBytes(32).toString('base64')}`;
+  writeFileSync(secretFile, signingKey, { mode: 0o600 });
+  const program = join(directory, 'program');
+  writeFileSync(program, '#!/bin/sh\nsleep 1\n', { mode: 0o755 });
   /** Questions so far, by path and promotion. */
   const counts = new Map<string, number>();
   const server = createServer((request, response) => {
@@ -24,7 +35,10 @@ export async function startGateServices(): Promise<Services & { readonly close: 
       if (request.url === '/late') setTimeout(() => answer(200, PASSED), LATE_MS);
       else if (request.url === '/polled' && count < 3) answer(202, '{"verdict":"pending"}');
       else if (request.url === '/slipping' && count === 1) answer(503, 'restarting');
-      else answer(200, request.url === '/refusing' ? '{"verdict":"failed"}' : PASSED);
+      else if (request.url === '/calling') {
+        answer(202, '');
+        setTimeout(() => void callBack(text, signingKey), LATE_MS);
+      } else answer(200, request.url === '/refusing' ? '{"verdict":"failed"}' : PASSED);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -37,9 +51,31 @@ export async function startGateServices(): Promise<Services & { readonly close: 
     polled: url('polled'),
     slipping: url('slipping'),
     refusing: url('refusing'),
+    calling: url('calling'),
+    secret: `file:${secretFile}`,
+    program,
     close() {
       server.closeAllConnections();
       server.close();
     },
   };
+}
+
+/** Signed by the library of Standard Webhooks. An answer other than 200 shows as a gate without a verdict. */
+async function callBack(asked: string, key: string): Promise<void> {
+  // The question of a gate, as docs/environments.md describes it.
+  const { callback, ...question } = JSON.parse(asked) as {
+    readonly operationId: string;
+    readonly callback: { readonly url: string };
+  };
+  const body = JSON.stringify({ ...question, verdict: 'passed' });
+  const now = new Date();
+  const signature = new Webhook(key).sign(question.operationId, now, body);
+  const headers = {
+    'content-type': 'application/json',
+    'webhook-id': question.operationId,
+    'webhook-timestamp': String(Math.floor(now.getTime() / 1_000)),
+    'webhook-signature': signature,
+  };
+  await fetch(callback.url, { method: 'POST', headers, body, signal: AbortSignal.timeout(CALL_TIMEOUT_MS) });
 }

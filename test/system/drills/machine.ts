@@ -32,7 +32,8 @@ export interface Said {
 export async function bootMachine(): Promise<Machine> {
   await run(process.execPath, ['--import', 'tsx', 'tools/build.ts'], { cwd: ROOT, env: process.env });
   const place = await makeServerPlace();
-  const drills = join(place.directory, 'drills');
+  // Short, because the sockets of orchestrators lie below it.
+  const drills = join(place.directory, 'd');
   mkdirSync(drills);
   mkdirSync(place.targets);
   const env = {
@@ -48,6 +49,7 @@ export async function bootMachine(): Promise<Machine> {
     STELLA_LISTEN: `127.0.0.1:${await findFreePort()}`,
     STELLA_TARGET_DIRECTORIES: `${drills}:${place.targets}`,
     STELLA_LAYOUT_DIRECTORIES: `${drills}:${place.layouts}`,
+    STELLA_COMMAND_DIRECTORIES: drills,
   };
   const install = ['service', 'install', 'orchestrator', '--manager', 'supervisor'];
   await must(run(process.execPath, [PROGRAM, ...install], { cwd: place.directory, env: served }));

@@ -1,51 +1,48 @@
-/** Every drill, and of each other cause why it is no matter for an installation that others use. */
+/** Every drill, and of each cause without one why it has none. */
 import type { CauseCode } from '@stella/domain';
 import { AppError, nearestOf } from '@stella/domain/client';
+import { COMMAND_DRILLS } from './causes/command-drills.ts';
 import { GATE_DRILLS } from './causes/gate-drills.ts';
 import { REGISTRY_DRILLS } from './causes/registry-drills.ts';
+import { DATABASE_DRILLS } from './causes/database-drills.ts';
 import { TARGET_DRILLS } from './causes/target-drills.ts';
+import { TRUST_DRILLS } from './causes/trust-drills.ts';
 import { WAIT_DRILLS } from './causes/wait-drills.ts';
-import type { Drill } from './drill.ts';
+import { WORKER_DRILLS } from './causes/worker-drills.ts';
+import { type Drill, drillId } from './drill.ts';
 
-export const DRILLS: readonly Drill[] = [...TARGET_DRILLS, ...REGISTRY_DRILLS, ...GATE_DRILLS, ...WAIT_DRILLS];
+export const DRILLS: readonly Drill[] = [
+  ...TARGET_DRILLS,
+  ...REGISTRY_DRILLS,
+  ...GATE_DRILLS,
+  ...COMMAND_DRILLS,
+  ...TRUST_DRILLS,
+  ...WAIT_DRILLS,
+  ...WORKER_DRILLS,
+  ...DATABASE_DRILLS,
+];
 
-const ALL_WOULD_STOP = 'the database of all promotions would have to fail';
-const WORKER_WOULD_STOP = 'the workers of all promotions would have to fail';
-
-/** Causes that no drill shows on an installation that others use, with the reason. */
+/** Causes that no drill shows, with the reason. */
 export const UNDRILLED: Readonly<Partial<Record<CauseCode, string>>> = {
-  'database.read_only': ALL_WOULD_STOP,
-  'database.disk_full': ALL_WOULD_STOP,
-  'database.contention': ALL_WOULD_STOP,
-  'database.slow': ALL_WOULD_STOP,
-  'database.connections': ALL_WOULD_STOP,
-  'worker.none': WORKER_WOULD_STOP,
-  'worker.dead': WORKER_WOULD_STOP,
-  'worker.blocked': WORKER_WOULD_STOP,
-  'worker.restarting': WORKER_WOULD_STOP,
-  'worker.version_skew': WORKER_WOULD_STOP,
-  poison: WORKER_WOULD_STOP,
-  'lock.stale': WORKER_WOULD_STOP,
-  'clock.skew': 'the clock of the server would have to be wrong',
-  'target.busy': 'the server itself would have to work at the target twice',
-  'target.fence_stale': 'the server itself would have to be overtaken',
-  'registry.tls': 'the registry of the drill would have to be declared to everybody',
   'canary.failed': 'the drill would need a second target, which its world has not',
   'canary.unanswered': 'the drill would need a second target, which its world has not',
-  'gate.tls': 'the server would have to trust a certificate of the drill',
-  'gate.no_callback': 'the server would have to hold a secret of the drill',
+  'registry.tls': 'a registry by TLS would have to be declared; gate.tls drills the same',
+  'database.slow': 'told only beside another trouble: alone it slows things down and stops nothing',
+  'worker.blocked': 'nothing from outside does it: a process that hangs loses its lease, and is told as worker.dead',
+  'worker.version_skew': 'told only beside another trouble, and wants orchestrators of two versions',
+  'lock.stale': 'nothing from outside does it: while a worker lives, it takes over whoever holds a lock within seconds',
+  'target.busy':
+    'nothing from outside does it: who holds the lock of a target gives it to a newer operation within 2 s',
+  'target.fence_stale': 'only a worker that was overtaken meets it, and its promotion goes on under the newer fence',
   unknown: 'nothing that is known leads to it',
 };
 
 /** Throws `drill.unknown`. */
 export function drillOf(cause: string): Drill {
-  const drill = DRILLS.find((one) => one.cause === cause);
+  const drill = DRILLS.find((one) => drillId(one) === cause);
   if (drill) return drill;
   const reason = Object.entries(UNDRILLED).find(([code]) => code === cause)?.[1];
-  const nearest = nearestOf(
-    cause,
-    DRILLS.map((one) => one.cause),
-  );
+  const nearest = nearestOf(cause, DRILLS.map(drillId));
   throw new AppError('drill.unknown', {
     details: { cause, reason: reason ?? 'there is no such cause' },
     ...(reason !== undefined || nearest === null ? {} : { hint: `did you mean "${nearest}"?` }),

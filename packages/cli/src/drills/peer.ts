@@ -4,9 +4,13 @@
  */
 import { createReadStream, existsSync, statSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { blobPath, MANIFEST_TYPE } from './artifact.ts';
-import { type DrillPlace, readAddress, readModes, type Reply, writeAddress } from './place.ts';
+import { callBack } from './call-back.ts';
+import { readCertificate } from './own/certificates.ts';
+import { makeHeldSessions } from './own/held-sessions.ts';
+import { type Certificate, type DrillPlace, readAddress, readModes, type Reply, WELL, writeAddress } from './place.ts';
 
 /** Between two looks at the modes. */
 const LOOK_MS = 50;
@@ -19,16 +23,28 @@ export async function holdPeer(place: DrillPlace, address: string, signal: Abort
   const registry = makePort((request, response) => void sendBlob(place, request, response), address);
   await service.open();
   await registry.open();
-  writeAddress(place, { pid: process.pid, service: service.host(), registry: registry.host() });
+  const secure = existsSync(place.certificates) ? makeSecurePort(place, address) : null;
+  await secure?.follow(readModes(place).certificate);
+  writeAddress(place, {
+    pid: process.pid,
+    service: service.host(),
+    registry: registry.host(),
+    secure: secure?.host() ?? null,
+  });
+  const sessions = makeHeldSessions(place);
   const endsAtMs = Date.now() + LIFETIME_MS_MAX;
   try {
     while (!signal.aborted && existsSync(place.directory) && Date.now() < endsAtMs) {
       const modes = readModes(place);
       await (modes.isServiceOpen ? service.open() : service.close());
       await (modes.isRegistryOpen ? registry.open() : registry.close());
+      await secure?.follow(modes.certificate);
+      await sessions.follow(modes.sessions);
       await pause(LOOK_MS);
     }
   } finally {
+    await sessions.follow(WELL.sessions);
+    await secure?.follow(null);
     await service.close();
     await registry.close();
   }
@@ -53,14 +69,41 @@ interface Port {
   host(): string;
 }
 
-function makePort(answer: (request: IncomingMessage, response: ServerResponse) => void, address: string): Port {
+type Answer = (request: IncomingMessage, response: ServerResponse) => void;
+
+interface SecurePort {
+  /** Open with this certificate from now on; null: closed. */
+  follow(certificate: Certificate | null): Promise<void>;
+  host(): string;
+}
+
+/** The service by TLS; another certificate means another listener on the same port. */
+function makeSecurePort(place: DrillPlace, address: string): SecurePort {
+  let used: Certificate | null = null;
+  const port = makePort(
+    (request, response) => void serve(place, request, response),
+    address,
+    (answer) => createSecureServer(readCertificate(place, used ?? 'valid'), answer),
+  );
+  return {
+    host: () => port.host(),
+    async follow(certificate) {
+      if (certificate === used) return;
+      await port.close();
+      used = certificate;
+      if (used !== null) await port.open();
+    },
+  };
+}
+
+function makePort(answer: Answer, address: string, make: (answer: Answer) => Server = createServer): Port {
   let server: Server | null = null;
   let port = 0;
   return {
     host: () => `${address}:${port}`,
     async open() {
       if (server) return;
-      const opened = createServer(answer);
+      const opened = make(answer);
       await new Promise<void>((resolve, reject) => opened.once('error', reject).listen(port, address, resolve));
       // It listens on a port.
       ({ port } = opened.address() as AddressInfo);
@@ -77,7 +120,7 @@ function makePort(answer: (request: IncomingMessage, response: ServerResponse) =
 }
 
 async function serve(place: DrillPlace, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  request.resume();
+  const question = readText(request);
   const which = request.url?.startsWith('/health') ? 'health' : 'gate';
   const startedAtMs = Date.now();
   // Ends when it has an answer, or when nobody waits for one any more.
@@ -87,9 +130,22 @@ async function serve(place: DrillPlace, request: IncomingMessage, response: Serv
       response.writeHead(reply.status, { 'content-type': 'application/json' }).end(reply.text);
       return;
     }
+    if (reply.kind === 'acknowledgement') {
+      response.writeHead(202).end();
+      if (reply.isCalledBack) await callBack(place, await question);
+      return;
+    }
     await pause(LOOK_MS);
   }
   response.destroy();
+}
+
+/** What it asks; cut off when it goes away meanwhile. */
+async function readText(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  request.on('data', (chunk: Buffer) => chunks.push(chunk));
+  await new Promise((resolve) => request.once('close', resolve).once('end', resolve));
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 /** The part of OCI's distribution-spec that is read: manifests and blobs by digest. */

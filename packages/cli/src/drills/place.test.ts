@@ -22,7 +22,15 @@ beforeAll(() => {
 afterAll(() => rmSync(drills, { recursive: true }));
 
 const state = (name: string, cause: string): Parameters<typeof writeState>[1] => {
-  return { name, cause, server: 'http://127.0.0.1:1', startedAt: '2026-01-01T00:00:00Z', promotionId: null };
+  return {
+    name,
+    cause,
+    drill: cause,
+    server: 'http://127.0.0.1:1',
+    startedAt: '2026-01-01T00:00:00Z',
+    promotionId: null,
+    own: null,
+  };
 };
 
 it('finds a drill by its name, by its cause, and the only one by nothing', () => {

@@ -17,10 +17,25 @@ export interface PeerModes {
   readonly registry: 'denied' | 'missing' | 'other_bytes' | null;
   /** The blobs of this component are not sent, until it is null again. */
   readonly heldComponent: string | null;
+  /** Of its TLS service, where the drill has certificates. */
+  readonly certificate: Certificate;
+  /** In the database of the drill's own orchestrator. */
+  readonly sessions: SessionModes;
+}
+
+export type Certificate = 'expired' | 'valid';
+
+export interface SessionModes {
+  /** Whose row a session holds, idle in its transaction; null: none. */
+  readonly heldPromotion: string | null;
+  /** Sessions take every connection that is free. */
+  readonly areAllTaken: boolean;
 }
 
 export type Reply =
   | { readonly kind: 'answer'; readonly status: number; readonly text: string; readonly afterMs: number }
+  /** Takes the question with status 202; whether it then calls back is what it is like at that moment. */
+  | { readonly kind: 'acknowledgement'; readonly isCalledBack: boolean }
   /** Nothing, until it behaves otherwise. */
   | { readonly kind: 'silence' };
 
@@ -33,6 +48,8 @@ export const WELL: PeerModes = {
   health: PASSED,
   registry: null,
   heldComponent: null,
+  certificate: 'valid',
+  sessions: { heldPromotion: null, areAllTaken: false },
 };
 
 export function answerWith(status: number, text: string): Reply {
@@ -43,22 +60,40 @@ export function answerAfter(afterMs: number): Reply {
   return { ...PASSED, afterMs };
 }
 
+export function acknowledge(isCalledBack: boolean): Reply {
+  return { kind: 'acknowledgement', isCalledBack };
+}
+
 export const SILENCE: Reply = { kind: 'silence' };
 
 export interface DrillState {
   /** `drill-gate-slow-4f2a`: its environments, gates and releases begin with it. */
   readonly name: string;
   readonly cause: string;
+  /** As `drill list` names it. */
+  readonly drill: string;
   readonly server: string;
   readonly startedAt: string;
   /** The promotion that shows the cause; null while it is being set up. */
   readonly promotionId: string | null;
+  /** Of a drill that has an orchestrator of its own; null: it plays on the one that others use, or that is not there yet. */
+  readonly own: OwnAddress | null;
+}
+
+export interface OwnAddress {
+  readonly server: string;
+  /** Of its admin. */
+  readonly tokenFile: string;
+  /** What `stella service` commands: of two processes the one that is broken. */
+  readonly dataDir: string;
 }
 
 export interface PeerAddress {
   readonly pid: number;
   readonly service: string;
   readonly registry: string;
+  /** The same service by TLS; null without certificates. */
+  readonly secure: string | null;
 }
 
 /** Paths below the directory of one drill. */
@@ -67,6 +102,11 @@ export interface DrillPlace {
   readonly targets: string;
   /** Image layout (image-spec, image-layout.md) whose blobs its registry has. */
   readonly layout: string;
+  /** Holds the key that signs questions and verdicts of its gate. */
+  readonly secretFile: string;
+  readonly certificates: string;
+  /** Data directories of its own orchestrator: the names of their sockets may not be long. */
+  readonly own: readonly [string, string];
 }
 
 const DIRECTORY_STANDARD = '/var/tmp/stella-drills';
@@ -77,7 +117,14 @@ export function drillsDirectory(given: string | undefined): string {
 
 export function placeOf(drills: string, name: string): DrillPlace {
   const directory = join(drills, name);
-  return { directory, targets: join(directory, 'targets'), layout: join(directory, 'layout') };
+  return {
+    directory,
+    targets: join(directory, 'targets'),
+    layout: join(directory, 'layout'),
+    secretFile: join(directory, 'secret'),
+    certificates: join(directory, 'certificates'),
+    own: [join(directory, 'a'), join(directory, 'b')],
+  };
 }
 
 /** Made so that the user of the server may pass, who may be another one. */
@@ -119,10 +166,10 @@ export function listDrills(drills: string): readonly DrillState[] {
   return names.flatMap((name) => readState(placeOf(drills, name)) ?? []);
 }
 
-/** One by its name, or by its cause when there is only one of that; without either the only one. Throws `drill.not_found`. */
+/** One by its name, or by what it drills when there is only one of that; without either the only one. Throws `drill.not_found`. */
 export function findDrill(drills: string, wanted: string | undefined): DrillState {
   const all = listDrills(drills);
-  const found = all.filter((one) => wanted === undefined || one.name === wanted || one.cause === wanted);
+  const found = all.filter((one) => wanted === undefined || one.name === wanted || one.drill === wanted);
   const [first] = found;
   if (first && found.length === 1) return first;
   const names = all.map((one) => one.name);

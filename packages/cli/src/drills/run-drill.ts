@@ -2,20 +2,25 @@
 import { execFile } from 'node:child_process';
 import type { Answer, Client } from '@stella/contract/client';
 import { isAppError, isTerminal } from '@stella/domain/client';
-import type { Drill } from './drill.ts';
+import { type Drill, drillId } from './drill.ts';
+import { variablesOfOwn } from './own/own-orchestrator.ts';
 import { type DrillDeps, startDrill } from './start-drill.ts';
 import { stopDrill } from './stop-drill.ts';
-import { unexpected, waitFor, type World } from './world.ts';
+import { unexpected } from './unexpected.ts';
+import { waitFor, type World } from './world.ts';
 
 type Diagnosis = Answer<'diagnosePromotion'>;
 type Remedy = Diagnosis['causes'][number]['remedies'][number];
 
-const COMMAND_TIMEOUT_MS = 60_000;
+/** A service that is started may have to recover its database. */
+const COMMAND_TIMEOUT_MS = 150_000;
 /** Beyond the time after which a promotion counts as stalled. */
 const VERDICT_TIMEOUT_MS = 120_000;
 const COMPLETION_TIMEOUT_MS = 180_000;
 
 export interface DrillResult {
+  /** As `drill list` names it. */
+  readonly drill: string;
   readonly cause: string;
   /** The drill could be played here. */
   readonly isPlayed: boolean;
@@ -43,14 +48,14 @@ export async function runDrill(deps: RunDeps, drill: Drill): Promise<DrillResult
   try {
     const { state, world, promotionId } = await startDrill(deps, drill);
     try {
-      const first = await untilNamed(deps, drill, promotionId);
+      const first = await untilNamed({ deps, drill, world }, promotionId);
       found.isNamed = true;
       const [remedy] = first.causes[0]?.remedies ?? [];
       if (!remedy) throw unexpected('it has no remedy');
       found.remedy = remedy.command === null ? remedy.kind : `${remedy.kind}: ${remedy.command}`;
       refuseEndlessWait(first, remedy);
       await carryOut({ deps, drill, world }, remedy);
-      await untilCured(deps.client, promotionId, world.name);
+      await untilCured({ deps, drill, world }, promotionId);
       found.isCured = true;
     } finally {
       await stopDrill(deps, state);
@@ -59,17 +64,20 @@ export async function runDrill(deps: RunDeps, drill: Drill): Promise<DrillResult
     found.isPlayed = !isAppError(error, 'drill.needs');
     found.message = error instanceof Error ? error.message : String(error);
   }
-  return { cause: drill.cause, ...found, seconds: Math.round((Date.now() - startedAtMs) / 1_000) };
+  return {
+    drill: drillId(drill),
+    cause: drill.cause,
+    ...found,
+    seconds: Math.round((Date.now() - startedAtMs) / 1_000),
+  };
 }
 
 /** The first verdict that is more than progress; another cause before it is a mistake of the diagnosis. */
-async function untilNamed(
-  { client, stuckAfterMs }: RunDeps,
-  { cause, needs = [] }: Drill,
-  promotion: string,
-): Promise<Diagnosis> {
+async function untilNamed({ deps, drill, world }: Play, promotion: string): Promise<Diagnosis> {
+  const { cause, needs = [] } = drill;
+  const { client } = world;
   let last: Diagnosis | null = null;
-  const timeoutMs = VERDICT_TIMEOUT_MS + (needs.includes('stuck.after') ? stuckAfterMs : 0);
+  const timeoutMs = VERDICT_TIMEOUT_MS + (needs.includes('stuck.after') ? deps.stuckAfterMs : 0);
   await waitFor(
     async () => {
       last = await client.call('diagnosePromotion', { parameters: { promotion } });
@@ -115,8 +123,15 @@ interface Play {
 async function carryOut({ deps, drill, world }: Play, { kind, command }: Remedy): Promise<void> {
   if (kind !== 'command') await drill.repair?.(world);
   if (kind === 'wait' || command === null) return;
-  const said = await runPrinted(command, deps.env, world.place.directory);
+  const said = await runPrinted(command, environmentIn(world, deps, drill), world.place.directory);
   await drill.follow?.(world, said);
+}
+
+/** Where it has an orchestrator of its own, commands are meant for that one. */
+function environmentIn(world: World, { env }: RunDeps, { own }: Drill): RunDeps['env'] {
+  if (own === undefined) return env;
+  const foreign = Object.entries(env).filter(([name]) => !name.startsWith('STELLA_'));
+  return { ...Object.fromEntries(foreign), ...variablesOfOwn(world.own()) };
 }
 
 /** In a shell, as it is, where `stella` is this program; what it writes goes away with the drill. */
@@ -137,24 +152,47 @@ function runPrinted(command: string, env: RunDeps['env'], cwd: string): Promise<
   });
 }
 
-/** The promotion, or one that took its place in the environment, has completed. */
-async function untilCured(client: Client, promotion: string, environment: string): Promise<void> {
+/**
+ * The promotion has completed, or one that takes its place: that was made to retry it, or, where what was released can never
+ * be promoted, that of the release which was made instead. A newer promotion that happens to complete there is no cure.
+ */
+async function untilCured({ drill, world }: Play, promotion: string): Promise<void> {
   await waitFor(
     async () => {
-      const own = await client.call('getPromotion', { parameters: { promotion } });
+      const own = await world.client.call('getPromotion', { parameters: { promotion } });
       if (own.status === 'completed') return true;
       if (!isTerminal(own.status)) return false;
-      const { items } = await client.call('listPromotions', { query: { environment } });
-      const [newest] = items;
-      if (!newest || newest.id === promotion) return false;
-      if (newest.status !== 'completed' && isTerminal(newest.status)) {
-        throw unexpected(`${newest.id}, which took its place, ended as ${newest.status}`);
+      const heir = await heirOf(world.client, { promotion, environment: world.name, drill });
+      if (heir === null) return false;
+      if (heir.status !== 'completed' && isTerminal(heir.status)) {
+        throw unexpected(`${heir.id}, which took its place, ended as ${heir.status}`);
       }
-      return newest.status === 'completed';
+      return heir.status === 'completed';
     },
     `${promotion} completes`,
     COMPLETION_TIMEOUT_MS,
   );
+}
+
+interface Ended {
+  readonly promotion: string;
+  readonly environment: string;
+  readonly drill: Drill;
+}
+
+/** The newest of those that take the place of an ended one. */
+async function heirOf(
+  client: Client,
+  { promotion, environment, drill }: Ended,
+): Promise<Answer<'getPromotion'> | null> {
+  const { items } = await client.call('listPromotions', { query: { environment } });
+  for (const { id } of items) {
+    const one = await client.call('getPromotion', { parameters: { promotion: id } });
+    const isInstead =
+      drill.curedByRelease !== undefined && one.release.name === `${environment}-${drill.curedByRelease}`;
+    if (isInstead || one.retryOf === promotion) return one;
+  }
+  return null;
 }
 
 /** Some at a time, in order of the list. */
@@ -163,15 +201,16 @@ export async function runDrills(
   drills: readonly Drill[],
   order: { readonly parallelCount: number; readonly tell: (result: DrillResult) => void },
 ): Promise<readonly DrillResult[]> {
-  const waiting = [...drills];
+  // Those with an orchestrator of their own take longest.
+  const waiting = [...drills].sort((left, right) => Number(right.own !== undefined) - Number(left.own !== undefined));
   const results = new Map<string, DrillResult>();
   const work = async (): Promise<void> => {
     for (let drill = waiting.shift(); drill; drill = waiting.shift()) {
       const result = await runDrill(deps, drill);
-      results.set(drill.cause, result);
+      results.set(result.drill, result);
       order.tell(result);
     }
   };
   await Promise.all(Array.from({ length: order.parallelCount }, work));
-  return drills.flatMap(({ cause }) => results.get(cause) ?? []);
+  return drills.flatMap((drill) => results.get(drillId(drill)) ?? []);
 }

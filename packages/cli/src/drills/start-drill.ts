@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process';
 import { randomBytes, randomInt } from 'node:crypto';
 import type { Client } from '@stella/contract/client';
 import { AppError, isAppError } from '@stella/domain/client';
-import type { Drill } from './drill.ts';
+import { type Drill, drillId } from './drill.ts';
+import { clientOfOwn, startOwn } from './own/own-orchestrator.ts';
 import { type DrillPlace, type DrillState, makePlace, placeOf, readAddress, writeState } from './place.ts';
 import { stopDrill } from './stop-drill.ts';
 import { openWorld, waitFor, type World } from './world.ts';
@@ -30,29 +31,45 @@ export interface StartedDrill {
 /** Whatever it has made is taken away again when it fails. Errors: `drill.needs`, `drill.not_allowed`. */
 export async function startDrill(deps: DrillDeps, drill: Drill): Promise<StartedDrill> {
   refuseUnmet(drill, deps);
-  const name = `drill-${drill.cause.replaceAll(/[._]/g, '-')}-${randomBytes(2).toString('hex')}`;
+  const name = `drill-${drillId(drill).replaceAll(/[._]/g, '-')}-${randomBytes(2).toString('hex')}`;
   const place = placeOf(deps.drills, name);
   const state: DrillState = {
     name,
     cause: drill.cause,
+    drill: drillId(drill),
     server: deps.server,
     startedAt: new Date().toISOString(),
     promotionId: null,
+    own: null,
   };
   makeDirectories(place, deps.drills);
   // Before anything else: from now on it can be ended by its name.
   writeState(place, state);
   try {
-    await startPeer(place, deps.address ?? someLoopback());
-    const world = openWorld({ state, place, client: deps.client, colleague: deps.colleague });
-    await refuseForbidden(world, deps.drills);
+    const address = deps.address ?? someLoopback();
+    const own = drill.own === undefined ? null : await startOwn({ place, address, own: drill.own });
+    const played = { ...state, own };
+    writeState(place, played);
+    await startPeer(place, address);
+    const world = worldOf(deps, played, place);
+    // One of its own allows all that a drill needs.
+    if (own === null) await refuseForbidden(world, deps.drills);
     const promotionId = await drill.inject(world);
-    writeState(place, { ...state, promotionId });
-    return { state: { ...state, promotionId }, world, promotionId };
+    writeState(place, { ...played, promotionId });
+    return { state: { ...played, promotionId }, world, promotionId };
   } catch (error) {
     await stopDrill(deps, state);
     throw error;
   }
+}
+
+/** As it is played: on the orchestrator of its own, where it has one. */
+export function worldOf(
+  { client, colleague }: Pick<DrillDeps, 'client' | 'colleague'>,
+  state: DrillState,
+  place: DrillPlace,
+): World {
+  return openWorld({ state, place, client: state.own === null ? client : clientOfOwn(state.own), colleague });
 }
 
 function refuseUnmet({ cause, needs = [] }: Drill, { colleague }: DrillDeps): void {

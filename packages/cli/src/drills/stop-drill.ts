@@ -4,6 +4,7 @@ import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync, rmSync } f
 import { dirname, join } from 'node:path';
 import type { Client } from '@stella/contract/client';
 import { isAppError } from '@stella/domain/client';
+import { stopOwn } from './own/own-orchestrator.ts';
 import { type DrillPlace, type DrillState, placeOf, WELL, writeModes } from './place.ts';
 import { waitFor } from './world.ts';
 
@@ -17,20 +18,30 @@ interface StopDeps {
   readonly drills: string;
 }
 
-export async function stopDrill({ client, drills }: StopDeps, { name }: DrillState): Promise<void> {
+export async function stopDrill({ client, drills }: StopDeps, { name, own }: DrillState): Promise<void> {
   const place = placeOf(drills, name);
   // What is under way can only end where its world answers.
   writeModes(place, WELL);
-  mendDirectories(place);
+  if (own === null) {
+    mendDirectories(place);
+    await cleanUp(client, name);
+  }
+  // Also one that did not come so far as to be written down.
+  await stopOwn(place);
+  for (const dataDir of place.own) unmount(dataDir);
+  // Its peer ends when the directory is gone.
+  rmSync(place.directory, { recursive: true, force: true, maxRetries: 5 });
+  rmSync(join(dirname(drills), `${name}-outside`), { recursive: true, force: true });
+}
+
+/** Of the orchestrator that others use too. */
+async function cleanUp(client: Client, name: string): Promise<void> {
   const environments = await environmentsOf(client, name);
   for (const environment of environments) await endPromotions(client, environment);
   await unsetSettings(client, name);
   if (environments.length > 0) {
     await client.call('applyDefinitions', { body: { documents: [], remove: [...environments] } });
   }
-  // Its peer ends when the directory is gone.
-  rmSync(place.directory, { recursive: true, force: true, maxRetries: 5 });
-  rmSync(join(dirname(drills), `${name}-outside`), { recursive: true, force: true });
 }
 
 async function environmentsOf(client: Client, name: string): Promise<readonly string[]> {
@@ -62,13 +73,17 @@ async function unsetSettings(client: Client, name: string): Promise<void> {
 
 function mendDirectories(place: DrillPlace): void {
   if (!existsSync(place.targets)) return;
-  const mounts = readMounts();
   for (const target of readdirSync(place.targets)) {
     const path = join(place.targets, target);
-    if (mounts.includes(path)) execFileSync('umount', ['-l', path], { timeout: UNMOUNT_TIMEOUT_MS, stdio: 'ignore' });
+    unmount(path);
     if (lstatSync(path).isDirectory() && isOurs(path)) chmodSync(path, 0o755);
     if (lstatSync(path).isFile()) rmSync(path);
   }
+}
+
+function unmount(path: string): void {
+  if (!readMounts().includes(path)) return;
+  execFileSync('umount', ['-l', path], { timeout: UNMOUNT_TIMEOUT_MS, stdio: 'ignore' });
 }
 
 function isOurs(path: string): boolean {

@@ -6,7 +6,16 @@ import { join } from 'node:path';
 import type { Answer, Client } from '@stella/contract/client';
 import { AppError, isTerminal } from '@stella/domain/client';
 import { type ArtifactContent, writeArtifact } from './artifact.ts';
-import { type DrillPlace, type DrillState, type PeerModes, readAddress, readModes, writeModes } from './place.ts';
+import {
+  type DrillPlace,
+  type DrillState,
+  type OwnAddress,
+  type PeerModes,
+  readAddress,
+  readModes,
+  writeModes,
+} from './place.ts';
+import { unexpected } from './unexpected.ts';
 
 const POLL_MS = 100;
 /** Of one step of a drill: what it waits for happens within seconds, on a loaded machine within more. */
@@ -34,7 +43,11 @@ export interface World {
   readonly server: string;
   /** Of the second person; throws `drill.needs` without one. */
   readonly colleague: () => Client;
+  /** Where the orchestrator of its own is; throws `drill.broken` when it has none. */
+  readonly own: () => OwnAddress;
   readonly gateUrl: string;
+  /** The same gate by TLS; throws `drill.broken` without certificates. */
+  readonly secureGateUrl: () => string;
   readonly healthUrl: string;
   /** Directory of the target of a component, in that environment of the drill. */
   targetDirectory(component?: string, suffix?: string): string;
@@ -66,6 +79,7 @@ export function openWorld({ state, place, client, colleague }: WorldOrder): Worl
   const { name } = state;
   const address = readAddress(place);
   if (!address) throw new AppError('drill.broken', { details: { name } });
+  const broken = (): AppError => new AppError('drill.broken', { details: { name } });
   const environmentName = (suffix?: string): string => (suffix === undefined ? name : `${name}-${suffix}`);
   const targetDirectory: World['targetDirectory'] = (component = 'app', suffix) =>
     join(place.targets, suffix === undefined ? component : `${suffix}-${component}`);
@@ -76,7 +90,15 @@ export function openWorld({ state, place, client, colleague }: WorldOrder): Worl
     name,
     place,
     client,
-    server: state.server,
+    server: state.own?.server ?? state.server,
+    own() {
+      if (state.own === null) throw broken();
+      return state.own;
+    },
+    secureGateUrl() {
+      if (address.secure === null) throw broken();
+      return `https://${address.secure}/gate`;
+    },
     colleague() {
       if (!colleague) throw new AppError('drill.needs', { details: { cause: state.cause, what: SECOND_PERSON } });
       return colleague;
@@ -86,26 +108,7 @@ export function openWorld({ state, place, client, colleague }: WorldOrder): Worl
     targetDirectory,
     behave: (modes) => writeModes(place, { ...readModes(place), ...modes }),
     async apply(...drafts) {
-      const documents = drafts.map((draft) => {
-        const { suffix, promotesFrom = [], gates = [], target = {}, components = ['app'], more = {} } = draft;
-        const targets = components.map((component) => ({
-          name: component,
-          kind: 'files',
-          component,
-          directory: targetDirectory(component, suffix),
-          ...target,
-        }));
-        const definition = {
-          kind: 'Environment',
-          name: environmentName(suffix),
-          promotesFrom,
-          gates,
-          targets,
-          ...more,
-        };
-        // JSON is YAML.
-        return { file: `${environmentName(suffix)}.yaml`, text: JSON.stringify(definition) };
-      });
+      const documents = drafts.map((draft) => documentOf(draft, environmentName(draft.suffix), targetDirectory));
       await client.call('applyDefinitions', { body: { documents } });
     },
     async release(label, { components = ['app'], content } = {}) {
@@ -133,11 +136,25 @@ export function openWorld({ state, place, client, colleague }: WorldOrder): Worl
   };
 }
 
-const SECOND_PERSON = 'another person with the role approver: --approver-token-file <file>';
-
-export function unexpected(message: string): AppError {
-  return new AppError('drill.unexpected', { details: { message } });
+/** JSON is YAML. */
+function documentOf(
+  draft: EnvironmentDraft,
+  name: string,
+  targetDirectory: World['targetDirectory'],
+): { readonly file: string; readonly text: string } {
+  const { suffix, promotesFrom = [], gates = [], target = {}, components = ['app'], more = {} } = draft;
+  const targets = components.map((component) => ({
+    name: component,
+    kind: 'files',
+    component,
+    directory: targetDirectory(component, suffix),
+    ...target,
+  }));
+  const definition = { kind: 'Environment', name, promotesFrom, gates, targets, ...more };
+  return { file: `${name}.yaml`, text: JSON.stringify(definition) };
 }
+
+const SECOND_PERSON = 'another person with the role approver: --approver-token-file <file>';
 
 /** Throws `drill.unexpected` when it does not come. */
 export async function waitFor(

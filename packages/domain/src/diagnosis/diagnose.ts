@@ -15,18 +15,18 @@ import {
   wholeSeconds,
 } from './case-view.ts';
 import { findCanaryCauses } from './canary-causes.ts';
-import { causeRank, CAUSES } from './causes.ts';
+import { type CauseCode, causeRank, CAUSES } from './causes.ts';
 import { commandLine } from './command-line.ts';
 import { findContention, findDatabaseStops, findDatabaseStrain } from './database-causes.ts';
 import type { Cause, Diagnosis, Fact, Verdict } from './diagnosis.ts';
 import type { DiagnosisSnapshot, LinkedPromotion } from './diagnosis-snapshot.ts';
-import { findClockSkew, findPoison, findStop, findTimeBudget } from './engine-causes.ts';
+import { findClockSkew, findPoison, findStop, findTimeBudget, refusesCallbacks } from './engine-causes.ts';
 import { findGateCauses } from './gate-causes.ts';
 import { findLinkCauses } from './link-causes.ts';
 import { findTargetCauses } from './target-causes.ts';
 import { timeBudgetOf } from './time-budget.ts';
 import { findWaitCauses } from './wait-causes.ts';
-import { findVersionSkew, findWorkerCauses } from './worker-causes.ts';
+import { findVersionSkew, findWorkerCauses, hasLiveWorker } from './worker-causes.ts';
 
 const FAMILIES: readonly FindCauses[] = [
   findDatabaseStops,
@@ -72,7 +72,9 @@ export function diagnose(snapshot: DiagnosisSnapshot): Diagnosis {
   const around = isTroubled && !view.isEnded ? sorted(CIRCUMSTANCES.flatMap((find) => find(view))) : [];
   const isUnexplained = isTroubled && known.length === 0 && around.length === 0;
   const unknown = isUnexplained && !view.isEnded ? [unknownCause(view)] : [];
-  const causes = orderedCauses(roots, [...own, ...around, ...unknown]);
+  const beneath = around.filter((cause) => isBeneath(view, cause, known));
+  const beside = around.filter((cause) => !beneath.includes(cause));
+  const causes = [...beneath, ...orderedCauses(view, roots, [...own, ...beside, ...unknown])];
   const verdict = verdictOf(view, causes);
   return {
     promotionId: view.snapshot.promotion.id,
@@ -130,15 +132,25 @@ function sorted(causes: readonly Cause[]): Cause[] {
   return [...causes].sort((a, b) => weight(a) - weight(b) || causeRank(a.code) - causeRank(b.code));
 }
 
+/** What is told only beside a trouble, and is why there is one: mending what it leads to would help nobody. */
+function isBeneath(view: CaseView, { code }: Cause, known: readonly Cause[]): boolean {
+  const isKnown = (...codes: readonly CauseCode[]): boolean => known.some((one) => codes.includes(one.code));
+  // An orchestrator that is started gets no connection.
+  if (code === 'database.connections') return isKnown('worker.none', 'worker.dead') && !hasLiveWorker(view);
+  if (code === 'clock.skew') return isKnown('gate.no_callback') && refusesCallbacks(view);
+  return false;
+}
+
 /** What stops everything, then the roots, then its own, of which the lock is the last link of the chain. */
-function orderedCauses(roots: readonly Cause[], own: readonly Cause[]): Cause[] {
+function orderedCauses(view: CaseView, roots: readonly Cause[], own: readonly Cause[]): Cause[] {
   const all = sorted(own);
   if (roots.length === 0) return all;
   const first = all.filter((cause) => isGlobal(cause) || cause.code === 'worker.none');
   // The holder's own death is why its lock is stale; the cure is that of the lock.
   const stale = all.filter((cause) => cause.code === 'lock.stale');
   const rest = all.filter((cause) => !first.includes(cause) && !stale.includes(cause));
-  return stale.length > 0 ? [...first, ...stale, ...roots, ...rest] : [...first, ...roots, ...rest];
+  // Without a worker nobody would seal its targets, and nobody would take the lock.
+  return hasLiveWorker(view) ? [...first, ...stale, ...roots, ...rest] : [...first, ...roots, ...stale, ...rest];
 }
 
 function verdictOf({ isEnded, isStalled, snapshot }: CaseView, causes: readonly Cause[]): Verdict {

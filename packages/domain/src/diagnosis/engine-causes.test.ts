@@ -220,6 +220,20 @@ describe('a promotion behind another one', () => {
     expect(diagnosis.causes[0]?.remedies[0]?.command).toBe(`stella orch locks release ${lockId} --force`);
   });
 
+  it('comes after the dead worker while no other lives: nobody would take the lock that is released', () => {
+    const { stage, second } = two();
+    const [worker] = caseOf(stage, second).workers;
+    if (!worker) throw new Error('the stage has a worker');
+    stage.wait(2 * MINUTE);
+    const gone = { ...worker, leaseUntilMs: stage.nowMs() - MINUTE };
+    const whole = caseOf(stage, second, { workers: [gone] });
+    const blockedBy = whole.subject.blockedBy.map((one) => ({ ...one, isStale: true }));
+    const waits = { ...whole, subject: { ...whole.subject, blockedBy } };
+    const diagnosis = diagnose(withRow(waits, { workerId: null, nextActionAtMs: stage.nowMs() + SECOND }));
+    expect(codes(diagnosis).slice(0, 2)).toEqual(['worker.dead', 'lock.stale']);
+    expect(diagnosis.causes[0]?.remedies[0]?.command).toBe('stella service restart orchestrator');
+  });
+
   it('is queue.behind where only an older ticket goes before it', () => {
     const { stage, first, second } = two();
     const whole = caseOf(stage, second);
@@ -358,6 +372,14 @@ describe('the database', () => {
       'database.connections',
       'clock.skew',
     ]);
+  });
+
+  it('database.connections comes before worker.none: an orchestrator that is started gets none', () => {
+    const { stage, id } = stageAt();
+    stage.wait(90 * SECOND);
+    const database = { ...CALM, connectionCount: 99 };
+    const whole = withRow(caseOf(stage, id, { workers: [], database }), { workerId: null });
+    expect(codes(diagnose(whole))).toEqual(['database.connections', 'worker.none']);
   });
 });
 

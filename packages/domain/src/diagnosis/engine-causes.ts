@@ -1,5 +1,6 @@
 /** What the engine itself says: a row that no worker can move, a stopped environment, declared times, clocks. */
 import { cureOf, describeHolding } from '../environment/environment-stop.ts';
+import { canRetryNow } from '../promotion/commands/command.ts';
 import { isHeld } from '../promotion/decide/gate-runs.ts';
 import { formatDuration } from '../values/duration.ts';
 import {
@@ -20,6 +21,8 @@ import { describeWorstCase, PROMOTION_SLO_MS, retriesThatFit, timeoutWithin, wor
 
 /** Clocks that differ by less are as good as equal. */
 const SKEW_MS_MAX = 5_000;
+/** A callback that was signed further away from the server's clock is refused (Standard Webhooks). */
+const CALLBACK_SKEW_MS_MAX = 5 * 60_000;
 
 export const findPoison: FindCauses = (view) => {
   const { setAside, id } = view.snapshot.promotion;
@@ -116,6 +119,11 @@ function fitting(view: CaseView, name: string, gate: GateLook['gate'], stuckAfte
   });
 }
 
+/** Whatever a service calls back, its signature is from another time for this server. */
+export function refusesCallbacks({ whole }: CaseView): boolean {
+  return Math.abs(whole.server.clockAheadMs) > CALLBACK_SKEW_MS_MAX;
+}
+
 /** Told only beside a trouble: leases and deadlines go by the database's clock alone. */
 export const findClockSkew: FindCauses = (view) => {
   const { hostname, clockAheadMs } = view.whole.server;
@@ -128,9 +136,13 @@ export const findClockSkew: FindCauses = (view) => {
       remedies: [
         externalRemedy({
           text: `set the clock of ${hostname} or of the database right (NTP)`,
-          command: commandLine('orch', 'status'),
-          effect: 'certificates, tokens and callbacks are judged by the right time again',
-          needs: 'viewer',
+          ...(canRetryNow(view.snapshot)
+            ? resumption(view)
+            : {
+                command: commandLine('orch', 'status'),
+                effect: 'certificates, tokens and callbacks are judged by the right time again',
+                needs: 'viewer',
+              }),
         }),
       ],
     }),

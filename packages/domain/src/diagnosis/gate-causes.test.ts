@@ -175,6 +175,21 @@ describe('a gate that cannot be asked', () => {
     expect(commands(cause).includes(`stella promotion retry ${id}`)).toBe(code !== 'gate.misconfigured');
   });
 
+  it('is clock.skew before gate.no_callback where the server takes every signature for one of another time', () => {
+    const { stage, id } = stageAt();
+    slip(stage, id, { outcome: 'timeout', code: 'gate.no_callback', message: 'it did not call back' });
+    const codesAt = (clockAheadMs: number): unknown[] => {
+      const server = { hostname: 'host-1', version: '1.0.0', clockAheadMs };
+      return diagnose(caseOf(stage, id, { server })).causes.map(({ code }) => code);
+    };
+    expect(codesAt(4 * 60_000)).toEqual(['gate.no_callback', 'clock.skew']);
+    expect(codesAt(-6 * 60_000)).toEqual(['clock.skew', 'gate.no_callback']);
+    const server = { hostname: 'host-1', version: '1.0.0', clockAheadMs: 6 * 60_000 };
+    const [cause] = diagnose(caseOf(stage, id, { server })).causes;
+    // The clock alone does not ask the held gate again.
+    expect(cause?.remedies[0]).toMatchObject({ kind: 'external', command: `stella promotion retry ${id}` });
+  });
+
   it.each<[CauseCode, ProbeStage['stage'], ProbeStage['code']]>([
     ['gate.dns', 'dns', 'dns.not_found'],
     ['gate.unreachable', 'tcp', 'tcp.timeout'],

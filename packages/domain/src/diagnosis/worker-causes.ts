@@ -34,6 +34,10 @@ export const findWorkerCauses: FindCauses = (view) => {
   return view.lateMs >= LATE_MS_MAX ? [blockedWorker(view, own, live)] : [];
 };
 
+export function hasLiveWorker({ whole, nowMs }: CaseView): boolean {
+  return whole.workers.some((worker) => isLive(worker, nowMs));
+}
+
 function isLive(worker: WorkerFacts, nowMs: number): boolean {
   return worker.state === 'live' && worker.leaseUntilMs > nowMs;
 }

@@ -12,11 +12,11 @@ export const drillRepair: CommandSpec = {
   async run(context, input) {
     const { drillOf } = await import('../../drills/drills.ts');
     const { findDrill, placeOf } = await import('../../drills/place.ts');
-    const { openWorld } = await import('../../drills/world.ts');
-    const { drills, client, colleague } = await openDrills(context, input);
-    const state = findDrill(drills, input.positionals[0]);
-    const world = openWorld({ state, place: placeOf(drills, state.name), client, colleague });
-    const { repair } = drillOf(state.cause);
+    const { worldOf } = await import('../../drills/start-drill.ts');
+    const deps = await openDrills(context, input);
+    const state = findDrill(deps.drills, input.positionals[0]);
+    const world = worldOf(deps, state, placeOf(deps.drills, state.name));
+    const { repair } = drillOf(state.drill);
     if (!context.globals.isDryRun) await repair?.(world);
     const text = repair
       ? `Mended       ${state.name}, outside of Stella\nGo on        stella promotion diagnose ${state.promotionId ?? ''}`

@@ -31,28 +31,28 @@ export const drillRun: CommandSpec = {
     if (causes.length === 0 && !isSet(options, 'all')) {
       throw new AppError('cli.usage', { details: { message: 'say which: --all, or --cause <cause>' } });
     }
-    const except = new Set(textsOption(options, 'except').map((cause) => drillOf(cause).cause));
-    const wanted = (isSet(options, 'all') ? DRILLS : causes.map(drillOf)).filter(({ cause }) => !except.has(cause));
+    const except = new Set(textsOption(options, 'except').map(drillOf));
+    const wanted = (isSet(options, 'all') ? DRILLS : causes.map(drillOf)).filter((drill) => !except.has(drill));
     const deps = await openDrills(context, input);
     const { value } = await deps.client.call('getSetting', { parameters: { setting: 'stuck.after' } });
     const play = { ...deps, env: environmentOf(context), stuckAfterMs: parseDuration(String(value)) };
     const parallelCount = countOption(options, 'parallel', { min: 1, max: PARALLEL_MAX }) ?? PARALLEL_STANDARD;
     const tell = (result: DrillResult): void => {
-      if (!context.globals.isQuiet) context.terminal.err(`${result.cause}: ${wordsOf(result)}\n`);
+      if (!context.globals.isQuiet) context.terminal.err(`${result.drill}: ${wordsOf(result)}\n`);
     };
     const results = context.globals.isDryRun ? [] : await runDrills(play, wanted, { parallelCount, tell });
     context.show(
       tableView<DrillResult>({
         rows: results,
         columns: [
-          { title: 'CAUSE', value: (row) => row.cause },
+          { title: 'DRILL', value: (row) => row.drill },
           { title: 'NAMED FIRST', value: (row) => answerOf(row, row.isNamed) },
           { title: 'CURED', value: (row) => answerOf(row, row.isCured) },
           { title: 'SECONDS', value: (row) => String(row.seconds) },
           { title: 'FIRST REMEDY', value: (row) => row.remedy || '-' },
           { title: 'MESSAGE', value: (row) => row.message || '-', isWide: true },
         ],
-        nameOf: (row) => row.cause,
+        nameOf: (row) => row.drill,
         whenEmpty: 'nothing was played',
       }),
     );

@@ -14,6 +14,7 @@ export const drillStart: CommandSpec = {
   async run(context, input) {
     const { drillOf } = await import('../../drills/drills.ts');
     const { startDrill } = await import('../../drills/start-drill.ts');
+    const { variablesOfOwn } = await import('../../drills/own/own-orchestrator.ts');
     const drill = drillOf(positional(input.positionals, 0));
     const deps = await openDrills(context, input);
     if (context.globals.isDryRun) {
@@ -25,6 +26,7 @@ export const drillStart: CommandSpec = {
     const text = [
       `Drill        ${state.name}`,
       `Promotion    ${promotionId}`,
+      ...(state.own === null ? [] : [`Work there   ${exportLine(variablesOfOwn(state.own))}`]),
       `Find out     stella promotion diagnose ${promotionId}`,
       `Mend it      stella drill repair ${state.name}   (what is outside of Stella)`,
       `End it       stella drill stop ${state.name}`,
@@ -33,3 +35,10 @@ export const drillStart: CommandSpec = {
     return undefined;
   },
 };
+
+/** Of a drill with an orchestrator of its own: what the commands of the runbook, as they are printed, then mean. */
+function exportLine(variables: Readonly<Record<string, string>>): string {
+  return `export ${Object.entries(variables)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ')}`;
+}

@@ -23,11 +23,13 @@ export const drillStatus: CommandSpec = {
   async run(context, input) {
     const { isPeerAlive } = await import('../../drills/peer.ts');
     const { listDrills, placeOf } = await import('../../drills/place.ts');
+    const { clientOfOwn } = await import('../../drills/own/own-orchestrator.ts');
     const { drills, client } = await openDrills(context, input);
     const rows: Row[] = [];
     for (const state of listDrills(drills)) {
-      const { name, cause, startedAt, promotionId } = state;
-      const status = promotionId === null ? null : await statusOf(client, promotionId);
+      const { name, cause, startedAt, promotionId, own } = state;
+      const asked = own === null ? client : clientOfOwn(own);
+      const status = promotionId === null ? null : await statusOf(asked, promotionId);
       rows.push({ name, cause, startedAt, promotionId, status, isPeerAlive: isPeerAlive(placeOf(drills, name)) });
     }
     context.show(

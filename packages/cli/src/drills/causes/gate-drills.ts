@@ -3,8 +3,10 @@ import { readFileSync } from 'node:fs';
 import { makeClient } from '@stella/contract/client';
 import { parseDuration } from '@stella/domain/client';
 import type { Drill } from '../drill.ts';
-import { answerAfter, answerWith, type PeerModes, WELL } from '../place.ts';
-import { unexpected, type World } from '../world.ts';
+import { writeSecret } from '../call-back.ts';
+import { acknowledge, answerAfter, answerWith, type PeerModes, WELL } from '../place.ts';
+import { unexpected } from '../unexpected.ts';
+import type { World } from '../world.ts';
 
 /** Short enough to wait for, long enough for a busy machine. */
 const TIMEOUT = '2s';
@@ -60,6 +62,17 @@ const tooShort: Drill = {
   },
 };
 
+const noCallback: Drill = {
+  cause: 'gate.no_callback',
+  fault: 'its service takes the question, and never calls back',
+  async inject(world) {
+    await world.apply({ gates: [gate(world, { mode: 'callback', secret: writeSecret(world.place) })] });
+    world.behave({ gate: acknowledge(false) });
+    return world.promote(await world.release('1'));
+  },
+  repair: async (world) => world.behave({ gate: acknowledge(true) }),
+};
+
 const noApprover: Drill = {
   cause: 'gate.no_approver',
   fault: 'the only person who may approve is not enrolled',
@@ -111,6 +124,7 @@ export const GATE_DRILLS: readonly Drill[] = [
   }),
   definitionDrill('gate.dns', 'the name in its URL does not exist', ({ name }) => `http://${name}.invalid/gate`),
   definitionDrill('gate.misconfigured', 'its URL has an address that is not allowed', () => FOREIGN_URL),
+  noCallback,
   noApprover,
   timeBudget,
 ];

@@ -24,6 +24,7 @@ function registryDrill(cause: Drill['cause'], fault: string, broken: Partial<Pee
 const refused: Drill = {
   cause: 'artifact.refused',
   fault: 'a path of the artifact leads out of where it is unpacked',
+  curedByRelease: '2',
   async inject(world) {
     await world.apply({});
     const content = { path: '../outside', text: 'x' };

@@ -1,0 +1,43 @@
+/** The PostgreSQL of a drill's own orchestrator, as somebody with a client on its machine reaches it. */
+import { join } from 'node:path';
+import type { Client as Session } from 'pg';
+import type { DrillPlace } from '../place.ts';
+
+/** The two roles of the embedded PostgreSQL; nobody is its superuser. */
+export type Role = 'stella_app' | 'stella_owner';
+
+const CONNECT_TIMEOUT_MS = 5_000;
+const STATEMENT_TIMEOUT_MS = 10_000;
+
+/** A session of its own; whoever opens it closes it. Rejects with the driver's words when it is refused. */
+export async function openSession({ own: [first] }: DrillPlace, user: Role): Promise<Session> {
+  const { default: pg } = await import('pg');
+  const session = new pg.Client({
+    host: join(first, 'run'),
+    user,
+    database: 'stella',
+    application_name: 'psql',
+    options: '-c search_path=stella',
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: STATEMENT_TIMEOUT_MS,
+  });
+  // Somebody may end it: that is what it is for.
+  session.on('error', () => undefined);
+  await session.connect();
+  return session;
+}
+
+/** One statement in a session of its own. */
+export async function runSql(place: DrillPlace, user: Role, text: string): Promise<void> {
+  const session = await openSession(place, user);
+  try {
+    await session.query(text);
+  } finally {
+    await closeSession(session);
+  }
+}
+
+/** Also one that was ended by somebody else. */
+export async function closeSession(session: Session): Promise<void> {
+  await session.end().catch(() => undefined);
+}
