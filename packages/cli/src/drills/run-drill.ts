@@ -4,6 +4,7 @@ import type { Answer, Client } from '@stella/contract/client';
 import { isAppError, isTerminal } from '@stella/domain/client';
 import { type Drill, drillId } from './drill.ts';
 import { variablesOfOwn } from './own/own-orchestrator.ts';
+import { heirOf } from './heir.ts';
 import { type DrillDeps, startDrill } from './start-drill.ts';
 import { stopDrill } from './stop-drill.ts';
 import { unexpected } from './unexpected.ts';
@@ -172,27 +173,6 @@ async function untilCured({ drill, world }: Play, promotion: string): Promise<vo
     `${promotion} completes`,
     COMPLETION_TIMEOUT_MS,
   );
-}
-
-interface Ended {
-  readonly promotion: string;
-  readonly environment: string;
-  readonly drill: Drill;
-}
-
-/** The newest of those that take the place of an ended one. */
-async function heirOf(
-  client: Client,
-  { promotion, environment, drill }: Ended,
-): Promise<Answer<'getPromotion'> | null> {
-  const { items } = await client.call('listPromotions', { query: { environment } });
-  for (const { id } of items) {
-    const one = await client.call('getPromotion', { parameters: { promotion: id } });
-    const isInstead =
-      drill.curedByRelease !== undefined && one.release.name === `${environment}-${drill.curedByRelease}`;
-    if (isInstead || one.retryOf === promotion) return one;
-  }
-  return null;
 }
 
 /** Some at a time, in order of the list. */
