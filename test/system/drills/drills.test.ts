@@ -9,7 +9,7 @@ import { startGateServices } from './gate-services.ts';
 import { watchHealthyPromotions } from './healthy.ts';
 import { bootMachine, type Machine } from './machine.ts';
 
-const TEST_TIMEOUT_MS = 600_000;
+const TEST_TIMEOUT_MS = 1_200_000;
 /** Drills that wait for a stall: they are played apart, with a stall of seconds. */
 const STALLS = ['target.slow', 'config.time_budget'];
 

@@ -11,7 +11,7 @@ import type { Machine } from './machine.ts';
 const PROMOTION_COUNT = 200;
 /** From here on locks are taken only when preflight has succeeded. */
 const OPTIMISTIC_FROM = 100;
-const PROMOTION_TIMEOUT_MS = 120_000;
+const PROMOTION_TIMEOUT_MS = 300_000;
 
 /** Where the services of the gates are. */
 export interface Services {

@@ -7,7 +7,8 @@ import { findFreePort, makeServerPlace, type ServerPlace } from '@stella/testkit
 
 const ROOT = join(import.meta.dirname, '../../..');
 const PROGRAM = join(ROOT, 'packages/cli/dist/main.mjs');
-const COMMAND_TIMEOUT_MS = 300_000;
+/** Of the longest: all drills, on a loaded machine. */
+const COMMAND_TIMEOUT_MS = 900_000;
 const CALL_TIMEOUT_MS = 60_000;
 
 export interface Machine {
@@ -67,6 +68,8 @@ export async function bootMachine(): Promise<Machine> {
     approverTokenFile,
     stella,
     async remove() {
+      // Of those that were cut off.
+      await stella('drill', 'stop', '--all', '--directory', drills);
       await stella('service', 'stop', 'orchestrator');
       await place.remove();
     },

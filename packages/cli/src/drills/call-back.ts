@@ -1,10 +1,12 @@
 /** The verdict of a gate that was asked with `mode: callback`, signed as Standard Webhooks says. */
 import { createHmac, randomBytes } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import type { DrillPlace } from './place.ts';
 
 const KEY_BYTES = 32;
 const CALL_TIMEOUT_MS = 10_000;
+const BETWEEN_CALLS_MS = 500;
+const CALLS_MAX = 20;
 
 /** Makes the key of the gate, for the server to read; answers how a definition names it. */
 export function writeSecret({ secretFile }: DrillPlace): string {
@@ -12,8 +14,17 @@ export function writeSecret({ secretFile }: DrillPlace): string {
   return `file:${secretFile}`;
 }
 
-/** What the server answers is its own matter: an attempt that got no verdict is what the gate shows. */
-export async function callBack({ secretFile }: DrillPlace, asked: string): Promise<void> {
+/** Until it is answered 200 or 409, each time signed anew; or refused so often that nobody would go on. */
+export async function callBack(place: DrillPlace, asked: string): Promise<void> {
+  for (let tries = 0; tries < CALLS_MAX && existsSync(place.secretFile); tries += 1) {
+    const status = await callOnce(place, asked);
+    if (status === 200 || status === 409) return;
+    await new Promise((resolve) => setTimeout(resolve, BETWEEN_CALLS_MS));
+  }
+}
+
+/** The status of the answer; 0 without one. */
+async function callOnce({ secretFile }: DrillPlace, asked: string): Promise<number> {
   const { callback, ...question } = parseQuestion(asked);
   const body = JSON.stringify({ ...question, verdict: 'passed', message: 'of a drill' });
   const seconds = Math.floor(Date.now() / 1_000);
@@ -27,9 +38,10 @@ export async function callBack({ secretFile }: DrillPlace, asked: string): Promi
   };
   const signal = AbortSignal.timeout(CALL_TIMEOUT_MS);
   try {
-    await fetch(callback.url, { method: 'POST', headers, body, signal });
+    return (await fetch(callback.url, { method: 'POST', headers, body, signal })).status;
   } catch {
-    // Nobody listens there at the moment; the gate asks again.
+    // Nobody listens there at the moment.
+    return 0;
   }
 }
 

@@ -3,6 +3,7 @@ import type { Answer } from '@stella/contract/client';
 import type { CommandSpec } from '../../command.ts';
 import { textView } from '../../view.ts';
 import { ageOf } from '../show-age.ts';
+import { stateOfWorker } from './worker-state.ts';
 
 type Orchestrator = Answer<'getOrchestrator'>;
 
@@ -32,7 +33,7 @@ function debtsOf({ openDebtCount }: Orchestrator): string {
 function describe(orchestrator: Orchestrator, server: string): string {
   const { version, now, database, promotions, workers, chain } = orchestrator;
   const nowMs = Date.parse(now);
-  const live = workers.filter((worker) => worker.state === 'live');
+  const live = workers.filter((worker) => stateOfWorker(worker, nowMs) === 'live');
   const counts = Object.entries(promotions).map(([status, count]) => `${count} ${status}`);
   const due =
     orchestrator.oldestDueAt === null
@@ -49,7 +50,7 @@ function describe(orchestrator: Orchestrator, server: string): string {
     `Workers     ${live.length} live`,
     ...workers.map(
       (worker) =>
-        `            ${worker.id} ${worker.state} on ${worker.hostname}, ${worker.claimCount} claims, heartbeat ${ageOf(nowMs, worker.heartbeatAt)} ago`,
+        `            ${worker.id} ${stateOfWorker(worker, nowMs)} on ${worker.hostname}, ${worker.claimCount} claims, heartbeat ${ageOf(nowMs, worker.heartbeatAt)} ago`,
     ),
   ].join('\n');
 }
