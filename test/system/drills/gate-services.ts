@@ -4,12 +4,12 @@ import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { waitFor } from '@stella/testkit';
 import { Webhook } from 'standardwebhooks';
 import type { Services } from './healthy.ts';
 
 const LATE_MS = 1_000;
-const CALL_TIMEOUT_MS = 30_000;
-const CALLS_MAX = 60;
+const CALL_TIMEOUT_MS = 120_000;
 const PASSED = '{"verdict":"passed"}';
 
 /** `directory`: below it the server runs programs, and reads the key. */
@@ -63,12 +63,9 @@ export async function startGateServices(directory: string): Promise<Services & {
 }
 
 /** As docs/environments.md asks of a service: until it is answered 200 or 409, each time signed anew. */
-async function callBack(asked: string, key: string): Promise<void> {
-  for (let tries = 0; tries < CALLS_MAX; tries += 1) {
-    const status = await callOnce(asked, key).catch(() => 0);
-    if (status === 200 || status === 409) return;
-    await new Promise((resolve) => setTimeout(resolve, LATE_MS));
-  }
+function callBack(asked: string, key: string): Promise<void> {
+  const isTaken = async (): Promise<boolean> => [200, 409].includes(await callOnce(asked, key));
+  return waitFor(isTaken, { timeoutMs: CALL_TIMEOUT_MS, why: 'the server takes the verdict of a gate' });
 }
 
 /** Signed by the library of Standard Webhooks. */
