@@ -95,7 +95,7 @@ export const HOSTILE_MANIFESTS: readonly RegistryRow[] = [
     code: 'registry.unreachable',
     says: /given up|in time|no answer within/,
   },
-  { what: 'wants a token from elsewhere', behaves: challenge, code: 'registry.denied', says: /127\.0\.0\.3/ },
+  { what: 'wants a token from elsewhere', behaves: challenge, code: 'registry.unreachable', says: /127\.0\.0\.3/ },
   {
     what: 'redirects elsewhere',
     behaves: elsewhere,
@@ -162,7 +162,7 @@ export const HOSTILE_BLOBS: readonly RegistryRow[] = [
     code: 'target.interrupted',
     says: /no end within/,
   },
-  { what: 'wants a token from elsewhere', behaves: challenge, code: 'registry.denied', says: /127\.0\.0\.3/ },
+  { what: 'wants a token from elsewhere', behaves: challenge, code: 'registry.unreachable', says: /127\.0\.0\.3/ },
   {
     what: 'redirects elsewhere',
     behaves: elsewhere,
@@ -222,7 +222,7 @@ export const HOSTILE_TAGS: readonly RegistryRow[] = [
     code: 'registry.bad_manifest',
     says: /same key twice/,
   },
-  { what: 'wants a token from elsewhere', behaves: challenge, code: 'registry.denied', says: /127\.0\.0\.3/ },
+  { what: 'wants a token from elsewhere', behaves: challenge, code: 'registry.unreachable', says: /127\.0\.0\.3/ },
   {
     what: 'redirects elsewhere',
     behaves: elsewhere,
