@@ -124,10 +124,7 @@ export async function writeHistory(world: StoreWorld): Promise<{ place: Place; w
   await endOtherwise(place, first);
   const worker = await changeHands(place, first);
   await live(world, await begin(place, worker, 'fleet', 1));
-  await live(world, await begin(place, worker, 'bird', 1));
-  // Its canary soaks: somebody looks again when that is over.
-  await world.control.pass(SOAK_MS);
-  await live(world, await claimOne(world, worker.id));
+  await soakThrough(place, worker);
   await leaveOpen(place, worker);
   await goSideBySide(place, worker);
   for (let count = 0; count < TICKS_MAX && (await world.sequencer.appendToChain(50)) > 0; count += 1);
@@ -165,6 +162,19 @@ async function changeHands(place: Place, first: Hired): Promise<Hired> {
   const result = { outcome: 'succeeded', code: '', message: 'late', output: '', digest: null, sealed: null } as const;
   await tick(world, claim, [{ operationId, result }]);
   return worker;
+}
+
+/** A canary soaks, and goes on when somebody looks after that; whoever else is due then looks, too, and waits on. */
+async function soakThrough(place: Place, worker: Hired): Promise<void> {
+  const { world } = place;
+  const first = await begin(place, worker, 'bird', 1);
+  await live(world, first);
+  await world.control.pass(SOAK_MS);
+  const { claimed } = await world.engine.takeDueWork(worker.id, 10);
+  for (const claim of claimed) {
+    const isCanary = claim.promotionId === first.promotionId;
+    await live(world, claim, isCanary ? goodResult : failAt('precheck_target', 'failed'));
+  }
 }
 
 async function leaveOpen(place: Place, worker: Hired): Promise<void> {
