@@ -10,7 +10,11 @@ import {
 } from '@stella/domain';
 import type { ChannelRecord } from '../ports/notification-store.ts';
 import type { Session, Statement } from './connection.ts';
+import { lockOfList } from './list-lock.ts';
 import { numberOrNull } from './row-values.ts';
+
+/** Two applies at once: the second sees what the first has written. */
+const CLAIM_CHANNELS: Statement = { name: 'channels_claim', text: lockOfList('channels') };
 
 const LOCK_CHANNELS: Statement = {
   name: 'channels_lock',
@@ -49,6 +53,7 @@ const REOPEN: Statement = {
 };
 
 export async function lockChannelRows(session: Session): Promise<readonly ChannelRecord[]> {
+  await session.rows(CLAIM_CHANNELS);
   return (await session.rows(LOCK_CHANNELS)).map(toChannelRecord);
 }
 

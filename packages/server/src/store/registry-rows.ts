@@ -2,12 +2,14 @@
 import { type Digest, type PromotionId, type RegistryDefinition, registryHash, toRfc3339 } from '@stella/domain';
 import type { RegistryRecord } from '../ports/registry-credentials.ts';
 import type { Session, Statement } from './connection.ts';
+import { lockOfList } from './list-lock.ts';
 
 const COLUMNS = 'version, hash, definition, applied_at';
 
 const LIST: Statement = { name: 'registries_list', text: `select ${COLUMNS} from registries order by host` };
 const FIND: Statement = { name: 'registry_find', text: 'select definition from registries where host = $1' };
 /** Two applies at once: the second sees what the first has written. */
+const CLAIM: Statement = { name: 'registries_claim', text: lockOfList('registries') };
 const LOCK: Statement = { name: 'registries_lock', text: `select ${COLUMNS} from registries order by host for update` };
 
 const WRITE: Statement = {
@@ -37,6 +39,7 @@ export async function findRegistryRow(session: Session, host: string): Promise<R
 }
 
 export async function lockRegistryRows(session: Session): Promise<readonly RegistryRecord[]> {
+  await session.rows(CLAIM);
   return (await session.rows(LOCK)).map(toRecord);
 }
 

@@ -88,6 +88,7 @@ describeCrashes({
   'while people are told': {
     scenario: tellPeople,
     points: [
+      'sql.channels_claim',
       'sql.channels_lock',
       'sql.channel_write',
       'sql.channel_remove',
@@ -105,7 +106,7 @@ describeCrashes({
   'while old notices are removed': { scenario: forgetNotices, points: ['sql.notifications_prune'] },
   'while a registry is declared': {
     scenario: declareRegistry,
-    points: ['sql.registries_lock', 'sql.registry_write', 'sql.registry_remove'],
+    points: ['sql.registries_claim', 'sql.registries_lock', 'sql.registry_write', 'sql.registry_remove'],
   },
   'while environments are removed': {
     scenario: removeEnvironments,
