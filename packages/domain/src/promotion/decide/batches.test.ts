@@ -95,6 +95,17 @@ describe('a rolling deploy', () => {
     expect(seen).toEqual(['web-1', 'web-2']);
   });
 
+  it('calls a mixed environment whole after a rollback only when every target was seen (seed 106)', () => {
+    for (const maxUnavailable of [1, 3]) {
+      const { stage, id } = start({ targetCount: 3, maxUnavailable });
+      stage.state.environments.set('prod', { ...makeWholeEnvironment('prod', makeRelease(3)), state: 'mixed' });
+      stage.play(id, 'deploy');
+      for (const name of touched(stage, id)) stage.answer(id, 'deploy', name, { outcome: 'failed', code: 'target.denied' });
+      expect(stage.play(id).promotion.status).toBe('rolled_back');
+      expect(stage.state.environments.get('prod')?.state).toBe(maxUnavailable === 1 ? 'mixed' : 'whole');
+    }
+  });
+
   it('with onFailure: hold leaves them and says which target runs what', () => {
     const { stage, id } = start({ targetCount: 8, maxUnavailable: 2, definition: { onFailure: 'hold' } });
     stage.play(id, 'deploy');

@@ -3,7 +3,7 @@
  * fence, and each is observed afterwards.
  */
 import { isPlanted } from '../../planted-bugs.ts';
-import { isAsPromised, markEnvironment, touchedTargets, wordsOf } from './target-operations.ts';
+import { isAsPromised, markEnvironment, targetNames, touchedTargets, wordsOf } from './target-operations.ts';
 import { type Draft, endPromotion, stepRun } from './draft.ts';
 import type { Attempt } from '../promotion.ts';
 import { whatRuns } from './what-runs.ts';
@@ -29,7 +29,8 @@ function verifyRollback(draft: Draft, targets: readonly string[], sinceMs: numbe
     failRollback(draft, verified.attempts);
     return;
   }
-  markEnvironment(draft, 'whole');
+  // Targets that were not touched are as they were: whether they are mixed is not known better than before.
+  if (targets.length === targetNames(draft).length) markEnvironment(draft, 'whole');
   endPromotion(draft, 'rolled_back', draft.promotion.ending, 'succeeded');
 }
 
