@@ -100,7 +100,8 @@ describe('a rolling deploy', () => {
       const { stage, id } = start({ targetCount: 3, maxUnavailable });
       stage.state.environments.set('prod', { ...makeWholeEnvironment('prod', makeRelease(3)), state: 'mixed' });
       stage.play(id, 'deploy');
-      for (const name of touched(stage, id)) stage.answer(id, 'deploy', name, { outcome: 'failed', code: 'target.denied' });
+      for (const name of touched(stage, id))
+        stage.answer(id, 'deploy', name, { outcome: 'failed', code: 'target.denied' });
       expect(stage.play(id).promotion.status).toBe('rolled_back');
       expect(stage.state.environments.get('prod')?.state).toBe(maxUnavailable === 1 ? 'mixed' : 'whole');
     }
