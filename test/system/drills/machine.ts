@@ -51,6 +51,7 @@ export async function bootMachine(): Promise<Machine> {
     STELLA_TARGET_DIRECTORIES: `${drills}:${place.targets}`,
     STELLA_LAYOUT_DIRECTORIES: `${drills}:${place.layouts}`,
     STELLA_COMMAND_DIRECTORIES: drills,
+    STELLA_SECRETS_DIRECTORY: drills,
   };
   const install = ['service', 'install', 'orchestrator', '--manager', 'supervisor'];
   await must(run(process.execPath, [PROGRAM, ...install], { cwd: place.directory, env: served }));

@@ -9,7 +9,7 @@ import { type DrillPlace, type DrillState, makePlace, placeOf, readAddress, writ
 import { stopDrill } from './stop-drill.ts';
 import { openWorld, waitFor, type World } from './world.ts';
 
-const PEER_TIMEOUT_MS = 30_000;
+const PEER_TIMEOUT_MS = 120_000;
 
 export interface DrillDeps {
   readonly client: Client;

@@ -1,6 +1,6 @@
 /** The PostgreSQL of a drill's own orchestrator, as somebody with a client on its machine reaches it. */
 import { join } from 'node:path';
-import type { Client as Session } from 'pg';
+import pg from 'pg';
 import type { DrillPlace } from '../place.ts';
 
 /** The two roles of the embedded PostgreSQL; nobody is its superuser. */
@@ -10,8 +10,7 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 10_000;
 
 /** A session of its own; whoever opens it closes it. Rejects with the driver's words when it is refused. */
-export async function openSession({ own: [first] }: DrillPlace, user: Role): Promise<Session> {
-  const { default: pg } = await import('pg');
+export async function openSession({ own: [first] }: DrillPlace, user: Role): Promise<pg.Client> {
   const session = new pg.Client({
     host: join(first, 'run'),
     user,
@@ -38,6 +37,6 @@ export async function runSql(place: DrillPlace, user: Role, text: string): Promi
 }
 
 /** Also one that was ended by somebody else. */
-export async function closeSession(session: Session): Promise<void> {
+export async function closeSession(session: pg.Client): Promise<void> {
   await session.end().catch(() => undefined);
 }

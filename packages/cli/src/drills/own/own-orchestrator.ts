@@ -63,6 +63,7 @@ async function startManaged(place: DrillPlace, dataDir: string, variables: Varia
     STELLA_TARGET_DIRECTORIES: place.directory,
     STELLA_LAYOUT_DIRECTORIES: place.directory,
     STELLA_COMMAND_DIRECTORIES: place.directory,
+    STELLA_SECRETS_DIRECTORY: place.directory,
     STELLA_LOG_LEVEL: LOG_LEVEL,
   };
   const order = ['orchestrator', '--manager', 'supervisor', '--data-dir', dataDir];
