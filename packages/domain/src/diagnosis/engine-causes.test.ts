@@ -136,6 +136,20 @@ describe('a target or the registry', () => {
     expect(diagnose(caseOf(stage, id))).toMatchObject({ verdict: 'ended', causes: [{ code }] });
   });
 
+  it('is nothing of a verification that a cancel has broken off', () => {
+    const stage = makeStage({ definition: makeDefinition({ onFailure: 'rollback' }) });
+    stage.play(stage.create({ release: 4 }));
+    const id = stage.create({ release: 5 });
+    stage.play(id, 'deploy');
+    stage.wait(SECOND);
+    stage.play(id, 'verify');
+    stage.cancel(id);
+    const message = 'the call was given up';
+    stage.answer(id, 'verify', 'web-1', { outcome: 'error', code: 'target.interrupted', message });
+    expect(stage.of(id).promotion).toMatchObject({ step: 'rollback', status: 'cancelling' });
+    expect(codes(diagnose(caseOf(stage, id)))).toEqual([]);
+  });
+
   it('is target.busy, which ends by itself, and no trouble at the first slip', () => {
     const { stage, id } = stageAt('deploy');
     const busy = { outcome: 'error', code: 'target.busy', message: 'another operation' } as const;

@@ -93,7 +93,7 @@ function isFirstSlip({ purpose, subject, number }: Attempt, { snapshot, isStalle
 
 function troubleOf(view: CaseView, attempt: Attempt): TargetTrouble[] {
   const { result } = attempt;
-  if (result === null || SILENT_CODES.has(result.code)) return [];
+  if (result === null || SILENT_CODES.has(result.code) || isCutOff(view, attempt)) return [];
   if (result.outcome === 'succeeded') {
     const code: CauseCode = 'target.wrong_digest';
     return isOtherDigest(view, attempt) ? [{ attempt, result, code, probe: null }] : [];
@@ -102,6 +102,13 @@ function troubleOf(view: CaseView, attempt: Attempt): TargetTrouble[] {
   if (result.outcome === 'refused' && view.snapshot.environment.stop !== null) return [];
   const probe = probeOf(view, attempt);
   return [{ attempt, result, code: CAUSE_BY_CODE[result.code] ?? causeByProbe(probe), probe }];
+}
+
+/** A cancel breaks off what is under way: that it did not end says nothing about the target. */
+function isCutOff({ snapshot }: CaseView, { purpose, result }: Attempt): boolean {
+  const { cancelRequestedAtMs } = snapshot.promotion;
+  if (cancelRequestedAtMs === null || result?.code !== 'target.interrupted') return false;
+  return (purpose === 'deploy' || purpose === 'verify') && result.endedAtMs >= cancelRequestedAtMs;
 }
 
 function isOtherDigest({ snapshot }: CaseView, { purpose, subject, result }: Attempt): boolean {
