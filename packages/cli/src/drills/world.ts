@@ -57,6 +57,8 @@ export interface World {
   /** Makes a release `<name>-<label>` of new artifacts; answers its name. */
   release(label: string, order?: ReleaseOrder): Promise<string>;
   promote(release: string, suffix?: string): Promise<string>;
+  /** The same, and waits until it has come to its gates: on a busy machine a precheck may take its time. */
+  promoteToGates(release: string): Promise<string>;
   read(promotion: string): Promise<Promotion>;
   until(promotion: string, isRight: (promotion: Promotion) => boolean, why: string): Promise<void>;
   untilCompleted(promotion: string): Promise<void>;
@@ -125,6 +127,11 @@ export function openWorld({ state, place, client, colleague }: WorldOrder): Worl
     async promote(release, suffix) {
       const body = { release, environment: environmentName(suffix), reason: 'drill' };
       return (await client.call('createPromotion', { body })).id;
+    },
+    async promoteToGates(release) {
+      const promotion = await this.promote(release);
+      await until(promotion, ({ step }) => step === 'evaluate_gates', 'comes to its gates');
+      return promotion;
     },
     read,
     until,

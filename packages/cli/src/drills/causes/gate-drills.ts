@@ -70,7 +70,7 @@ const noCallback: Drill = {
   async inject(world) {
     await world.apply({ gates: [gate(world, { mode: 'callback', secret: writeSecret(world.place) })] });
     world.behave({ gate: acknowledge(false) });
-    return world.promote(await world.release('1'));
+    return world.promoteToGates(await world.release('1'));
   },
   repair: async (world) => world.behave({ gate: acknowledge(true) }),
 };

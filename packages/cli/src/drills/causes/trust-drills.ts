@@ -23,7 +23,7 @@ const tls: Drill = {
     const gate = { name: world.name, kind: 'http', url: world.secureGateUrl(), timeout: TIMEOUT, retries: 0 };
     await world.apply({ gates: [gate] });
     world.behave({ certificate: 'expired' });
-    return world.promote(await world.release('1'));
+    return world.promoteToGates(await world.release('1'));
   },
   repair: async (world) => world.behave(WELL),
 };
@@ -41,7 +41,7 @@ const skew: Drill = {
     const asking = { mode: 'callback', secret, timeout: TIMEOUT, retries: 0, backoff: '0s' };
     await world.apply({ gates: [{ name: world.name, kind: 'http', url: world.gateUrl, ...asking }] });
     world.behave({ gate: acknowledge(true) });
-    return world.promote(await world.release('1'));
+    return world.promoteToGates(await world.release('1'));
   },
   async repair(world) {
     setClock(world.place, 0);
