@@ -423,7 +423,7 @@ class Agenda implements AgendaOfPeople {
     const { promotesFrom } = definition;
     const kinds = (['http', 'approval'] as const).filter(() => random.chance(50));
     const gates = kinds.map((kind) => drawGate(random, kind, { isShort: true, promotesFrom }));
-    const isTurned = this.world.plan.isByComponent && random.chance(30);
+    const isTurned = this.world.plan.isByComponent && random.chance(60);
     const other = definition.concurrency === 'exclusive' ? ('per_component' as const) : ('exclusive' as const);
     const concurrency = isTurned ? other : definition.concurrency;
     const changed: EnvironmentDefinition = { ...definition, gates, concurrency };
