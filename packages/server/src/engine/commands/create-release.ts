@@ -31,29 +31,29 @@ export function resolveComponents(
   );
 }
 
+export interface NewRelease {
+  readonly name: string;
+  readonly components: readonly ReleaseComponent[];
+}
+
 /** Errors: `auth.forbidden`, `release.name_taken`. */
-export async function createRelease(
+export function createRelease(tx: CommandTransaction, principal: Principal, wanted: NewRelease): Promise<Release> {
+  authorize(principal, 'release.create', { environment: null, name: `release ${wanted.name}` });
+  return recordRelease(tx, principal, wanted);
+}
+
+/** For whoever has another right to make it. Errors: `release.name_taken`. */
+export async function recordRelease(
   tx: CommandTransaction,
-  principal: Principal,
-  { name, components }: { name: string; components: readonly ReleaseComponent[] },
+  { actor }: Principal,
+  wanted: NewRelease,
 ): Promise<Release> {
-  authorize(principal, 'release.create', { environment: null, name: `release ${name}` });
-  const release = await tx.insertRelease({ name, components }, principal.actor);
-  await tx.writeEvents([
-    {
-      type: 'release.created',
-      actor: principal.actor,
-      atMs: tx.nowMs,
-      promotionId: null,
-      subject: release.id,
-      data: {
-        name,
-        number: release.number,
-        components: Object.fromEntries(
-          release.components.map((one) => [one.name, formatArtifact(one.source, one.digest)]),
-        ),
-      },
-    },
-  ]);
+  const release = await tx.insertRelease(wanted, actor);
+  const { id: subject, name, number } = release;
+  const components = Object.fromEntries(
+    release.components.map((one) => [one.name, formatArtifact(one.source, one.digest)]),
+  );
+  const data = { name, number, components };
+  await tx.writeEvents([{ type: 'release.created', actor, atMs: tx.nowMs, promotionId: null, subject, data }]);
   return release;
 }

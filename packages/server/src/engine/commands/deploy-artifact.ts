@@ -3,7 +3,6 @@ import {
   AppError,
   baseIdOf,
   deployRelease,
-  formatArtifact,
   type IdSource,
   type Principal,
   type PromotionId,
@@ -12,6 +11,7 @@ import {
 } from '@stella/domain';
 import type { CommandTransaction } from '../../ports/command-store.ts';
 import { authorizeWay, createPromotion } from './create-promotion.ts';
+import { recordRelease } from './create-release.ts';
 
 export interface DeployWish {
   readonly environment: string;
@@ -42,23 +42,7 @@ export async function deployArtifact(
   if (!entry) throw new AppError('environment.not_found', { details: { name: environment } });
   const { base, status, record } = entry;
   const { name, components } = deployRelease(record.definition, component, { base, nowMs: tx.nowMs });
-  const release = await tx.insertRelease({ name, components }, principal.actor);
-  await tx.writeEvents([
-    {
-      type: 'release.created',
-      actor: principal.actor,
-      atMs: tx.nowMs,
-      promotionId: null,
-      subject: release.id,
-      data: {
-        name,
-        number: release.number,
-        components: Object.fromEntries(
-          release.components.map((one) => [one.name, formatArtifact(one.source, one.digest)]),
-        ),
-      },
-    },
-  ]);
+  const release = await recordRelease(tx, principal, { name, components });
   const seenBaseId = baseIdOf(status, release);
   return createPromotion(tx, deps, principal, {
     release,
