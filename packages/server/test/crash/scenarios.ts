@@ -76,6 +76,45 @@ export const rollBack: Scenario = async (play) => {
   expect(await readFile(join(stage.place.targets, name, 'current', 'index.html'), 'utf8')).toBe('<h1>odd</h1>');
 };
 
+/** Release and promotion are made together and once, and run what was asked for. */
+export const deployOne: Scenario = async (play) => {
+  const { stage, strike } = play;
+  const name = await applyEnvironment(play, {});
+  const first = await promote(play, name, 'odd');
+  await stage.until(first, 'completed');
+  const call = stage.caller();
+  await strike();
+  const body = { environment: name, artifact: `oci-layout:${stage.place.layouts}:even` };
+  const { id, release } = await call('deployArtifact', { body });
+  await stage.until(id, 'completed');
+  await checkTraces(stage, name, id);
+  expect(await readFile(join(stage.place.targets, name, 'current', 'index.html'), 'utf8')).toBe('<h1>even</h1>');
+  const { items } = await call('listPromotions', { query: { environment: name } });
+  expect(items.map((one) => one.id).sort()).toEqual([first, id].sort());
+  const { items: releases } = await call('listReleases', { query: { limit: 200 } });
+  expect(releases.filter((one) => one.name.startsWith(`${name}-`)).map((one) => one.id)).toEqual([release.id]);
+};
+
+/** What a person takes away is taken away once: a repeat does not go one further back. */
+export const goBack: Scenario = async (play) => {
+  const { stage, strike } = play;
+  const name = await applyEnvironment(play, {});
+  const made: string[] = [];
+  for (const tag of ['odd', 'even'] as const) {
+    const id = await promote(play, name, tag);
+    await stage.until(id, 'completed');
+    made.push(id);
+  }
+  const call = stage.caller();
+  await strike();
+  const { id } = await call('startRollback', { body: { environment: name, reason: 'it is even' } });
+  await stage.until(id, 'completed');
+  await checkTraces(stage, name, id);
+  expect(await readFile(join(stage.place.targets, name, 'current', 'index.html'), 'utf8')).toBe('<h1>odd</h1>');
+  const { items } = await call('listPromotions', { query: { environment: name } });
+  expect(items.map((one) => one.id).sort()).toEqual([...made, id].sort());
+};
+
 /** The target holds a fence of an epoch that the database does not know: a person raises the fence above it. */
 export const raiseFence: Scenario = async (play) => {
   const { stage, strike } = play;

@@ -1,9 +1,11 @@
 /** One stage for all pairs, and every kind of transaction that writes, each on the promotion or environment it is about. */
-import { decide, type LockId, type PromotionId } from '@stella/domain';
+import { decide, type LockId, type PromotionId, type Release } from '@stella/domain';
 import { makeApprovalGate, makeDefinition, makeHttpGate, makeTarget } from '@stella/testkit';
 import { applyDefinitions } from '../../../src/engine/commands/apply-definitions.ts';
 import { applyRegistries } from '../../../src/engine/commands/apply-registries.ts';
 import { changeQuotaLimits, requestQuotaIncrease } from '../../../src/engine/commands/change-quota.ts';
+import { createPromotion } from '../../../src/engine/commands/create-promotion.ts';
+import { deployArtifact } from '../../../src/engine/commands/deploy-artifact.ts';
 import { changeFreeze } from '../../../src/engine/commands/freeze-environment.ts';
 import { takeGateCallback } from '../../../src/engine/commands/take-callback.ts';
 import { takeLock } from '../../../src/engine/commands/release-lock.ts';
@@ -39,6 +41,11 @@ const MIX = makeDefinition({
 });
 const QUOTA = makeDefinition({ ...MIX, name: 'quota', quotas: { perDay: 1, timeZone: 'UTC' } });
 const RELEASE_COUNT = 9;
+/** Completed in `prod`, one after the other. */
+const OLDER_RELEASE = 1;
+const BASE_RELEASE = 2;
+/** Its artifact is deployed by itself. */
+const ARTIFACT_RELEASE = 6;
 /** All others are of `web` alone. */
 const API_RELEASE = 9;
 
@@ -85,8 +92,9 @@ export async function setStage(world: StoreWorld): Promise<StageOfPairs> {
   await tick(world, await claimOne(world, doomed.id));
   const worker = await hire(world);
   const other = await hire(world);
-  const completing = await courseOf(world, await claimed(place, worker.id, 'prod', 1), 'verify');
-  const taking = await courseOf(world, await claimed(place, worker.id, 'prod', 2), 'precheck');
+  for (const n of [OLDER_RELEASE, BASE_RELEASE]) await play(world, await claimed(place, worker.id, 'prod', n));
+  const completing = await courseOf(world, await claimed(place, worker.id, 'prod', 3), 'verify');
+  const taking = await courseOf(world, await claimed(place, worker.id, 'prod', 4), 'precheck');
   const gated = await courseOf(world, await claimed(place, worker.id, 'gated', 3), 'precheck');
   const skippable = await courseOf(world, await claimed(place, worker.id, 'gated', 6), 'evaluate_gates');
   const asked = await courseOf(world, await claimed(place, worker.id, 'gated', 8), 'evaluate_gates');
@@ -188,6 +196,29 @@ async function callBack(
   return 'taken';
 }
 
+/** Makes a release and its promotion. */
+function deployOne(world: StoreWorld, { place }: StageOfPairs): Promise<unknown> {
+  const [component] = releaseOf(place, ARTIFACT_RELEASE).components;
+  if (!component) throw new Error('the release has no component');
+  const wish = { environment: 'prod', component, isForced: false, reason: '' };
+  return inTransaction(world, (tx) => deployArtifact(tx, world, principalOf(place, 'olga'), wish));
+}
+
+/** Of what the person saw there: refused once something newer has completed. */
+function goBack(world: StoreWorld, { place }: StageOfPairs): Promise<unknown> {
+  const release = releaseOf(place, OLDER_RELEASE);
+  const seenBaseId = releaseOf(place, BASE_RELEASE).id;
+  const way = { kind: 'rollback', priority: 'high', retryOf: null, reason: 'slow', seenBaseId } as const;
+  const wish = { release, environment: 'prod', ...way };
+  return inTransaction(world, (tx) => createPromotion(tx, world, principalOf(place, 'olga'), wish));
+}
+
+function releaseOf({ releases }: Place, n: number): Release {
+  const release = releases[n - 1];
+  if (!release) throw new Error(`no release ${n}`);
+  return release;
+}
+
 export const WRITE_TRANSACTIONS: readonly WriteTransaction[] = [
   { name: 'tick unguarded', run: tickOf((stage) => stage.gated) },
   { name: 'tick taking locks', run: tickOf((stage) => stage.taking) },
@@ -278,6 +309,8 @@ export const WRITE_TRANSACTIONS: readonly WriteTransaction[] = [
       ).then(() => 'released'),
   },
   { name: 'create', run: (world, stage) => create(on(world, stage), 'prod', 7) },
+  { name: 'deploy', run: deployOne },
+  { name: 'start rollback', run: goBack },
   {
     name: 'apply definitions',
     run: (world, stage) =>
