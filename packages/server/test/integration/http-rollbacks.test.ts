@@ -19,6 +19,7 @@ beforeAll(async () => {
     { name: 'plain' },
     { name: 'signed', gates: ['- { name: sign, kind: approval }'] },
     { name: 'parts', more: ['concurrency: per_component'] },
+    { name: 'twice' },
     { name: 'empty' },
   ]);
   bob = await enrol(test, 'bob', 'approver@*');
@@ -87,6 +88,14 @@ describe('a rollback', () => {
     await approve(again.id);
     await untilStatus(test.admin, again.id, 'completed');
     expect(await runs('signed')).toBe('shop-1');
+  });
+
+  it('asked for again with its key is answered as before, though nothing older is left (safety S12)', async () => {
+    for (const release of ['shop-1', 'shop-2']) await promote(release, 'twice');
+    const order = { idempotencyKey: 'back-once', body: { environment: 'twice', reason: 'it answers 500' } };
+    const first = await test.admin.call('startRollback', order);
+    await untilStatus(test.admin, first.id, 'completed');
+    expect((await test.admin.call('startRollback', order)).id).toBe(first.id);
   });
 
   it('takes its own right', async () => {

@@ -7,9 +7,12 @@ import type { RouteHandler } from '../route-handler.ts';
 /** Deployments that are looked at for the one before: whoever went back further names the release. */
 const HISTORY_COUNT = 200;
 
-export const startRollback: RouteHandler<'startRollback'> = async (deps, { caller, body, write }) => {
+export const startRollback: RouteHandler<'startRollback'> = async (deps, { caller, body, write, findRepeated }) => {
   const { environment, reason } = body;
   authorize(caller, 'promotion.rollback', { environment, name: `a rollback of ${environment}` });
+  // Once it has completed, what was before is something else (safety S12).
+  const kept = await findRepeated();
+  if (kept) return kept;
   const { status } = await deps.reads.readEnvironment(environment);
   const wanted = body.release ?? (await formerRelease(deps, status));
   const release = await deps.reads.findRelease(wanted);
