@@ -31,13 +31,17 @@ const WAKE_SKIPPED: Statement = {
 /** A process that lives has paid what it owes by then. */
 const PAID_AFTER_MS = 1_000;
 
+/** Of one look; the rest is found by the next. So few are found by the promotions' key, whatever the planner believes. */
+const PAID_PER_LOOK = 100;
+
 /**
- * For the statement that looks for dead workers: expressions named `owed`, `payable` and `paid`. What it cannot wake, for the row is held,
- * stays owed; so does what is being paid at this moment.
+ * For the statement that looks for dead workers: expressions named `owed`, `payable` and `paid`. What it cannot wake, for
+ * the row is held, stays owed; so does what is being paid at this moment. A promotion that has ended is paid too, and none
+ * is ever deleted, so that no row stays. The table is empty nearly always: it has no index but its key.
  */
 export const PAY_OWED = `owed as (
       select id, promotion_id from owed_wakes where owed_at < now() - interval '${PAID_AFTER_MS} milliseconds'
-      for update skip locked
+      order by id limit ${PAID_PER_LOOK} for update skip locked
     ), payable as (
       select p.id from promotions p where p.id in (select promotion_id from owed) for no key update skip locked
     ), paid as (
