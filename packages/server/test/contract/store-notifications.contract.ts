@@ -191,6 +191,20 @@ function describeCollecting(giveWorld: () => StoreWorld): void {
     expect(await all(world)).toEqual(['mail approval.pending', 'room approval.pending']);
   });
 
+  it('is collected while somebody holds the promotion, and holds none', async () => {
+    const world = giveWorld();
+    const place = await setUp(world, [SIGNED]);
+    await apply(place, channelOf('room'));
+    const id = await await2(place);
+    while ((await world.sequencer.appendToChain(100)) > 0);
+    // As a tick that has read, and has not written yet.
+    const madeCount = await inTransaction(world, async (tx) => {
+      await tx.lockPromotion(id);
+      return (await world.notifications.collectEvents(1_000)).madeCount;
+    });
+    expect(madeCount).toBe(1);
+  });
+
   it('tells of a stall once', async () => {
     const world = giveWorld();
     const place = await setUp(world, [SLOW]);

@@ -22,6 +22,7 @@ import { batches } from './0020-batches.ts';
 import { canaries } from './0021-canaries.ts';
 import { promotionKinds } from './0022-promotion-kinds.ts';
 import { preflightArtifacts } from './0023-preflight-artifacts.ts';
+import { freeNotices } from './0024-free-notices.ts';
 
 export interface Migration {
   readonly name: string;
@@ -52,6 +53,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'canaries', sql: `set local search_path = stella, pg_temp;\n${canaries}` },
   { name: 'promotion-kinds', sql: `set local search_path = stella, pg_temp;\n${promotionKinds}` },
   { name: 'preflight-artifacts', sql: `set local search_path = stella, pg_temp;\n${preflightArtifacts}` },
+  { name: 'free-notices', sql: `set local search_path = stella, pg_temp;\n${freeNotices}` },
 ];
 
 /** Rights of the application role, whose name comes quoted. */
