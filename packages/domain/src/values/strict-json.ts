@@ -40,8 +40,11 @@ function parse(text: string): unknown {
   }
 }
 
-/** A string, or a sign that opens, closes or separates; numbers and words are passed over. */
-const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\]:,]/g;
+/**
+ * A string, or a sign that opens, closes or separates; numbers and words are passed over. A string that is never closed
+ * reaches to the end: else each of its quotes would be tried as the begin of one, in quadratic time.
+ */
+const TOKEN = /"[^"\\]*(?:\\[^][^"\\]*)*(?:"|\\?$)|[{}[\]:,]/g;
 
 /** Scans for depth and equal keys; what it says about a text that is no JSON has no meaning, but it ends. */
 function findFault(text: string): string | null {
