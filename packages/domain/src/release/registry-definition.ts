@@ -18,7 +18,7 @@ export interface RegistryDefinition {
   readonly host: string;
   /** Null: as anybody. */
   readonly login: RegistryLoginDefinition | null;
-  /** Reference to certificates in PEM that are believed there instead of the system's; null: the system's. */
+  /** Reference to certificates in PEM that are believed there beside the usual authorities; null: only those. */
   readonly ca: string | null;
   /** Only on loopback; everywhere else, and without it, TLS. */
   readonly isPlainHttp: boolean;

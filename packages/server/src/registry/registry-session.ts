@@ -28,7 +28,7 @@ export interface SessionDeps {
   readonly accesses: Pick<RegistryAccesses, 'accessTo'>;
 }
 
-/** What a repository is asked: the rest of its address, and all else of the request. */
+/** What a repository is asked: the rest of its address, and all else of the request. Its time is that of all that it takes. */
 export interface RepositoryRequest extends Omit<HttpRequest, 'url' | 'headers'> {
   /** `registry.example:5000` */
   readonly registry: string;
@@ -64,28 +64,34 @@ export function openRegistrySession(deps: SessionDeps): RegistrySession {
   return {
     async request(wanted) {
       const access = await deps.accesses.accessTo(wanted.registry);
+      const endsAtMs = deps.clock.monotonicMs() + wanted.timeoutMs;
+      // Up to three questions, one after the other: each has what those before it have left.
+      const inTime = (): RepositoryRequest => ({
+        ...wanted,
+        timeoutMs: Math.max(1, endsAtMs - deps.clock.monotonicMs()),
+      });
       const key = grantKey(wanted, access.login);
       const kept = grants.get(key);
       const isKept = kept !== undefined && kept.untilMs > deps.clock.monotonicMs();
       const own = access.login !== null && 'token' in access.login ? `Bearer ${access.login.token}` : null;
       const first = own ?? (isKept ? kept.header : null);
-      const answer = await send(deps.http, access, wanted, first);
+      const answer = await send(deps.http, access, inTime(), first);
       if (answer.status !== 401) return answer;
       await discard(answer);
       if (own !== null) throw refused(wanted.registry, 'it refuses the declared token');
       grants.delete(key);
       const challenge = parseChallenge(answer.headers['www-authenticate']);
-      const grant = challenge && (await meet(deps, { wanted, access, challenge }));
+      const grant = challenge && (await meet(deps, { wanted: inTime(), access, challenge }));
       if (!grant) {
         if (access.login === null) return answer;
         throw refused(wanted.registry, 'it asks for no kind of login that is known here');
       }
-      const second = await send(deps.http, access, wanted, grant.header);
+      const second = await send(deps.http, access, inTime(), grant.header);
       if (second.status === 401 && access.login !== null) {
         await discard(second);
         throw refused(wanted.registry, `it refuses what ${nameOf(access.login)} was granted`);
       }
-      if (second.status !== 401) keep(grants, key, grant);
+      if (second.status !== 401) keep(grants, { key, grant }, deps.clock.monotonicMs());
       return second;
     },
   };
@@ -97,7 +103,15 @@ function grantKey({ registry, repository }: RepositoryRequest, login: RegistryLo
   return `${registry} ${repository} ${who}`;
 }
 
-function keep(grants: Map<string, Grant>, key: string, grant: Grant): void {
+/** What has expired goes at the next grant: no token stays for longer than it is good for anything. */
+function keep(
+  grants: Map<string, Grant>,
+  { key, grant }: { readonly key: string; readonly grant: Grant },
+  nowMs: number,
+): void {
+  for (const [one, { untilMs }] of grants) {
+    if (untilMs <= nowMs) grants.delete(one);
+  }
   const [oldest] = grants.keys();
   if (grants.size >= GRANT_COUNT_MAX && oldest !== undefined) grants.delete(oldest);
   grants.set(key, grant);
