@@ -60,6 +60,21 @@ describe('a judge of a number', () => {
     expect(await ask(judge, client(200, '{"a/b":{"~c":3}}'))).toMatchObject({ outcome: 'passed' });
   });
 
+  it('does not take the length of a list, or what only looks like a number, for one', async () => {
+    const at = (pointer: string, text: string) => ask({ ...HEALTH, value: { pointer, min: 0 } }, client(200, text));
+    expect(await at('/a/1', '{"a":[7,8]}')).toMatchObject({ outcome: 'passed', message: '8' });
+    for (const [pointer, text] of [
+      ['/a/length', '{"a":[7,8]}'],
+      ['/a/2', '{"a":[7,8]}'],
+      ['/a', '{"a":"Infinity"}'],
+      ['/a', '{"a":1e999}'],
+      ['/a', '{"a":" "}'],
+      ['/a', '{"a":true}'],
+    ] as const) {
+      expect(await at(pointer, text)).toMatchObject({ outcome: 'error', message: `there is no number at ${pointer}` });
+    }
+  });
+
   it('does not know when the answer is of another status, or no JSON', async () => {
     expect(await ask(RATE, client(500, vector('0')))).toMatchObject({ outcome: 'error' });
     expect(await ask(RATE, client(200, 'down for maintenance'))).toEqual({

@@ -61,12 +61,17 @@ function numberAt(body: Uint8Array, pointer: string): number | JudgeAnswer {
   }
 }
 
+/** RFC 6901, section 4. */
+const INDEX = /^(?:0|[1-9][0-9]*)$/;
+
 /** Undefined when nothing is there. */
 function valueAt(document: unknown, pointer: string): unknown {
   let here: unknown = document;
   for (const part of pointer.split('/').slice(1)) {
     const name = part.replaceAll('~1', '/').replaceAll('~0', '~');
     if (typeof here !== 'object' || here === null || !Object.hasOwn(here, name)) return undefined;
+    // A list has a length, which is no part of the answer.
+    if (Array.isArray(here) && !INDEX.test(name)) return undefined;
     here = Reflect.get(here, name);
   }
   return here;
