@@ -18,16 +18,16 @@ function deployment(n: number, more: Partial<DeploymentRow> = {}): DeploymentRow
 }
 
 function look(
-  status: Status,
+  status: Status | readonly Status[],
   history: readonly DeploymentRow[],
   readArtifact: DoctorDeps['readArtifact'] = () => Promise.resolve(),
 ): Promise<CheckFinding> {
   const healthy = healthyDeps();
   // Likewise.
-  const row = { definition: makeDefinition(), status } as EnvironmentRow;
+  const rows = [status].flat().map((one) => ({ definition: makeDefinition(), status: one }) as EnvironmentRow);
   const reads = {
     ...healthy.reads,
-    listEnvironments: () => Promise.resolve([row]),
+    listEnvironments: () => Promise.resolve(rows),
     listDeployments: () => Promise.resolve(history),
     findRelease: () => Promise.resolve(makeRelease(1)),
   };
@@ -51,6 +51,36 @@ describe('check.orchestrator.rollback-health', () => {
     const finding = await look(RUNS, [deployment(2), deployment(1)], gone);
     expect(finding.status).toBe('fail');
     expect(finding.message).toContain('web of shop-1');
+    expect(finding.remedy?.command).toMatch(/^stella orch artifacts get sha256:[0-9a-f]{64} --check$/);
+  });
+
+  it('warns when a registry gives no answer, and asks it once for all environments', async () => {
+    let count = 0;
+    const silent = () => {
+      count += 1;
+      return Promise.reject(new AppError('registry.unreachable', { details: { registry: 'r', message: 'no answer' } }));
+    };
+    const finding = await look([RUNS, RUNS, RUNS], [deployment(2), deployment(1)], silent);
+    expect([finding.status, finding.facts.length, count]).toEqual(['warn', 3, 1]);
+  });
+
+  it('asks for an artifact once, does not apply without environments, and says when it could not ask', async () => {
+    let count = 0;
+    const there = () => {
+      count += 1;
+      return Promise.resolve();
+    };
+    const history = [deployment(2), deployment(1)];
+    expect(await look([RUNS, RUNS], history, there)).toMatchObject({ status: 'pass' });
+    expect(count).toBe(1);
+    expect(await look([], history, there)).toMatchObject({ status: 'skip' });
+    expect((await look(RUNS, history, null)).message).toContain('only the orchestrator itself can look');
+    const many = await look(
+      Array.from({ length: 101 }, () => RUNS),
+      history,
+      there,
+    );
+    expect(many.message).toBe('nothing stands in the way of the first 100 of 101 environments');
   });
 
   it('fails after a rollback that failed, until something completes, and where targets are mixed', async () => {
