@@ -2,11 +2,12 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import type { DrillPlace } from './place.ts';
+import { waitFor } from './world.ts';
 
 const KEY_BYTES = 32;
 const CALL_TIMEOUT_MS = 10_000;
-const BETWEEN_CALLS_MS = 500;
-const CALLS_MAX = 20;
+/** Then a service like that gives up; its gate is asked again by whoever retries. */
+const ALL_CALLS_TIMEOUT_MS = 30_000;
 
 /** Makes the key of the gate, for the server to read; answers how a definition names it. */
 export function writeSecret({ secretFile }: DrillPlace): string {
@@ -14,18 +15,16 @@ export function writeSecret({ secretFile }: DrillPlace): string {
   return `file:${secretFile}`;
 }
 
-/** Until it is answered 200 or 409, each time signed anew; or refused so often that nobody would go on. */
+/** Until it is answered 200 or 409, each time signed anew, or the drill is over. Throws `drill.unexpected` when it gives up. */
 export async function callBack(place: DrillPlace, asked: string): Promise<void> {
-  for (let tries = 0; tries < CALLS_MAX && existsSync(place.secretFile); tries += 1) {
-    const status = await callOnce(place, asked);
-    if (status === 200 || status === 409) return;
-    await new Promise((resolve) => setTimeout(resolve, BETWEEN_CALLS_MS));
-  }
+  const question = parseQuestion(asked);
+  const isOver = async (): Promise<boolean> =>
+    !existsSync(place.secretFile) || [200, 409].includes(await callOnce(place, question));
+  await waitFor(isOver, 'the verdict of the gate is taken', ALL_CALLS_TIMEOUT_MS);
 }
 
 /** The status of the answer; 0 without one. */
-async function callOnce({ secretFile }: DrillPlace, asked: string): Promise<number> {
-  const { callback, ...question } = parseQuestion(asked);
+async function callOnce({ secretFile }: DrillPlace, { callback, ...question }: Question): Promise<number> {
   const body = JSON.stringify({ ...question, verdict: 'passed', message: 'of a drill' });
   const seconds = Math.floor(Date.now() / 1_000);
   const key = readFileSync(secretFile, 'utf8');

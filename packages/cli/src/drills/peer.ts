@@ -14,13 +14,15 @@ import { type Certificate, type DrillPlace, readAddress, readModes, type Reply, 
 
 /** Between two looks at the modes. */
 const LOOK_MS = 50;
+/** Longer than any question of a gate. */
+const QUESTION_BYTES_MAX = 1_048_576;
 /** Nobody drills for so long: then it was forgotten. */
 const LIFETIME_MS_MAX = 7 * 86_400_000;
 
 /** Serves until the directory is gone, the signal aborts, or a week is over. `address`: what it listens on. */
 export async function holdPeer(place: DrillPlace, address: string, signal: AbortSignal): Promise<void> {
-  const service = makePort((request, response) => void serve(place, request, response), address);
-  const registry = makePort((request, response) => void sendBlob(place, request, response), address);
+  const service = makePort((request, response) => serve(place, request, response), address);
+  const registry = makePort((request, response) => sendBlob(place, request, response), address);
   await service.open();
   await registry.open();
   const secure = existsSync(place.certificates) ? makeSecurePort(place, address) : null;
@@ -69,7 +71,8 @@ interface Port {
   host(): string;
 }
 
-type Answer = (request: IncomingMessage, response: ServerResponse) => void;
+type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+type Listener = (request: IncomingMessage, response: ServerResponse) => void;
 
 interface SecurePort {
   /** Open with this certificate from now on; null: closed. */
@@ -81,9 +84,9 @@ interface SecurePort {
 function makeSecurePort(place: DrillPlace, address: string): SecurePort {
   let used: Certificate | null = null;
   const port = makePort(
-    (request, response) => void serve(place, request, response),
+    (request, response) => serve(place, request, response),
     address,
-    (answer) => createSecureServer(readCertificate(place, used ?? 'valid'), answer),
+    (listener) => createSecureServer(readCertificate(place, used ?? 'valid'), listener),
   );
   return {
     host: () => port.host(),
@@ -96,14 +99,16 @@ function makeSecurePort(place: DrillPlace, address: string): SecurePort {
   };
 }
 
-function makePort(answer: Answer, address: string, make: (answer: Answer) => Server = createServer): Port {
+function makePort(answer: Answer, address: string, make: (listener: Listener) => Server = createServer): Port {
+  // What goes wrong with one request, which may be cut off or come when the drill ends, is no matter of the others.
+  const listener: Listener = (request, response) => void answer(request, response).catch(() => response.destroy());
   let server: Server | null = null;
   let port = 0;
   return {
     host: () => `${address}:${port}`,
     async open() {
       if (server) return;
-      const opened = make(answer);
+      const opened = make(listener);
       await new Promise<void>((resolve, reject) => opened.once('error', reject).listen(port, address, resolve));
       // It listens on a port.
       ({ port } = opened.address() as AddressInfo);
@@ -140,10 +145,15 @@ async function serve(place: DrillPlace, request: IncomingMessage, response: Serv
   response.destroy();
 }
 
-/** What it asks; cut off when it goes away meanwhile. */
+/** What it asks; cut off when it goes away meanwhile, or asks for too long. */
 async function readText(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
-  request.on('data', (chunk: Buffer) => chunks.push(chunk));
+  let bytes = 0;
+  request.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > QUESTION_BYTES_MAX) request.destroy();
+    else chunks.push(chunk);
+  });
   await new Promise((resolve) => request.once('close', resolve).once('end', resolve));
   return Buffer.concat(chunks).toString('utf8');
 }

@@ -4,12 +4,15 @@ import { randomBytes, randomInt } from 'node:crypto';
 import type { Client } from '@stella/contract/client';
 import { AppError, isAppError } from '@stella/domain/client';
 import { type Drill, drillId } from './drill.ts';
+import { socketOf } from './own/database.ts';
 import { clientOfOwn, startOwn } from './own/own-orchestrator.ts';
 import { type DrillPlace, type DrillState, makePlace, placeOf, readAddress, writeState } from './place.ts';
 import { stopDrill } from './stop-drill.ts';
 import { openWorld, waitFor, type World } from './world.ts';
 
 const PEER_TIMEOUT_MS = 120_000;
+/** Of Linux; where less is allowed, the server of the drill says so. */
+const SOCKET_PATH_BYTES_MAX = 107;
 
 export interface DrillDeps {
   readonly client: Client;
@@ -28,11 +31,12 @@ export interface StartedDrill {
   readonly promotionId: string;
 }
 
-/** Whatever it has made is taken away again when it fails. Errors: `drill.needs`, `drill.not_allowed`. */
+/** Whatever it has made is taken away again when it fails. Errors: `database.socket_path`, `drill.needs`, `drill.not_allowed`. */
 export async function startDrill(deps: DrillDeps, drill: Drill): Promise<StartedDrill> {
   refuseUnmet(drill, deps);
   const name = `drill-${drillId(drill).replaceAll(/[._]/g, '-')}-${randomBytes(2).toString('hex')}`;
   const place = placeOf(deps.drills, name);
+  if (drill.own !== undefined) refuseLongName(place);
   const state: DrillState = {
     name,
     cause: drill.cause,
@@ -80,6 +84,17 @@ function refuseUnmet({ cause, needs = [] }: Drill, { colleague }: DrillDeps): vo
     refuse('another person with the role approver: --approver-token-file <file>');
   }
   if (needs.includes('root') && process.getuid?.() !== 0) refuse('root, to mount a small disk');
+}
+
+/** Said before anything is started: its PostgreSQL would refuse it when all the rest is there. */
+function refuseLongName({ own: [first] }: DrillPlace): void {
+  const path = socketOf(first);
+  const bytes = Buffer.byteLength(path);
+  if (bytes <= SOCKET_PATH_BYTES_MAX) return;
+  throw new AppError('database.socket_path', {
+    details: { path, bytes, bytesMax: SOCKET_PATH_BYTES_MAX },
+    hint: 'name a shorter directory for drills: --directory <directory>',
+  });
 }
 
 function makeDirectories(place: DrillPlace, drills: string): void {

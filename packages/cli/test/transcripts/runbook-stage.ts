@@ -1,6 +1,6 @@
-/** A machine on which an orchestrator runs as a service, with one gate and one health check that never answer. */
+/** A machine on which an orchestrator runs as a service, with a gate and a health check that never answer, and one that does. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { findFreePort, makeServerPlace, type ServerPlace, waitFor, writeOciLayout } from '@stella/testkit';
@@ -18,6 +18,8 @@ export interface RunbookStage {
   promoteIntoHungGate(release: string): Promise<string>;
   /** One that waits, because another has used up the quota of the environment `calm`. */
   promoteIntoUsedUpQuota(first: string, second: string): Promise<string>;
+  /** A rollback of the environment `back` that failed, because its target was unhealthy; by now it is well again. */
+  failRollback(first: string, second: string): Promise<string>;
   /** Another promotion, elsewhere, that holds a lock for as long as its target's health check hangs. */
   holdLock(release: string): Promise<string>;
   digestOf(release: string): Promise<string>;
@@ -30,14 +32,17 @@ export async function openRunbookStage(): Promise<RunbookStage> {
   const place = await makeServerPlace();
   const directory = join(place.directory, 'home');
   mkdirSync(directory);
-  for (const name of ['prod', 'busy', 'calm']) mkdirSync(join(place.targets, name), { recursive: true });
+  for (const name of ['prod', 'busy', 'calm', 'back']) mkdirSync(join(place.targets, name), { recursive: true });
   const tags = ['1', '2'];
   await writeOciLayout(
     place.layouts,
     tags.map((tag) => ({ tag, files: { 'index.html': `shop ${tag}` } })),
   );
-  const silent = await openSilentServer();
-  writeFileSync(join(directory, 'environments.yaml'), environments(place.targets, silent.url));
+  const silent = await openServer(() => undefined);
+  const health = { status: 200 };
+  const healthServer = await openServer((response) => void response.writeHead(health.status).end());
+  const urls = { silent: silent.url, health: healthServer.url };
+  writeFileSync(join(directory, 'environments.yaml'), environments(place.targets, urls));
 
   const run: RunbookStage['run'] = (line, who) => {
     const env = { PATH: process.env['PATH'] ?? '', HOME: directory, COLUMNS: '80' };
@@ -53,6 +58,7 @@ export async function openRunbookStage(): Promise<RunbookStage> {
     waitFor(async () => isRight((await run(line, 'admin')).stdout), { timeoutMs: WAIT_TIMEOUT_MS, why: line });
   const remove = async (): Promise<void> => {
     silent.close();
+    healthServer.close();
     await run('stella service stop orchestrator', 'admin');
     await place.remove();
   };
@@ -69,6 +75,7 @@ export async function openRunbookStage(): Promise<RunbookStage> {
     run,
     promoteIntoHungGate: (release) => promoteIntoHungGate(must, until, release),
     promoteIntoUsedUpQuota: (first, second) => promoteIntoUsedUpQuota(must, until, [first, second]),
+    failRollback: (first, second) => failRollback({ must, until }, health, [first, second]),
     async holdLock(release) {
       await must(`stella promotion create --release ${release} --to busy -o name -q`);
       await until('stella orch locks list --env busy -o name', (text) => text.includes('lck_'));
@@ -115,6 +122,19 @@ async function promoteIntoUsedUpQuota(
   return id;
 }
 
+async function failRollback(
+  { must, until }: { readonly must: Must; readonly until: Until },
+  health: { status: number },
+  releases: readonly [string, string],
+): Promise<string> {
+  for (const release of releases) await must(`stella promotion create --release ${release} --to back --wait`);
+  health.status = 503;
+  const id = await must('stella rollback start --env back -o name -q');
+  await until(`stella promotion status ${id} -o json`, (text) => text.includes('"status": "failed"'));
+  health.status = 200;
+  return id;
+}
+
 /** The service, environments, releases, and a second person. */
 async function prepare(must: Must, { targets, layouts }: ServerPlace, tags: readonly string[]): Promise<void> {
   const directories = `STELLA_TARGET_DIRECTORIES='${targets}' STELLA_LAYOUT_DIRECTORIES='${layouts}'`;
@@ -130,9 +150,11 @@ async function prepare(must: Must, { targets, layouts }: ServerPlace, tags: read
   await must('stella orch config set stuck.after 1s');
 }
 
-/** Listens, and answers nothing, ever. */
-async function openSilentServer(): Promise<{ readonly url: string; readonly close: () => void }> {
-  const server = createServer(() => undefined);
+/** `answer` may leave it without one, for ever. */
+async function openServer(
+  answer: (response: ServerResponse) => void,
+): Promise<{ readonly url: string; readonly close: () => void }> {
+  const server = createServer((_request, response) => answer(response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   // It listens on a port.
   const { port } = server.address() as AddressInfo;
@@ -150,27 +172,32 @@ function serverUrl(dataDir: string): string {
   return url;
 }
 
-function environments(targets: string, silentUrl: string): string {
+function environments(targets: string, urls: { readonly silent: string; readonly health: string }): string {
   const target = (name: string): string =>
     `  - { name: ${name}-web, kind: files, component: web, directory: ${join(targets, name)}`;
   return [
     'kind: Environment',
     'name: prod',
     'gates:',
-    `  - { name: change-ticket, kind: http, url: "${silentUrl}" }`,
+    `  - { name: change-ticket, kind: http, url: "${urls.silent}" }`,
     'targets:',
     `${target('prod')} }`,
     '---',
     'kind: Environment',
     'name: busy',
     'targets:',
-    `${target('busy')}, health: { url: "${silentUrl}", timeout: 1m, deadline: 1h } }`,
+    `${target('busy')}, health: { url: "${urls.silent}", timeout: 1m, deadline: 1h } }`,
     '---',
     'kind: Environment',
     'name: calm',
     'quotas: { perDay: 1 }',
     'targets:',
     `${target('calm')} }`,
+    '---',
+    'kind: Environment',
+    'name: back',
+    'targets:',
+    `${target('back')}, health: { url: "${urls.health}", deadline: 10s } }`,
     '',
   ].join('\n');
 }

@@ -14,6 +14,9 @@ const TEST_TIMEOUT_MS = 300_000;
 
 /** What a command ends with while something is wrong; every other one ends with 0. */
 const EXIT_CODES: readonly (readonly [start: string, code: number])[] = [
+  // Before any of the others is stuck, and after the environment was put right.
+  ['stella doctor --check check.orchestrator.rollback-health', 0],
+  ['stella orch connectivity --target back', 0],
   // It looks at the gates, too, and one hangs.
   ['stella doctor', 9],
   // Likewise: the gate is among what is asked for the environment.
@@ -53,6 +56,15 @@ describe('a person who follows a runbook', () => {
     expect(await follow('operating/drills.md', { directory: stage.targets })).toEqual([]);
     const { stdout } = await stage.run('stella environment list -o name', 'admin');
     expect(stdout).not.toContain('drill-');
+  });
+
+  it('goes back again after a rollback has failed', { timeout: TEST_TIMEOUT_MS }, async () => {
+    const id = await stage.failRollback('shop-1', 'shop-2');
+    const digest = await stage.digestOf('shop-2');
+    const values = { id, env: 'back', release: 'shop-1', digest, 'why, and the ticket': 'it is well again, CAB-3' };
+    expect(await follow('runbooks/rollback-failed.md', values)).toEqual([]);
+    const { stdout } = await stage.run('stella orch env status back -o json', 'admin');
+    expect(stdout).toMatch(/"state": "whole"/);
   });
 
   it('cures a stuck promotion', { timeout: TEST_TIMEOUT_MS }, async () => {

@@ -78,6 +78,8 @@ async function watchPromotion(
   const stop = new AbortController();
   const signal = AbortSignal.any([stop.signal, terminal.interrupted]);
   let wakeUp = (): void => undefined;
+  // Once for all waits: a listener for each would pile up.
+  terminal.interrupted.addEventListener('abort', () => wakeUp(), { once: true, signal: stop.signal });
   void listen(client, promotionId, signal, () => wakeUp());
   let failureCount = 0;
   try {
@@ -101,7 +103,6 @@ async function watchPromotion(
           clearTimeout(timer);
           resolve();
         };
-        terminal.interrupted.addEventListener('abort', wakeUp, { once: true });
       });
     }
   } finally {

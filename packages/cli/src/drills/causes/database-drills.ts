@@ -8,7 +8,7 @@ import { killOwn, runStella, variablesOfOwn } from '../own/own-orchestrator.ts';
 import { type DrillPlace, WELL } from '../place.ts';
 import { unexpected } from '../unexpected.ts';
 import { waitFor, type World } from '../world.ts';
-import { promoteIntoSilence } from './worker-drills.ts';
+import { breakInSilence } from './worker-drills.ts';
 
 const MOUNT_TIMEOUT_MS = 10_000;
 /** Holds the cluster with its first segments of the log, and what the program itself brings. */
@@ -20,13 +20,12 @@ const contention: Drill = {
   cause: 'database.contention',
   fault: 'somebody holds the row of the promotion, idle in a transaction',
   own: { shape: 'single' },
-  async inject(world) {
-    const promotion = await promoteIntoSilence(world);
-    world.behave({ sessions: { heldPromotion: promotion, areAllTaken: false } });
-    await untilBlocked(world, promotion);
-    world.behave({ gate: WELL.gate });
-    return promotion;
-  },
+  inject: (world) =>
+    breakInSilence(world, async (promotion) => {
+      world.behave({ sessions: { heldPromotion: promotion, areAllTaken: false } });
+      await untilBlocked(world, promotion);
+      world.behave({ gate: WELL.gate });
+    }),
   /** What the remedy says, in psql. */
   async repair(world) {
     const said = await remedyText(world);
@@ -67,11 +66,8 @@ const readOnly: Drill = {
   cause: 'database.read_only',
   fault: 'somebody has set default_transaction_read_only',
   own: { shape: 'single' },
-  async inject(world) {
-    const promotion = await promoteIntoSilence(world);
-    changeSettings(world.place, (file) => appendFileSync(file, READ_ONLY));
-    return promotion;
-  },
+  inject: (world) =>
+    breakInSilence(world, () => changeSettings(world.place, (file) => appendFileSync(file, READ_ONLY))),
   async repair(world) {
     changeSettings(world.place, (file) => writeFileSync(file, readFileSync(file, 'utf8').replace(READ_ONLY, '')));
     world.behave(WELL);
@@ -90,13 +86,12 @@ const diskFull: Drill = {
       execFileSync('mount', words, { timeout: MOUNT_TIMEOUT_MS, stdio: ['ignore', 'ignore', 'pipe'] });
     },
   },
-  async inject(world) {
-    const promotion = await promoteIntoSilence(world);
-    const { bavail, bsize } = statfsSync(world.place.own[0]);
-    const words = ['-l', String(bavail * bsize - LEFT_BYTES), fillerOf(world)];
-    execFileSync('fallocate', words, { timeout: MOUNT_TIMEOUT_MS });
-    return promotion;
-  },
+  inject: (world) =>
+    breakInSilence(world, () => {
+      const { bavail, bsize } = statfsSync(world.place.own[0]);
+      const words = ['-l', String(bavail * bsize - LEFT_BYTES), fillerOf(world)];
+      execFileSync('fallocate', words, { timeout: MOUNT_TIMEOUT_MS });
+    }),
   async repair(world) {
     rmSync(fillerOf(world));
     world.behave(WELL);
@@ -130,12 +125,11 @@ const poison: Drill = {
   cause: 'poison',
   fault: 'somebody has taken a right from the role of the server that it needs to write what came of an attempt',
   own: { shape: 'single' },
-  async inject(world) {
-    const promotion = await promoteIntoSilence(world);
-    await runSql(world.place, 'stella_owner', `revoke ${GRANT} from stella_app`);
-    world.behave(WELL);
-    return promotion;
-  },
+  inject: (world) =>
+    breakInSilence(world, async () => {
+      await runSql(world.place, 'stella_owner', `revoke ${GRANT} from stella_app`);
+      world.behave(WELL);
+    }),
   repair: ({ place }) => runSql(place, 'stella_owner', `grant ${GRANT} to stella_app`),
 };
 

@@ -8,16 +8,20 @@ import type { World } from '../world.ts';
 const PAIR: OwnOrder = { shape: 'pair' };
 const HOUR = '1h';
 
-export function slowGate(world: World): object {
+function slowGate(world: World): object {
   return { name: world.name, kind: 'http', url: world.gateUrl, timeout: HOUR, retries: 0, backoff: '0s' };
 }
 
-/** Waits at its gate, which a worker asks. */
-export async function promoteIntoSilence(world: World): Promise<string> {
+/** A promotion that waits at its gate, which a worker asks; then `fault` happens. Answers the promotion. */
+export async function breakInSilence(
+  world: World,
+  fault: (promotion: string) => Promise<void> | void,
+): Promise<string> {
   await world.apply({ gates: [slowGate(world)] });
   world.behave({ gate: SILENCE });
   const promotion = await world.promote(await world.release('1'));
   await world.until(promotion, ({ gates }) => gates.some(({ state }) => state === 'evaluating'), 'asks its gate');
+  await fault(promotion);
   return promotion;
 }
 
@@ -41,12 +45,11 @@ const dead: Drill = {
   cause: 'worker.dead',
   fault: 'the orchestrator that has the promotion was killed, and its supervisor too',
   own: PAIR,
-  async inject(world) {
-    const promotion = await promoteIntoSilence(world);
-    await killOwn(world.own().dataDir);
-    world.behave(WELL);
-    return promotion;
-  },
+  inject: (world) =>
+    breakInSilence(world, async () => {
+      await killOwn(world.own().dataDir);
+      world.behave(WELL);
+    }),
 };
 
 const restarting: Drill = {
