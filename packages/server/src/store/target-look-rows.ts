@@ -1,5 +1,5 @@
 /** What each target of an environment was last told and last seen to run, by the promotions that came as far. */
-import type { PromotionId } from '@stella/domain';
+import { PROMOTION_STATUSES, type PromotionId } from '@stella/domain';
 import type { TargetLook } from '../ports/read-store.ts';
 import type { Session, Statement } from './connection.ts';
 import { numberOrNull, textOrNull } from './row-values.ts';
@@ -7,9 +7,14 @@ import { numberOrNull, textOrNull } from './row-values.ts';
 /** Promotions of an environment that are looked through: a target that none of them touched shows nothing. */
 const PROMOTIONS_MAX = 200;
 
+const STATUSES = `array[${PROMOTION_STATUSES.map((word) => `'${word}'`).join(', ')}]`;
+
+/** Of each status by the index of environment and status, so that a plan for any environment is good for each. */
 const LIST: Statement = {
   name: 'target_looks',
-  text: `with recent as (select p.id from promotions p where p.environment = $1 order by p.id desc limit ${PROMOTIONS_MAX}),
+  text: `with recent as (select p.id from unnest(${STATUSES}) w (status) cross join lateral (select q.id from promotions q
+        where q.environment = $1 and q.status = w.status order by q.id desc limit ${PROMOTIONS_MAX}) p
+      order by p.id desc limit ${PROMOTIONS_MAX}),
     told as (select a.*, o.outcome, o.code, o.message, o.digest, o.ended_at
       from recent p join attempts a on a.promotion_id = p.id
       left join attempt_outcomes o on o.operation_id = a.operation_id and not o.is_late
