@@ -173,7 +173,7 @@ export const promotionDetailSchema = promotionSchema
         /** From 1 on; all are in 1 when the definition has no strategy. */
         batch: z.int(),
         state: z.enum(TARGET_STATES),
-        /** The release that is promoted, what ran there before, or either. */
+        /** The release that is promoted, its base, or not known: also where nothing was begun, when the environment was not whole. */
         runs: z.enum(['new', 'old', 'unknown']),
       }),
     ),

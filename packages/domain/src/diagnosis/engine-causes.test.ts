@@ -1,5 +1,14 @@
 /** One example of each cause at targets, registry, locks, workers and the database, and of nothing at all. */
-import { caseOf, makeDefinition, makeHttpGate, makeStage, makeTarget, type Stage } from '@stella/testkit';
+import {
+  caseOf,
+  makeDefinition,
+  makeHttpGate,
+  makeRelease,
+  makeStage,
+  makeTarget,
+  makeWholeEnvironment,
+  type Stage,
+} from '@stella/testkit';
 import { describe, expect, it } from 'vitest';
 import {
   type Cause,
@@ -148,6 +157,44 @@ describe('a target or the registry', () => {
     stage.answer(id, 'verify', 'web-1', { outcome: 'error', code: 'target.interrupted', message });
     expect(stage.of(id).promotion).toMatchObject({ step: 'rollback', status: 'cancelling' });
     expect(codes(diagnose(caseOf(stage, id)))).toEqual([]);
+  });
+
+  it('is nothing of the verification of a batch that a cancel has broken off', () => {
+    const targets = [makeTarget({ name: 'web-1' }), makeTarget({ name: 'web-2' })];
+    const strategy = { kind: 'rolling', maxUnavailable: 1 } as const;
+    const stage = makeStage({ definition: makeDefinition({ onFailure: 'rollback', targets, strategy }) });
+    stage.play(stage.create({ release: 4 }));
+    const id = stage.create({ release: 5 });
+    stage.play(id, 'deploy');
+    stage.answer(id, 'deploy', 'web-1');
+    stage.cancel(id);
+    stage.answer(id, 'batch_verify', 'web-1', { outcome: 'error', code: 'target.interrupted', message: 'given up' });
+    expect(stage.of(id).promotion).toMatchObject({ step: 'rollback', status: 'cancelling' });
+    expect(codes(diagnose(caseOf(stage, id)))).toEqual([]);
+  });
+
+  it('is none of a target that was restored, also when another release runs by now', () => {
+    const targets = [makeTarget({ name: 'web-1' }), makeTarget({ name: 'web-2' })];
+    const stage = makeStage({
+      definition: makeDefinition({ onFailure: 'rollback', targets }),
+      environment: makeWholeEnvironment('prod', makeRelease(3)),
+    });
+    const id = stage.create({ release: 5 });
+    stage.play(id, 'deploy');
+    stage.wait(SECOND);
+    stage.answer(id, 'deploy', 'web-1', { outcome: 'failed', code: 'target.disk_full', message: 'full' });
+    stage.answer(id, 'deploy', 'web-2');
+    stage.wait(SECOND);
+    for (const name of ['web-1', 'web-2']) stage.answer(id, 'rollback', name);
+    stage.answer(id, 'rollback_verify', 'web-1', {
+      outcome: 'failed',
+      code: 'target.unhealthy',
+      message: 'status 500',
+    });
+    stage.answer(id, 'rollback_verify', 'web-2');
+    expect(stage.of(id).promotion.ending).toMatchObject({ code: 'rollback.failed' });
+    stage.state.environments.set('prod', makeWholeEnvironment('prod', makeRelease(7)));
+    expect(codes(diagnose(caseOf(stage, id)))).toEqual(['target.unhealthy']);
   });
 
   it('is target.busy, which ends by itself, and no trouble at the first slip', () => {

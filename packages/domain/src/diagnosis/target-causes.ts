@@ -1,5 +1,6 @@
 /** Targets and the registry: what their last answers in the step that it stands in, or ended in, say. */
 import type { Attempt, AttemptPurpose, AttemptResult } from '../promotion/promotion.ts';
+import { boundBaseOf } from '../promotion/scope.ts';
 import type { Step } from '../promotion/status.ts';
 import { formatDuration } from '../values/duration.ts';
 import {
@@ -104,16 +105,21 @@ function troubleOf(view: CaseView, attempt: Attempt): TargetTrouble[] {
   return [{ attempt, result, code: CAUSE_BY_CODE[result.code] ?? causeByProbe(probe), probe }];
 }
 
+/** What the engine breaks off by a cancel; a rollback goes on. */
+function isForward(purpose: AttemptPurpose): boolean {
+  return purpose === 'deploy' || purpose === 'batch_verify' || purpose === 'verify';
+}
+
 /** A cancel breaks off what is under way: that it did not end says nothing about the target. */
 function isCutOff({ snapshot }: CaseView, { purpose, result }: Attempt): boolean {
   const { cancelRequestedAtMs } = snapshot.promotion;
   if (cancelRequestedAtMs === null || result?.code !== 'target.interrupted') return false;
-  return (purpose === 'deploy' || purpose === 'verify') && result.endedAtMs >= cancelRequestedAtMs;
+  return isForward(purpose) && result.endedAtMs >= cancelRequestedAtMs;
 }
 
 function isOtherDigest({ snapshot }: CaseView, { purpose, subject, result }: Attempt): boolean {
   if (purpose !== 'verify' && purpose !== 'batch_verify' && purpose !== 'rollback_verify') return false;
-  const release = purpose === 'rollback_verify' ? snapshot.base : snapshot.release;
+  const release = purpose === 'rollback_verify' ? boundBaseOf(snapshot) : snapshot.release;
   const target = snapshot.promotion.definition.targets.find((one) => one.name === subject);
   const promised = release?.components.find((one) => one.name === target?.component)?.digest;
   return promised !== undefined && result?.digest !== promised;

@@ -103,6 +103,7 @@ function newPromotion(input: PromotionPlanInput, { nowMs, ids }: { nowMs: Instan
     step: 'precheck',
     // A rollback is bound to what it shall take away, from the moment it is asked for.
     baseReleaseId: kind === 'rollback' ? baseIdOf(input.environment, input.release) : null,
+    baseState: null,
     ticket: null,
     preflightRevision: null,
     quotaWait: null,

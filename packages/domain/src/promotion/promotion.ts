@@ -34,6 +34,8 @@ export interface Promotion {
   readonly step: Step;
   /** What the environment ran when the gates of the current round were opened (`baseIdOf`). */
   readonly baseReleaseId: ReleaseId | null;
+  /** How its part of the environment was when the last deploy began; null: none has. For people: nothing is decided by it. */
+  readonly baseState: EnvironmentState | null;
   /** Place in the queue; drawn on entering `acquire_locks`, given back when gates open again. */
   readonly ticket: number | null;
   /** Revision of the environment when a preflight without locks began; null: none is under way (`locks.mode`). */

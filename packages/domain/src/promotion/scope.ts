@@ -8,6 +8,7 @@ import type { Release, ReleaseComponent } from '../release/release.ts';
 import type { ReleaseId } from '../values/ids.ts';
 import type { InstantMs } from '../values/instant.ts';
 import type { ComponentStatus, EnvironmentState, EnvironmentStatus, Promotion } from './promotion.ts';
+import type { PromotionSnapshot } from './snapshot.ts';
 
 const UNTOUCHED: Omit<ComponentStatus, 'component'> = {
   releaseId: null,
@@ -94,6 +95,15 @@ export function baseReleaseOf(
   return releaseId !== null && hasComponent(releaseId, component) ? releaseId : null;
 }
 
+/** What a promotion is bound to, whatever the environment runs by now; null: nothing was verified there. */
+export function boundBaseOf({
+  promotion,
+  base,
+  formerBase,
+}: Pick<PromotionSnapshot, 'promotion' | 'base' | 'formerBase'>): Release | null {
+  return promotion.baseReleaseId === null ? null : (formerBase ?? base);
+}
+
 /** Of several releases, so that it is the id of none. */
 export function isComposed(baseId: ReleaseId): boolean {
   return baseId.includes('=');
@@ -153,6 +163,12 @@ export function withState(
   if (scope.every((one) => one.state === state)) return environment;
   const others = environment.components.filter((one) => !carries(release, one.component));
   return summed(environment, [...others, ...scope.map((one) => ({ ...one, state }))]);
+}
+
+/** How the scope is, as bad as its worst component. */
+export function stateOfScope(environment: EnvironmentStatus, release: Release): EnvironmentState {
+  if (environment.concurrency === 'exclusive') return environment.state;
+  return worstOf(scopeOf(environment, release)) ?? environment.state;
 }
 
 /** From the worst to the best. */

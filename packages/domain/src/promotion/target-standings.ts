@@ -2,8 +2,8 @@
  * What each target of a promotion runs, as far as its attempts tell: what people are told when a deploy stops half-way.
  */
 import { type Batch, batchesOf } from '../environment/deploy-strategy.ts';
-import type { Attempt, AttemptPurpose } from './promotion.ts';
-import { targetsOf } from './scope.ts';
+import type { Attempt, AttemptPurpose, AttemptResult } from './promotion.ts';
+import { boundBaseOf, stateOfScope, targetsOf } from './scope.ts';
 import type { PromotionSnapshot } from './snapshot.ts';
 
 /**
@@ -28,11 +28,14 @@ export interface TargetStanding {
   readonly component: string;
   readonly batch: number;
   readonly state: TargetState;
-  /** `new`: the release that is promoted. `old`: what ran there before. `unknown`: either of them, or a mixture. */
+  /**
+   * `new`: the release that is promoted. `old`: its base. `unknown`: either of them, or something else; also where nothing
+   * was begun, when the environment was not whole before.
+   */
   readonly runs: 'new' | 'old' | 'unknown';
 }
 
-type Facts = Pick<PromotionSnapshot, 'promotion' | 'release' | 'base' | 'attempts'>;
+type Facts = Pick<PromotionSnapshot, 'promotion' | 'release' | 'base' | 'formerBase' | 'environment' | 'attempts'>;
 
 /** In the order of the definition; targets that the release has nothing for are left out. */
 export function targetStandings(facts: Facts): readonly TargetStanding[] {
@@ -40,13 +43,24 @@ export function targetStandings(facts: Facts): readonly TargetStanding[] {
   const names = targets.map((target) => target.name);
   const batches = batchesOf(facts.promotion.definition, names);
   const last = lastByTarget(facts.attempts);
+  const base = boundBaseOf(facts);
+  const isKnown = wasKnown(facts);
   return targets.map(({ name, component }) => {
     const of = (purpose: AttemptPurpose): Attempt | null => last.get(`${purpose} ${name}`) ?? null;
     const digestOf = (release: Facts['base']): string | undefined =>
       release?.components.find((one) => one.name === component)?.digest;
-    const standing = standingOf(of, { promised: digestOf(facts.release), before: digestOf(facts.base) });
+    const before = digestOf(base);
+    // A base without that component tells nothing of its targets.
+    const untouched = isKnown && (base === null || before !== undefined) ? 'old' : 'unknown';
+    const standing = standingOf(of, { promised: digestOf(facts.release), before, untouched });
     return { target: name, component, batch: batchNumberOf(batches, name), ...standing };
   });
+}
+
+/** Every target ran the base, or nothing of ours, when the deploy began: that was seen when it was verified there. */
+function wasKnown({ promotion, environment, release }: Facts): boolean {
+  const state = promotion.baseState ?? stateOfScope(environment, release);
+  return state === 'whole' || state === 'empty';
 }
 
 function batchNumberOf(batches: readonly Batch[], name: string): number {
@@ -58,27 +72,27 @@ function lastByTarget(attempts: readonly Attempt[]): ReadonlyMap<string, Attempt
   return new Map(attempts.map((attempt) => [`${attempt.purpose} ${attempt.subject}`, attempt]));
 }
 
-interface Digests {
+interface Knowledge {
   readonly promised: string | undefined;
   readonly before: string | undefined;
+  /** What is known of a target that nothing was begun at. */
+  readonly untouched: 'old' | 'unknown';
 }
 
 function standingOf(
   of: (purpose: AttemptPurpose) => Attempt | null,
-  { promised, before }: Digests,
+  { promised, before, untouched }: Knowledge,
 ): Pick<TargetStanding, 'state' | 'runs'> {
   const deploy = of('deploy');
-  if (!deploy) return { state: 'untouched', runs: 'old' };
+  if (!deploy) return { state: 'untouched', runs: untouched };
   const back = of('rollback');
   if (back) return restoredAs(back, of('rollback_verify'), before);
   if (deploy.result === null) return { state: 'deploying', runs: 'unknown' };
-  // It was refused before it could change anything.
-  if (deploy.result.outcome === 'refused') return { state: 'failed', runs: 'old' };
-  if (deploy.result.outcome !== 'succeeded') return { state: stateOf(deploy), runs: 'unknown' };
+  if (deploy.result.outcome !== 'succeeded') return { state: stateOf(deploy.result), runs: 'unknown' };
   const look = of('verify')?.result ?? of('batch_verify')?.result ?? null;
   if (look === null) return { state: 'deployed', runs: 'new' };
   if (look.outcome === 'succeeded' && look.digest === promised) return { state: 'verified', runs: 'new' };
-  return { state: 'failed', runs: look.digest === promised ? 'new' : 'unknown' };
+  return { state: stateOf(look), runs: look.digest === promised ? 'new' : 'unknown' };
 }
 
 function restoredAs(
@@ -87,21 +101,21 @@ function restoredAs(
   before: string | undefined,
 ): Pick<TargetStanding, 'state' | 'runs'> {
   if (back.result === null) return { state: 'restoring', runs: 'unknown' };
-  if (back.result.outcome !== 'succeeded') return { state: stateOf(back), runs: 'unknown' };
+  if (back.result.outcome !== 'succeeded') return { state: stateOf(back.result), runs: 'unknown' };
   if (!look?.result) return { state: 'restored', runs: 'old' };
   const isSeen = look.result.outcome === 'succeeded' && look.result.digest === before;
-  return isSeen ? { state: 'restored', runs: 'old' } : { state: 'failed', runs: 'unknown' };
+  return isSeen ? { state: 'restored', runs: 'old' } : { state: stateOf(look.result), runs: 'unknown' };
 }
 
-function stateOf({ result }: Attempt): 'failed' | 'unclear' {
-  return result?.outcome === 'error' || result?.outcome === 'timeout' ? 'unclear' : 'failed';
+function stateOf({ outcome }: AttemptResult): 'failed' | 'unclear' {
+  return outcome === 'error' || outcome === 'timeout' ? 'unclear' : 'failed';
 }
 
 /** Names that a sentence holds; the others are counted. */
 const NAMES_MAX = 5;
 
 /**
- * Which target runs what, as the end of a sentence: `; web-1, web-2 run shop-2.0; not known of web-3; web-4 runs shop-1.0`.
+ * Which target runs what, as the end of a sentence: `; web-1, web-2 run shop-2.0; what web-3 runs is not known; web-4 runs shop-1.0`.
  * Empty while no target was touched, and when there is only one.
  */
 export function describeStandings(facts: Facts): string {
@@ -110,7 +124,7 @@ export function describeStandings(facts: Facts): string {
   if (standings.length < 2 || !isTouched) return '';
   const named = (runs: TargetStanding['runs']): readonly string[] =>
     standings.filter((one) => one.runs === runs).map((one) => one.target);
-  const before = facts.base === null ? 'nothing of ours' : facts.base.name;
+  const before = boundBaseOf(facts)?.name ?? 'nothing of ours';
   const parts = [
     groupWords(named('new'), facts.release.name),
     unknownWords(named('unknown')),

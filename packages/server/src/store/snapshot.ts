@@ -209,6 +209,7 @@ export type RawPromotion = Raw<
     readonly status: Promotion['status'];
     readonly step: Promotion['step'];
     readonly base_release_id: Promotion['baseReleaseId'];
+    readonly base_state: Promotion['baseState'];
     readonly ticket: number | null;
     readonly preflight_revision: number | null;
     readonly quota_wait: Promotion['quotaWait'];
@@ -330,6 +331,7 @@ export function toPromotion(row: RawPromotion, definition: EnvironmentDefinition
     status: row.status,
     step: row.step,
     baseReleaseId: row.base_release_id,
+    baseState: row.base_state,
     ticket: row.ticket,
     preflightRevision: row.preflight_revision,
     quotaWait: row.quota_wait,

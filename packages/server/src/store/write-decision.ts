@@ -21,6 +21,7 @@ const COLUMNS = [
   'status',
   'step',
   'base_release_id',
+  'base_state',
   'ticket',
   'preflight_revision',
   'quota_wait',

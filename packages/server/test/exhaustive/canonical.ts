@@ -109,6 +109,7 @@ function canonicalPromotion({ promotion, run }: Part, endRank: number): Promotio
     deployDeadlineAtMs: deployDeadlineAtMs === null ? null : toCome(deployDeadlineAtMs),
     endedAtMs: endedAtMs === null ? null : endOf(endRank),
     cancelRequestedAtMs: cancelRequestedAtMs === null ? null : endedAtMs === null ? NOW_MS : endOf(endRank),
+    baseState: null,
     ending: ending && { code: ending.code, message: '' },
   };
 }

@@ -121,6 +121,46 @@ describe('a rolling deploy', () => {
     });
   });
 
+  it('says of no untouched target what it runs when the environment was mixed or unknown before', () => {
+    for (const state of ['mixed', 'unknown'] as const) {
+      const { stage, id } = start({ targetCount: 3, maxUnavailable: 1, definition: { onFailure: 'hold' } });
+      stage.state.environments.set('prod', { ...makeWholeEnvironment('prod', makeRelease(3)), state });
+      stage.play(id, 'deploy');
+      stage.answer(id, 'deploy', 'web-1', { outcome: 'failed', code: 'deploy.failed', message: 'no space' });
+      const { promotion } = stage.of(id);
+      expect(promotion.ending?.message).toBe('web-1: no space; what web-1, web-2, web-3 run is not known');
+      expect(targetStandings(stage.of(id)).map((one) => `${one.state} ${one.runs}`)).toEqual([
+        'failed unknown',
+        'untouched unknown',
+        'untouched unknown',
+      ]);
+    }
+  });
+
+  it('keeps what is known of targets after the promotion has left the environment mixed, and after the next one', () => {
+    const { stage, id } = start({ targetCount: 2, maxUnavailable: 1, definition: { onFailure: 'hold' } });
+    stage.play(id, 'deploy');
+    stage.answer(id, 'deploy', 'web-1', { outcome: 'refused', code: 'fence.refused', message: 'a newer fence' });
+    const standings = (): string[] => targetStandings(stage.of(id)).map((one) => `${one.state} ${one.runs}`);
+    expect(stage.of(id).environment.state).toBe('mixed');
+    // Whoever brought the newer fence may have changed it.
+    expect(standings()).toEqual(['failed unknown', 'untouched old']);
+    stage.state.environments.set('prod', makeWholeEnvironment('prod', makeRelease(7)));
+    expect(standings()).toEqual(['failed unknown', 'untouched old']);
+  });
+
+  it('knows what was restored by the base of then, also when another release runs by now', () => {
+    const { stage, id } = start({ targetCount: 2, maxUnavailable: 1 });
+    stage.play(id, 'deploy');
+    stage.answer(id, 'deploy', 'web-1', { outcome: 'failed', code: 'deploy.failed', message: 'no space' });
+    expect(stage.play(id).promotion.status).toBe('rolled_back');
+    stage.state.environments.set('prod', makeWholeEnvironment('prod', makeRelease(7)));
+    expect(targetStandings(stage.of(id)).map((one) => `${one.state} ${one.runs}`)).toEqual([
+      'restored old',
+      'untouched old',
+    ]);
+  });
+
   it('hears a cancellation between two batches: nothing further is touched', () => {
     const { stage, id } = start({ targetCount: 4, maxUnavailable: 2 });
     stage.play(id, 'deploy');

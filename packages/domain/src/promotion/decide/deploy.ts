@@ -6,8 +6,9 @@
 import { isPlanted } from '../../planted-bugs.ts';
 import { type Batch, batchesOf } from '../../environment/deploy-strategy.ts';
 import type { Attempt } from '../promotion.ts';
+import { stateOfScope } from '../scope.ts';
 import { applyOnFailure } from './apply-on-failure.ts';
-import { addEvent, type Draft, moveToStep, noteProgress, stepRun } from './draft.ts';
+import { addEvent, type Draft, moveToStep, noteProgress, stepRun, updatePromotion } from './draft.ts';
 import { judgeCanary, noteJudgement } from './judge.ts';
 import { useSkips } from './skips.ts';
 import { failStopped, isStopped, isUntouched, stepBackToLocks } from './stop.ts';
@@ -17,6 +18,7 @@ import { goThrough, type RoundStanding } from './target-round.ts';
 /** The first operations are opened by the rule of the step, in the same transaction. */
 export function beginDeploy(draft: Draft): void {
   useSkips(draft);
+  updatePromotion(draft, { baseState: stateOfScope(draft.environment, draft.snapshot.release) });
 }
 
 export function decideDeploy(draft: Draft): void {
@@ -65,8 +67,9 @@ function isContent(draft: Draft, batch: Batch): boolean {
     applyOnFailure(draft, judgement.ending);
     return false;
   }
-  const isSeen = batch.targets.every((target) => wasSeenSince(draft, target, judgement.atMs));
-  if (!isSeen) noteJudgement(draft, strategy, batch);
+  // Not every one: they are observed a few at a time, and the judgement is told with the first of them.
+  const isNoted = batch.targets.some((target) => wasSeenSince(draft, target, judgement.atMs));
+  if (!isNoted) noteJudgement(draft, strategy, batch);
   const seen = goThroughBatch(draft, batch, 'batch_verify', judgement.atMs);
   return hasEndedWell(draft, seen, 'verify.failed');
 }

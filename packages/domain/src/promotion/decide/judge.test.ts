@@ -12,6 +12,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { CanaryStrategy } from '../../environment/deploy-strategy.ts';
 import type { EnvironmentDefinition } from '../../environment/environment-definition.ts';
+import type { Settings } from '../../settings/settings.ts';
 import type { PromotionId } from '../../values/ids.ts';
 import { toRfc3339 } from '../../values/instant.ts';
 import { isTerminal } from '../status.ts';
@@ -25,10 +26,11 @@ const SILENCE = { outcome: 'timeout', code: 'canary.unanswered', message: 'no an
 function start(
   strategy: Partial<CanaryStrategy> = {},
   patch: Partial<EnvironmentDefinition> = {},
+  settings: Partial<Settings> = {},
 ): { stage: Stage; id: PromotionId } {
   const targets = [1, 2, 3].map((number) => makeTarget({ name: `web-${number}` }));
   const definition = makeDefinition({ targets, strategy: makeCanary(strategy), ...patch });
-  const stage = makeStage({ definition, environment: makeWholeEnvironment('prod', makeRelease(3)) });
+  const stage = makeStage({ definition, environment: makeWholeEnvironment('prod', makeRelease(3)), settings });
   return { stage, id: stage.create() };
 }
 
@@ -122,6 +124,17 @@ describe('a canary', () => {
     stage.answer(id, 'batch_verify', 'web-1', { outcome: 'failed', code: 'target.unhealthy', message: 'status 500' });
     expect(stage.of(id).promotion).toMatchObject({ step: 'rollback', ending: { code: 'verify.failed' } });
     expect(touched(stage, id)).toEqual(['web-1']);
+  });
+
+  it('of several targets is judged once, also when they are observed one at a time afterwards', () => {
+    const { stage, id } = start({ targets: ['web-1', 'web-2'] }, {}, { 'limits.targetsAtOnce': 1 });
+    stage.play(id, 'deploy');
+    for (const purpose of ['deploy', 'batch_verify'] as const)
+      for (const name of ['web-1', 'web-2']) stage.answer(id, purpose, name);
+    ask(stage, id, SOAK_MS);
+    for (const name of ['web-1', 'web-2']) stage.answer(id, 'batch_verify', name);
+    expect(touched(stage, id)).toEqual(['web-1', 'web-2', 'web-3']);
+    expect(judgements(stage, id)).toHaveLength(1);
   });
 
   it('is cancelled in the middle of its soak', () => {

@@ -2,6 +2,6 @@
 import { describeStandings } from '../target-standings.ts';
 import type { Draft } from './draft.ts';
 
-export function whatRuns({ promotion, attempts, snapshot: { release, base } }: Draft): string {
-  return describeStandings({ promotion, attempts, release, base });
+export function whatRuns({ promotion, attempts, environment, snapshot: { release, base, formerBase } }: Draft): string {
+  return describeStandings({ promotion, attempts, environment, release, base, formerBase });
 }

@@ -23,6 +23,7 @@ import { canaries } from './0021-canaries.ts';
 import { promotionKinds } from './0022-promotion-kinds.ts';
 import { preflightArtifacts } from './0023-preflight-artifacts.ts';
 import { freeNotices } from './0024-free-notices.ts';
+import { baseStates } from './0025-base-states.ts';
 
 export interface Migration {
   readonly name: string;
@@ -54,6 +55,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'promotion-kinds', sql: `set local search_path = stella, pg_temp;\n${promotionKinds}` },
   { name: 'preflight-artifacts', sql: `set local search_path = stella, pg_temp;\n${preflightArtifacts}` },
   { name: 'free-notices', sql: `set local search_path = stella, pg_temp;\n${freeNotices}` },
+  { name: 'base-states', sql: `set local search_path = stella, pg_temp;\n${baseStates}` },
 ];
 
 /** Rights of the application role, whose name comes quoted. */
