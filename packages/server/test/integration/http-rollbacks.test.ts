@@ -83,6 +83,7 @@ describe('a rollback', () => {
     const back = await start('signed');
     await untilStatus(test.admin, back.id, 'pending_approval');
     await bob.client.call('rejectPromotion', { parameters: { promotion: back.id }, body: { reason: 'not now' } });
+    await untilStatus(test.admin, back.id, 'rejected');
     const again = await test.admin.call('retryPromotion', { parameters: { promotion: back.id }, body: {} });
     expect(again).toMatchObject({ kind: 'rollback', release: { name: 'shop-1' }, retryOf: back.id });
     await approve(again.id);
