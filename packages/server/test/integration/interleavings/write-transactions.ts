@@ -232,7 +232,12 @@ export const WRITE_TRANSACTIONS: readonly WriteTransaction[] = [
     isSkipping: true,
     run: async (world, { other }) => (await world.engine.takeDueWork(other, 10)).claimed.length,
   },
-  { name: 'bury', isSkipping: true, run: (world, { worker }) => world.engine.buryDeadWorkers(worker) },
+  {
+    name: 'bury',
+    isSkipping: true,
+    // The dead are a set: they come in the order in which their rows lie.
+    run: async (world, { worker }) => (await world.engine.buryDeadWorkers(worker)).toSorted(),
+  },
   { name: 'retire', run: (world, { worker }) => world.engine.retireWorker(worker) },
   {
     name: 'set aside',
