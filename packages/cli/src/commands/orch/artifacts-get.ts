@@ -12,7 +12,7 @@ export const orchArtifactsGet: CommandSpec = {
   path: ['orch', 'artifacts', 'get'],
   summary: 'Which releases have an artifact, and which environments run it',
   kind: 'read',
-  positionals: [{ name: 'digest', summary: 'sha256:…, or the unique start of it' }],
+  positionals: [{ name: 'digest', summary: 'sha256:…, or its unique start of 8 digits or more' }],
   options: [{ flags: '--check', summary: 'look whether it is still there; exit 1 when it is not' }],
   examples: ['stella orch artifacts get sha256:0b6f1c2d --check'],
   async run({ connect, show }, { positionals, options }) {

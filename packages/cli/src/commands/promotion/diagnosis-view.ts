@@ -114,7 +114,7 @@ function numbered(label: string, number: number, text: string): string[] {
 }
 
 /** A label and a sentence, folded; ids and commands stay whole. */
-function field(label: string, text: string): string[] {
+export function field(label: string, text: string): string[] {
   const indent = text.startsWith('   ') ? '   ' : '';
   const lines = foldText(text.trim(), WIDTH - LABEL_WIDTH - indent.length, isWhole);
   return lines.map((line, index) => `${(index === 0 ? label : '').padEnd(LABEL_WIDTH)}${indent}${line}`.trimEnd());

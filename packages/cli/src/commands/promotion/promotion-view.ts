@@ -1,7 +1,7 @@
 /** One promotion as `status` prints it: what it is, where it stands, what it waits for, what may be done. */
 import type { Answer } from '@stella/contract/client';
 import { textView, type View } from '../../view.ts';
-import { type Diagnosis, statusLines } from './diagnosis-view.ts';
+import { type Diagnosis, field, statusLines } from './diagnosis-view.ts';
 import { ageOf, relativeTo, shortDuration } from '../show-age.ts';
 
 type Promotion = Answer<'getPromotion'>;
@@ -38,7 +38,7 @@ export function describePromotion(promotion: Promotion, causes: readonly string[
     ...causes,
     ...skipsOf(promotion, nowMs),
     ...debtsOf(promotion, nowMs),
-    ...(ending ? [line('Ended', `${ending.code}: ${ending.message}`)] : []),
+    ...(ending ? field('Ended', `${ending.code}: ${ending.message}`) : []),
     ...promotion.components.map(({ name, digest }) => line('Artifact', `${name} ${digest}`)),
     line('Asked', `by ${promotion.requestedBy.name} ${relativeTo(nowMs, promotion.createdAt)}`),
     line('Progress', `last ${relativeTo(nowMs, promotion.lastProgressAt)} (${promotion.lastProgressAt})`),
@@ -49,8 +49,10 @@ export function describePromotion(promotion: Promotion, causes: readonly string[
 }
 
 /** Said where it is not the usual way through the pipeline. */
-function kindOf({ kind, isForced, base }: Promotion): string[] {
-  if (kind === 'rollback') return [line('Kind', `rollback${base ? `: takes ${base.name} away` : ''}`)];
+function kindOf({ kind, isForced, base, release }: Promotion): string[] {
+  // The base of an environment that is not whole may be what is brought back.
+  const isTaken = base !== null && base.id !== release.id;
+  if (kind === 'rollback') return [line('Kind', `rollback${isTaken ? `: takes ${base.name} away` : ''}`)];
   return kind === 'deploy' ? [line('Kind', `deploy${isForced ? ', forced past the predecessors' : ''}`)] : [];
 }
 
@@ -80,15 +82,15 @@ function setAsideOf({ setAside, nextActionAt }: Promotion, nowMs: number): strin
   if (setAside === null) return [];
   const again = nextActionAt === null ? '' : `, looked at again ${relativeTo(nowMs, nextActionAt)}`;
   return [
-    line('Set aside', `${relativeTo(nowMs, setAside.at)}${again}: no worker could move it`),
-    line('', setAside.message),
+    ...field('Set aside', `${relativeTo(nowMs, setAside.at)}${again}: no worker could move it`),
+    ...field('', setAside.message),
   ];
 }
 
 function stopOf({ stop, environment }: Promotion, nowMs: number): string[] {
   if (stop === null) return [];
   return [
-    line('Stopped', `${environment} ${relativeTo(nowMs, stop.at)} (fence.behind): ${stop.message}`),
+    ...field('Stopped', `${environment} ${relativeTo(nowMs, stop.at)} (fence.behind): ${stop.message}`),
     line('Cure', stop.cure),
   ];
 }
@@ -107,8 +109,10 @@ function targetsOf({ targets, status }: Promotion): string[] {
   const ill = targets.filter((one) => one.state === 'failed' || one.state === 'unclear');
   const words = { new: 'runs the new release', old: 'runs what it ran before', unknown: 'what it runs is not known' };
   return [
-    line('Targets', `${batch}${[...counts].map(([state, count]) => `${count} ${state}`).join(', ')}`),
-    ...ill.slice(0, TARGETS_NAMED_MAX).map(({ name, state, runs }) => line('', `${name} ${state}: ${words[runs]}`)),
+    ...field('Targets', `${batch}${[...counts].map(([state, count]) => `${count} ${state}`).join(', ')}`),
+    ...ill
+      .slice(0, TARGETS_NAMED_MAX)
+      .flatMap(({ name, state, runs }) => field('', `${name} ${state}: ${words[runs]}`)),
     ...(ill.length > TARGETS_NAMED_MAX ? [line('', `and ${ill.length - TARGETS_NAMED_MAX} more`)] : []),
   ];
 }
@@ -156,9 +160,10 @@ export function latestRounds(gates: readonly GateRun[]): readonly GateRun[] {
 function waitsOf(promotion: Promotion, nowMs: number): string[] {
   if (promotion.endedAt !== null) return [];
   const open = promotion.step === 'evaluate_gates' ? latestRounds(promotion.gates).filter(isOpenGate) : [];
-  if (open.length > 0) return open.map((gate) => line('Waiting', `gate '${gate.gate}' ${waitOfGate(gate, nowMs)}`));
+  if (open.length > 0)
+    return open.flatMap((gate) => field('Waiting', `gate '${gate.gate}' ${waitOfGate(gate, nowMs)}`));
   const run = promotion.steps.find((one) => one.step === promotion.step);
-  return run?.state === 'waiting' ? [line('Waiting', run.message)] : [];
+  return run?.state === 'waiting' ? field('Waiting', run.message) : [];
 }
 
 function waitOfGate(gate: GateRun, nowMs: number): string {

@@ -6,6 +6,8 @@ import { describePromotion } from '../promotion/promotion-view.ts';
 type Promotion = Answer<'getPromotion'>;
 type Attempt = Promotion['attempts'][number];
 
+const LABEL_WIDTH = 11;
+
 /** What a target was last told, and what it said when it was looked at. */
 interface TargetRow {
   readonly target: string;
@@ -46,10 +48,10 @@ function wordsOf(attempt: Attempt | undefined): string {
 }
 
 function tableOf(rows: readonly TargetRow[]): readonly string[] {
-  if (rows.length === 0) return ['Targets    none was touched yet'];
+  if (rows.length === 0) return ['Put back   no target yet'];
   return rows.map(({ target, operation, verified, digest }, index) => {
-    const label = index === 0 ? 'Targets' : '';
-    return `${label.padEnd(11)}${target}  put back: ${operation}, seen: ${verified}  ${shortOf(digest)}`;
+    const label = index === 0 ? 'Put back' : '';
+    return `${label.padEnd(LABEL_WIDTH)}${target}  ${operation}, seen: ${verified}  ${shortOf(digest)}`;
   });
 }
 
