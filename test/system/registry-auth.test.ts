@@ -100,7 +100,7 @@ describe.skipIf(binary === null || htpasswd === null)('docker-registry that want
     const http = makeHttpClient({ allowedRanges: ['127.0.0.0/8'] });
     const accesses = makeRegistryAccesses({
       reads: { findRegistry: () => Promise.resolve(definition) },
-      secrets: makeSecrets({ env, fileSystem: nodeFileSystem, directory }),
+      secrets: makeSecrets({ env, fileSystem: nodeFileSystem, clock: nodeClock, directory }),
     });
     const registry = makeRegistry({ http, accesses, fileSystem: nodeFileSystem, clock: nodeClock, layoutRoots: [] });
     try {

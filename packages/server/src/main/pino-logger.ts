@@ -14,7 +14,7 @@ export function makePinoLogger(level: LogLevel): Logger {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { error: serializeError },
-      redact: ['token', 'secret', 'authorization', '*.token', '*.secret', '*.authorization'],
+      redact: ['token', 'secret', 'password', 'authorization', '*.token', '*.secret', '*.password', '*.authorization'],
     },
     pino.destination({ fd: 2, sync: true }),
   );

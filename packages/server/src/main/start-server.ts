@@ -198,7 +198,12 @@ function makeParts({ config, logger, version, faults = NO_FAULTS }: StartOptions
   const storeOptions: StoreOptions = { ids, settings: config.settings, cache: makeImmutableRows() };
   const http = makeHttpClient({ allowedRanges: config.outgoingAllow });
   const layoutRoots = config.layoutDirectories;
-  const secrets = makeSecrets({ env: process.env, fileSystem: nodeFileSystem, directory: config.secretsDirectory });
+  const secrets = makeSecrets({
+    env: process.env,
+    fileSystem: nodeFileSystem,
+    clock: nodeClock,
+    directory: config.secretsDirectory,
+  });
   const reads = makeReadStore(store.database, storeOptions);
   const accesses = makeRegistryAccesses({ reads, secrets });
   const registry = faulty(

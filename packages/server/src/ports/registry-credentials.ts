@@ -9,25 +9,21 @@ export type RegistryLogin =
   /** Sent as `Bearer` to the registry itself. */
   | { readonly token: string };
 
-export interface RegistryCredentials {
-  /**
-   * `registry.example:5000` → who we are there; null: nobody has declared it, or it is asked as anybody. Errors:
-   * `registry.credentials` when the secret cannot be read, `database.unavailable`.
-   */
-  for(registryHost: string): Promise<RegistryLogin | null>;
-}
-
 /** How a registry is spoken to, ready for a connection. */
 export interface RegistryAccess {
   /** `https://registry.example:5000`. */
   readonly origin: string;
   /** Certificates in PEM that are believed there; null: the system's. */
   readonly ca: string | null;
+  /** Who we are there; null: nobody has declared it, or it is asked as anybody. */
   readonly login: RegistryLogin | null;
 }
 
-export interface RegistryAccesses extends RegistryCredentials {
-  /** Errors: as `for`, and `registry.tls` when the certificates cannot be read. */
+export interface RegistryAccesses {
+  /**
+   * Of `registry.example:5000`. Errors: `registry.credentials` when the secret cannot be read, `registry.tls` when the
+   * certificates cannot, `database.unavailable`.
+   */
   accessTo(registryHost: string): Promise<RegistryAccess>;
 }
 

@@ -19,7 +19,7 @@ import { isAliveStatus, skippedStage } from './url-stages.ts';
 export interface RegistryLookDeps {
   readonly network: NetworkProbe;
   readonly registry: Registry;
-  readonly accesses: Pick<RegistryAccesses, 'accessTo'>;
+  readonly accesses: RegistryAccesses;
   readonly clock: Clock;
 }
 
@@ -84,12 +84,19 @@ async function readArtifact(
     login === null
       ? skippedStage('auth', 'no credential is declared; it lets anybody read')
       : { stage: 'auth', outcome: 'ok', durationMs: 0, code: null, detail: `${nameOf(login)} was accepted` };
+  const late = clock.timeoutSignal(stageTimeoutMs);
   try {
-    const ending = AbortSignal.any([signal, clock.timeoutSignal(stageTimeoutMs)]);
-    const { kind } = await registry.readDocument(source, digest, ending);
+    const { kind } = await registry.readDocument(source, digest, AbortSignal.any([signal, late]));
     const detail = `the ${kind} of its release is there`;
     return [accepted, { stage: 'answer', outcome: 'ok', durationMs: sinceMs(), code: null, detail }];
   } catch (error) {
+    if (late.aborted) {
+      const detail = `no answer within ${stageTimeoutMs} ms`;
+      return [
+        skippedStage('auth', 'not reached'),
+        failed('answer', 'answer.timeout', { detail, durationMs: sinceMs() }),
+      ];
+    }
     const told = { detail: error instanceof Error ? error.message : String(error), durationMs: sinceMs() };
     if (!isAppError(error)) return [skippedStage('auth', 'not reached'), failed('answer', 'probe.error', told)];
     if (REFUSALS.has(error.code)) return [failed('auth', 'auth.refused', told), skippedStage('answer', 'not reached')];

@@ -18,10 +18,6 @@ export interface AccessDeps {
 /** Keeps no state: one serves all callers at once. */
 export function makeRegistryAccesses({ reads, secrets }: AccessDeps): RegistryAccesses {
   return {
-    async for(host) {
-      const definition = await reads.findRegistry(host);
-      return definition && readLogin(secrets, definition);
-    },
     async accessTo(host) {
       const definition = await reads.findRegistry(host);
       return {

@@ -25,7 +25,7 @@ const GRANT_COUNT_MAX = 500;
 export interface SessionDeps {
   readonly http: HttpClient;
   readonly clock: Pick<Clock, 'monotonicMs'>;
-  readonly accesses: Pick<RegistryAccesses, 'accessTo'>;
+  readonly accesses: RegistryAccesses;
 }
 
 /** What a repository is asked: the rest of its address, and all else of the request. Its time is that of all that it takes. */

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { nodeClock } from '../system/node-clock.ts';
 import { nodeFileSystem } from '../system/node-file-system.ts';
 import { makeSecrets } from './read-secret.ts';
 
@@ -31,7 +32,7 @@ const env = {
   STELLA_SECRET_B64: `whsec_${btoa(TEXT)}`,
   HOME: TEXT,
 };
-const secretsOf = (directory = folder) => makeSecrets({ env, fileSystem: nodeFileSystem, directory });
+const secretsOf = (directory = folder) => makeSecrets({ env, fileSystem: nodeFileSystem, clock: nodeClock, directory });
 const read = (reference: string) => secretsOf().read(reference);
 
 describe('a secret', () => {
@@ -75,6 +76,15 @@ describe('a secret', () => {
 
   it('is nowhere when the directory is not there', async () => {
     expect(await secretsOf(join(root, 'no')).read(`file:${folder}/key`)).toMatchObject({ isThere: false });
+  });
+
+  it('is not waited for without end on a disk that hangs', async () => {
+    const hung = { ...nodeFileSystem, realpath: () => new Promise<never>(() => undefined) };
+    // The time is over at once.
+    const clock = { ...nodeClock, schedule: (_delayMs: number, run: () => void) => nodeClock.schedule(0, run) };
+    const secrets = makeSecrets({ env, fileSystem: hung, clock, directory: folder });
+    const message = `${folder}/key was not read within 5000 ms`;
+    expect(await secrets.readPassword(`file:${folder}/key`)).toEqual({ isThere: false, message });
   });
 
   it('is not a large file', async () => {

@@ -4,6 +4,7 @@
  */
 import { resolve } from 'node:path';
 import { parseSecretReference } from '@stella/domain';
+import { type Clock, endWithin } from '../ports/clock.ts';
 import type { FileSystem } from '../ports/file-system.ts';
 import type { CertificatesReading, PasswordReading, SecretReading, Secrets } from '../ports/secrets.ts';
 import { isWithin, isWithinAny } from '../ports/within.ts';
@@ -11,6 +12,8 @@ import { isWithin, isWithinAny } from '../ports/within.ts';
 /** Standard Webhooks asks for 24 to 64 bytes; a longer one does no harm. */
 const KEY_BYTES_MIN = 24;
 const FILE_BYTES_MAX = 4_096;
+/** A file of some kilobytes; a disk that needs longer hangs, and nobody waits for it at night. */
+const READ_TIMEOUT_MS = 5_000;
 /** A bundle of the world's authorities has 220 KiB. */
 const BUNDLE_BYTES_MAX = 1_048_576;
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g;
@@ -19,6 +22,7 @@ const KEY_PREFIX = 'whsec_';
 export interface SecretDeps {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly fileSystem: Pick<FileSystem, 'realpath' | 'stat' | 'readFile'>;
+  readonly clock: Clock;
   /** Below it the files of `file:` lie. */
   readonly directory: string;
 }
@@ -50,7 +54,14 @@ type TextReading = { readonly isThere: true; readonly text: string } | Missing;
 async function readText(deps: SecretDeps, reference: string, bytesMax = FILE_BYTES_MAX): Promise<TextReading> {
   const place = parseSecretReference(reference);
   if (place === null) return missing('it is no reference to a secret');
-  if (place.kind === 'file') return readFile(deps, place.path, bytesMax);
+  if (place.kind === 'file') {
+    return endWithin(
+      deps.clock,
+      { deadlineMs: READ_TIMEOUT_MS, signal: new AbortController().signal },
+      () => readFile(deps, place.path, bytesMax),
+      () => missing(`${place.path} was not read within ${READ_TIMEOUT_MS} ms`),
+    );
+  }
   const text = deps.env[place.name];
   return text === undefined ? missing(`the server has no variable ${place.name}`) : { isThere: true, text };
 }

@@ -88,7 +88,7 @@ function openWorld(definition: Partial<RegistryDefinition> | null): World {
   };
   const accesses = makeRegistryAccesses({
     reads: { findRegistry: () => Promise.resolve(whole) },
-    secrets: makeSecrets({ env, fileSystem: nodeFileSystem, directory: '/nowhere' }),
+    secrets: makeSecrets({ env, fileSystem: nodeFileSystem, clock: nodeClock, directory: '/nowhere' }),
   });
   const clock = { ...nodeClock, monotonicMs: () => nodeClock.monotonicMs() + aheadMs };
   const registry = makeRegistry({ http, accesses, fileSystem: nodeFileSystem, clock, layoutRoots: [] });
