@@ -15,6 +15,8 @@ const AGE = /\b(?:\d+(?:ms|[dhms]))+\b(?: ago)?/g;
 const CURSOR = /--cursor [\w-]{20,}/g;
 const FREE_DISK = /\d+ MiB (are )?free/g;
 const EVENT_COUNTS = /\d+ events chained, \d+ not yet/g;
+/** It grows with every migration. */
+const SCHEMA = /\bschema \d+\b/g;
 const PROCESS = /\b(pid|kill -TERM) \d+/g;
 const HOST = /live on \S+,/g;
 /** `drill-gate-slow-4f2a` */
@@ -101,6 +103,7 @@ function calm(text: string, stage: Stage, names: Names): string {
       .replace(CURSOR, '--cursor <cursor>')
       .replace(FREE_DISK, '<n> MiB $1free')
       .replace(EVENT_COUNTS, '<n> events chained, <n> not yet')
+      .replace(SCHEMA, 'schema <n>')
       .replace(PROCESS, '$1 <n>')
       .replace(HOST, 'live on <host>,')
       .replace(LOOPBACK_PORT, '127.0.0.1:<port>')

@@ -216,12 +216,19 @@ function describePromotions(world: GiveWorld): void {
     const id = await create(place, 'dev');
     const held = await hold(world(), (tx) => tx.lockPromotion(id));
     const moments: number[] = [];
+    let begin = (): void => undefined;
+    const hasBegun = new Promise<void>((resolve) => {
+      begin = resolve;
+    });
     const waiting = inTransaction(world(), async (tx) => {
       moments.push(tx.nowMs);
+      begin();
       await tx.lockPromotion(id);
       moments.push(tx.nowMs);
       return null;
     });
+    // Its connection may be slow to come.
+    await Promise.race([hasBegun, waiting]);
     expect(await isWaiting(world(), waiting)).toBe(true);
     await world().control.pass(10);
     held.letGo();
