@@ -180,7 +180,7 @@ export const audit: Scenario = async (play) => {
   await strike();
   await stage.asOwner(`update audit_progress set live_due_at = now(), sweep_due_at = now(), sweep_part = 'promotions',
     sweep_after = ''`);
-  await untilStruck(stage);
+  await untilStruck(stage, () => stage.asOwner('update audit_progress set sweep_due_at = now()'));
   const find = `do $$ begin if (select count(*) from invariant_violations) = 0 then raise 'none'; end if; end $$`;
   const isFound = (): Promise<boolean> =>
     stage.asOwner(find).then(
@@ -456,11 +456,13 @@ function onlyWhenDelivered(error: unknown): void {
   if (!isAppError(error, 'delivery.delivered')) throw error;
 }
 
-export async function untilStruck(stage: CrashStage): Promise<void> {
-  await waitFor(() => stage.deathCount() > 0, {
-    timeoutMs: WAIT_MS,
-    why: 'the server was killed where it was told to',
-  });
+/** `hasten` brings nearer what would come by itself, in less than the wait only on a quiet machine. */
+export async function untilStruck(stage: CrashStage, hasten?: () => Promise<void>): Promise<void> {
+  const isStruck = async (): Promise<boolean> => {
+    if (stage.deathCount() === 0) await hasten?.();
+    return stage.deathCount() > 0;
+  };
+  await waitFor(isStruck, { timeoutMs: WAIT_MS, why: 'the server was killed where it was told to' });
 }
 
 async function applyEnvironment({ stage, number }: Play, wish: Omit<EnvironmentWish, 'name'>): Promise<string> {
