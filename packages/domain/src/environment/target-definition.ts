@@ -1,5 +1,23 @@
-/** What targets are; one type per kind. */
+/** What targets are, and where they run; one type per kind. */
 import type { HealthCheck } from './health-check.ts';
+
+/** A host that is reached over SSH. Its key is always checked: at least one of `hostKey` and `knownHosts` is there. */
+export interface SshHostDefinition {
+  /** Name or address; checked against the ranges of all ways out when it is connected to. */
+  readonly address: string;
+  readonly port: number;
+  readonly user: string;
+  /** Where the private key is: `env:STELLA_SECRET_…` or `file:/…`. */
+  readonly key: string;
+  /** Fingerprint of the host's key as `ssh-keygen -l` prints it, `SHA256:…`. */
+  readonly hostKey?: string;
+  /** A file of the orchestrator's machine in the format of sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT". */
+  readonly knownHosts?: string;
+}
+
+export interface TargetHostDefinition {
+  readonly ssh: SshHostDefinition;
+}
 
 interface TargetCommon {
   /** Unique in its environment, `[a-z0-9-]{1,63}`. */
