@@ -97,7 +97,12 @@ export const ZONES: readonly Zone[] = [
     ],
     packages: ['fastify', '@fastify/*', 'zod'],
   }),
-  { folder: `${SERVER}/system`, world: 'all', zones: [DOMAIN, PORTS], packages: ['undici', 'pino', 'nodemailer'] },
+  {
+    folder: `${SERVER}/system`,
+    world: 'all',
+    zones: [DOMAIN, PORTS],
+    packages: ['undici', 'pino', 'nodemailer', 'ssh2', 'shlex'],
+  },
   { folder: `${SERVER}/main`, world: 'all', zones: ['*'], packages: ['pino'] },
   // The public face of the package: what the command line and the testkit may use of the server.
   { folder: `${SERVER}/index.ts`, world: 'all', zones: ['*'], packages: [] },

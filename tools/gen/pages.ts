@@ -1,6 +1,7 @@
 /** All generated files by path. */
 import type { SourceTree } from '../code/source-tree.ts';
 import { renderErrorsPage } from './errors-page.ts';
+import { FENCE_SCRIPT_PATH, renderFenceScript } from './fence-script.ts';
 import { FAULT_POINTS_PATH, renderFaultPoints } from './fault-points.ts';
 import { renderMetricsPage } from './metrics-page.ts';
 import { renderSettingsPage } from './settings-page.ts';
@@ -11,5 +12,6 @@ export function renderPages(tree: Pick<SourceTree, 'paths' | 'read'>): ReadonlyM
     ['docs/operating/metrics.md', renderMetricsPage()],
     ['docs/settings.md', renderSettingsPage()],
     [FAULT_POINTS_PATH, renderFaultPoints(tree)],
+    [FENCE_SCRIPT_PATH, renderFenceScript(tree)],
   ]);
 }

@@ -6,9 +6,22 @@ import type { InstantMs } from '../values/instant.ts';
 
 /**
  * `path`, `rights`, `disk`, `fence`: of a directory or a program on the server's own machine. `dns` to `answer`: of an
- * address. A subject has only the stages that make sense for it.
+ * address. A host over SSH has `dns`, `tcp`, `host_key`, `auth`, then `programs`, `path` and `disk` of its own. A subject has
+ * only the stages that make sense for it.
  */
-export const PROBE_STAGES = ['path', 'rights', 'disk', 'fence', 'dns', 'tcp', 'tls', 'auth', 'answer'] as const;
+export const PROBE_STAGES = [
+  'path',
+  'rights',
+  'disk',
+  'fence',
+  'dns',
+  'tcp',
+  'host_key',
+  'tls',
+  'auth',
+  'programs',
+  'answer',
+] as const;
 export type ProbeStageName = (typeof PROBE_STAGES)[number];
 
 export const PROBE_OUTCOMES = ['ok', 'failed', 'skipped'] as const;
@@ -33,6 +46,11 @@ export const PROBE_CODES = [
   'tcp.forbidden',
   'tcp.unreachable',
   'tcp.failed',
+  'host_key.unknown',
+  'host_key.changed',
+  'host_key.revoked',
+  'host_key.unreadable',
+  'programs.missing',
   'tls.untrusted',
   'tls.expired',
   'tls.wrong_name',

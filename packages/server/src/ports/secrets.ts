@@ -15,6 +15,11 @@ export type CertificatesReading =
   | { readonly isThere: true; readonly pem: string }
   | { readonly isThere: false; readonly message: string };
 
+/** A private key as it is in its file, or why there is none; never a part of it. */
+export type PrivateKeyReading =
+  | { readonly isThere: true; readonly text: string }
+  | { readonly isThere: false; readonly message: string };
+
 export interface Secrets {
   /** `env:STELLA_SECRET_…` or `file:/…`, read anew each time. Never rejects. */
   read(reference: string): Promise<SecretReading>;
@@ -22,4 +27,6 @@ export interface Secrets {
   readPassword(reference: string): Promise<PasswordReading>;
   /** Likewise: the certificates of a bundle. */
   readCertificates(reference: string): Promise<CertificatesReading>;
+  /** Likewise, of several lines; whether it is a key is for whoever uses it to say. */
+  readPrivateKey(reference: string): Promise<PrivateKeyReading>;
 }

@@ -54,6 +54,7 @@ function follow(child: ChildProcessWithoutNullStreams, signal: AbortSignal): Hos
     stdout: child.stdout,
     stdin: child.stdin,
     onDestroy: () => {
+      child.stdout.destroy();
       if (hasEnded) return;
       signalGroup(pid, 'SIGTERM');
       killing = setTimeout(() => signalGroup(pid, 'SIGKILL'), END_GRACE_MS);

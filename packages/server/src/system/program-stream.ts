@@ -8,7 +8,7 @@ const END_WAIT_MS = 8_000;
 export interface ProgramEnds {
   readonly stdout: Readable;
   readonly stdin: Writable;
-  /** The reader gave up: nobody reads or writes any more. */
+  /** The reader gave up: nobody reads or writes any more, so `stdout` may be left. */
   readonly onDestroy: () => void;
 }
 
@@ -27,7 +27,6 @@ export function joinStreams({ stdout, stdin, onDestroy }: ProgramEnds): Duplex {
     },
     destroy: (error, done) => {
       stdin.end();
-      stdout.destroy();
       onDestroy();
       done(error);
     },

@@ -9,6 +9,8 @@ import type { FileSystem } from '../ports/file-system.ts';
 import type { CertificatesReading, PasswordReading, SecretReading, Secrets } from '../ports/secrets.ts';
 import { isWithin, isWithinAny } from '../ports/within.ts';
 
+/** A key of RSA with 16,384 bits is below. */
+const KEY_FILE_BYTES_MAX = 16_384;
 /** Standard Webhooks asks for 24 to 64 bytes; a longer one does no harm. */
 const KEY_BYTES_MIN = 24;
 const FILE_BYTES_MAX = 4_096;
@@ -41,6 +43,7 @@ export function makeSecrets(deps: SecretDeps): Secrets {
       const found = await readText(deps, reference, BUNDLE_BYTES_MAX);
       return found.isThere ? toCertificates(found.text) : found;
     },
+    readPrivateKey: (reference) => readText(deps, reference, KEY_FILE_BYTES_MAX),
   };
 }
 

@@ -92,4 +92,24 @@ export const TARGET_CODES = {
     'target {target} cannot write: {message}',
     'free space or mend the rights, then retry the promotion',
   ),
+  'target.unreachable': entry(
+    'Unavailable',
+    'the host {host} of target {target} is not reached: {message}',
+    'see at which stage it fails: stella orch connectivity',
+  ),
+  'target.credentials': entry(
+    'Unavailable',
+    'the host {host} of target {target} takes no login: {message}',
+    'put the public key into authorized_keys of that user, then: stella orch credentials verify',
+  ),
+  'target.host_key': entry(
+    'Unavailable',
+    'the host {host} of target {target} does not prove to be the one that was named: {message}',
+    'compare with ssh-keygen -lf on the host itself; if it was really changed, correct hostKey or knownHosts',
+  ),
+  'target.fence_damaged': entry(
+    'Unavailable',
+    'the fence of target {target} cannot be read: {message}',
+    'make sure that nothing works on the target, then remove the files in its state directory',
+  ),
 } as const satisfies Record<string, ErrorEntry>;

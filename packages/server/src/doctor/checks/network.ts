@@ -117,6 +117,8 @@ const CURES: Readonly<Record<ProbeStageName, string>> = {
   fence: 'see what became of the directory .stella in there',
   dns: 'correct the host in the definition, or the name server',
   tcp: 'start what should listen there, or open the way to it',
+  host_key: 'compare with what "ssh-keygen -lf" says on the host itself, then correct hostKey or knownHosts',
+  programs: 'install them on the host',
   tls: 'renew its certificate, or let this machine trust its authority',
   auth: 'renew the credential, or let it in there',
   answer: 'see what the service itself says',

@@ -3,8 +3,9 @@
  * Written twice: before the switch with the tree that it is going to switch to, and at the end with the answer.
  */
 import { join } from 'node:path';
-import { type Fence, formatFence, isDigest, parseFence } from '@stella/domain';
+import { type Fence, formatFence, parseFence } from '@stella/domain';
 import type { OperationAnswer } from '../../ports/target.ts';
+import { parseRecordedAnswer } from '../recorded-answer.ts';
 import type { TargetDeps } from '../target-deps.ts';
 import { listNames, readOwnFile, removeName, writeDurably } from './durable-files.ts';
 import { type FilesPlace, parseReleaseName, type ReleaseName } from './files-place.ts';
@@ -80,20 +81,6 @@ function parseRecord(text: string, key: RecordKey): OperationRecord | null {
     operationId: key.operationId,
     verb,
     release: typeof release === 'string' ? parseReleaseName(release) : null,
-    result: parseAnswer(result),
+    result: parseRecordedAnswer(result),
   };
-}
-
-function parseAnswer(value: unknown): OperationAnswer | null {
-  // Parsed field by field below.
-  const { outcome, digest, code, message, held } = (value ?? {}) as Readonly<Record<string, unknown>>;
-  if (typeof message !== 'string') return null;
-  if (outcome === 'succeeded' && isDigest(digest)) return { outcome, digest, message };
-  if ((outcome === 'failed' || outcome === 'errored') && typeof code === 'string') return { outcome, code, message };
-  if (outcome === 'refused') {
-    // Parsed field by field below.
-    const { epoch, n } = (held ?? {}) as Readonly<Record<string, unknown>>;
-    if (typeof epoch === 'number' && typeof n === 'number') return { outcome, held: { epoch, n }, message };
-  }
-  return null;
 }

@@ -1,0 +1,178 @@
+/** A host over SSH as a target's host: one session per program on a connection of the pool. */
+import { AppError, type ProbeStage, type ProbeStageName, type SshHostDefinition } from '@stella/domain';
+import { join as quoteArgv } from 'shlex';
+import type { ClientChannel } from 'ssh2';
+import type { HostArgv, HostLookOptions, HostOpenOptions, HostProgram, TargetHost } from '../ports/target-host.ts';
+import { joinStreams, keepTail, runProgram } from './program-stream.ts';
+import { connectSsh, type SshDeps, SshFailure } from './ssh-connection.ts';
+import type { SshPool, SshSession } from './ssh-pool.ts';
+
+/** From SIGTERM to SIGKILL, and from there to the end of the session whatever the program does. */
+const END_GRACE_MS = 6_000;
+/** After its exit code, what a process that lives on may hold open is no longer waited for. */
+const OUTPUT_GRACE_MS = 500;
+/** For the host to start a program on a session. */
+const START_MS = 20_000;
+const STDERR_BYTES_MAX = 65_536;
+
+export interface SshHostDeps extends SshDeps {
+  readonly pool: SshPool;
+}
+
+export function makeSshHost(target: string, ssh: SshHostDefinition, deps: SshHostDeps): TargetHost {
+  const label = `${ssh.user}@${ssh.address}:${ssh.port}`;
+  const open = (argv: HostArgv, options: HostOpenOptions): Promise<HostProgram> =>
+    openSession({ target, label, ssh, pool: deps.pool }, argv, options);
+  return {
+    label,
+    open,
+    async run(argv, { env = {}, ...options }) {
+      // Its end comes from `runProgram`, which tells why; until it has started, from here.
+      const starting = new AbortController();
+      const abort = (): void => starting.abort();
+      options.signal.addEventListener('abort', abort, { once: true });
+      const program = await open(argv, { env, signal: starting.signal }).finally(() =>
+        options.signal.removeEventListener('abort', abort),
+      );
+      return runProgram(program, options);
+    },
+    look: (options) => look(ssh, deps, options),
+    // Connections are the pool's.
+    close: () => Promise.resolve(),
+  };
+}
+
+interface SessionPlace {
+  readonly target: string;
+  readonly label: string;
+  readonly ssh: SshHostDefinition;
+  readonly pool: SshPool;
+}
+
+async function openSession(
+  { target, label, ssh, pool }: SessionPlace,
+  argv: HostArgv,
+  { env = {}, signal }: HostOpenOptions,
+): Promise<HostProgram> {
+  const fail = (code: SshFailure['code'], message: string, cause: unknown): AppError =>
+    new AppError(code, { details: { target, host: label, message }, cause });
+  let session: SshSession;
+  try {
+    session = await pool.acquire(ssh, signal);
+  } catch (error) {
+    if (error instanceof SshFailure) throw fail(error.code, error.message, error);
+    throw fail('target.unreachable', 'the connection was given up', error);
+  }
+  const assignments = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  const command = quoteArgv(assignments.length === 0 ? argv : ['env', ...assignments, ...argv]);
+  try {
+    // A login shell runs it; as the program itself it gets the signals.
+    const channel = await start(session, `exec ${command}`);
+    return follow(channel, session, signal);
+  } catch (error) {
+    session.release();
+    throw fail('target.unreachable', error instanceof Error ? error.message : String(error), error);
+  }
+}
+
+function start({ client }: SshSession, command: string): Promise<ClientChannel> {
+  return new Promise((resolve, reject) => {
+    const overdue = setTimeout(() => {
+      reject(new Error(`no session within ${START_MS} ms`));
+      // What does not answer a session is of no use for others.
+      client.destroy();
+    }, START_MS);
+    const closed = (): void => reject(new Error('the connection was lost'));
+    client.once('close', closed);
+    client.exec(command, (error, channel) => {
+      clearTimeout(overdue);
+      client.off('close', closed);
+      if (error) reject(error);
+      else resolve(channel);
+    });
+  });
+}
+
+function follow(channel: ClientChannel, { client, release }: SshSession, signal: AbortSignal): HostProgram {
+  const stderr = keepTail(channel.stderr, STDERR_BYTES_MAX);
+  const timers = new Set<NodeJS.Timeout>();
+  let hasEnded = false;
+  const stream = joinStreams({
+    stdout: channel,
+    stdin: channel,
+    onDestroy: () => {
+      if (hasEnded) return;
+      channel.resume();
+      channel.signal('TERM');
+      timers.add(setTimeout(() => channel.signal('KILL'), END_GRACE_MS));
+      timers.add(setTimeout(() => channel.close(), 2 * END_GRACE_MS));
+    },
+  });
+  const abort = (): void => void stream.destroy();
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  const ended = new Promise<{ exitCode: number | null; stderr: string }>((settle) => {
+    let exitCode: number | null = null;
+    const finish = (): void => {
+      if (hasEnded) return;
+      hasEnded = true;
+      for (const timer of timers) clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
+      client.off('close', finish);
+      release();
+      stream.push(null);
+      settle({ exitCode, stderr: stderr() });
+    };
+    channel.once('exit', (code: number | null) => {
+      exitCode = code;
+      timers.add(
+        setTimeout(() => {
+          channel.close();
+          finish();
+        }, OUTPUT_GRACE_MS),
+      );
+    });
+    channel.once('close', finish);
+    client.once('close', finish);
+  });
+  return { stream, ended };
+}
+
+async function look(
+  ssh: SshHostDefinition,
+  deps: SshDeps,
+  { stageTimeoutMs, signal }: HostLookOptions,
+): Promise<readonly ProbeStage[]> {
+  const stages: ProbeStage[] = [];
+  const ending = new AbortController();
+  const step = async (stage: ProbeStageName, work: () => Promise<string>): Promise<void> => {
+    const beganMs = performance.now();
+    const overdue = setTimeout(() => ending.abort(), stageTimeoutMs);
+    const note = (rest: Pick<ProbeStage, 'outcome' | 'code' | 'detail'>): void => {
+      stages.push({ stage, durationMs: Math.round(performance.now() - beganMs), ...rest });
+    };
+    try {
+      note({ outcome: 'ok', code: null, detail: await work() });
+    } catch (error) {
+      const code = error instanceof SshFailure && !ending.signal.aborted ? error.probeCode : 'probe.timeout';
+      const detail = ending.signal.aborted ? `nothing within ${stageTimeoutMs} ms` : String((error as Error).message);
+      note({ outcome: 'failed', code, detail });
+      throw error;
+    } finally {
+      clearTimeout(overdue);
+    }
+  };
+  try {
+    const client = await connectSsh(ssh, deps, { signal: AbortSignal.any([signal, ending.signal]), step });
+    client.end();
+    client.destroy();
+  } catch (error) {
+    // Told by its stage, but for what went wrong between two of them.
+    if (!stages.some(({ outcome }) => outcome === 'failed')) {
+      const code = error instanceof SshFailure ? error.probeCode : 'probe.error';
+      const stage = code.startsWith('host_key') ? 'host_key' : 'auth';
+      stages.push({ stage, outcome: 'failed', durationMs: 0, code, detail: String((error as Error).message) });
+    }
+  }
+  return stages;
+}
