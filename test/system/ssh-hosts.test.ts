@@ -1,9 +1,8 @@
 /** Hosts over SSH: the contracts of hosts and of their fence against a real sshd, and everything that must be refused. */
 import { chmod, readFile, writeFile } from 'node:fs/promises';
-import { connect, createServer, type Server, type Socket } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
-import type { SshHostDefinition } from '@stella/domain';
+import { isAppError, type SshHostDefinition } from '@stella/domain';
 import { waitFor } from '@stella/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeFencedHost } from '../../packages/server/test/contract/fenced-host.contract.ts';
@@ -51,7 +50,7 @@ if (programs === null) {
   const codeOf = (host: TargetHost): Promise<string> =>
     host.run(['true'], options()).then(
       ({ exitCode }) => `exit ${exitCode}`,
-      (error: Error & { code: string }) => error.code,
+      (error: unknown) => (isAppError(error) ? error.code : String(error)),
     );
   const withoutPin = (knownHosts: string): Partial<SshHostDefinition> => {
     const { hostKey: _left, ...rest } = definition({ knownHosts });

@@ -31,6 +31,9 @@ const PURPOSES_BY_STEP: Readonly<Partial<Record<Step, readonly AttemptPurpose[]>
 
 const CAUSE_BY_CODE: Readonly<Record<string, CauseCode>> = {
   'target.directory_forbidden': 'target.misconfigured',
+  'target.program_forbidden': 'target.misconfigured',
+  'target.program_missing': 'target.misconfigured',
+  'target.credentials': 'target.credentials',
   'target.denied': 'target.credentials',
   'target.disk_full': 'target.disk_full',
   'target.busy': 'target.busy',
@@ -138,7 +141,7 @@ function probeOf({ whole, snapshot }: CaseView, { subject, purpose, startedAtMs 
 
 function causeByProbe(probe: ProbeReport | null): CauseCode {
   const code = probe ? (failedStage(probe)?.code ?? '') : '';
-  if (code === 'path.forbidden') return 'target.misconfigured';
+  if (code === 'path.forbidden' || code === 'programs.missing') return 'target.misconfigured';
   if (code.startsWith('rights.') || code.startsWith('auth.')) return 'target.credentials';
   return code === 'disk.full' ? 'target.disk_full' : 'target.unreachable';
 }

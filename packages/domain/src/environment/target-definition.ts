@@ -36,6 +36,26 @@ export interface FilesTargetDefinition extends TargetCommon {
   readonly keepCount: number;
 }
 
-export const TARGET_KINDS = ['files'] as const;
+/**
+ * Three programs of the user, run on the host without a shell: one brings the digest in, one brings an earlier one back, one
+ * says what runs. They are told target, component, digest and operation in variables `STELLA_…`.
+ */
+export interface CommandTargetDefinition extends TargetCommon {
+  readonly kind: 'command';
+  /** Absent: this machine. */
+  readonly host?: TargetHostDefinition;
+  readonly deploy: CommandArgv;
+  /** Absent: `deploy`, with the earlier digest. */
+  readonly rollback?: CommandArgv;
+  /** Prints the digest that runs, or nothing when none does. */
+  readonly observe: CommandArgv;
+  /** Absolute. Absent: `targets/<environment>/<name>` below `/var/lib/stella`, or of an ordinary user's state. */
+  readonly stateDirectory?: string;
+}
+
+/** The program's absolute path, then its arguments. */
+export type CommandArgv = readonly [string, ...string[]];
+
+export const TARGET_KINDS = ['files', 'command'] as const;
 export type TargetKind = (typeof TARGET_KINDS)[number];
-export type TargetDefinition = FilesTargetDefinition;
+export type TargetDefinition = FilesTargetDefinition | CommandTargetDefinition;

@@ -21,5 +21,22 @@ export function findMovedTarget(
 }
 
 function isSamePlace(one: TargetDefinition, other: TargetDefinition): boolean {
-  return one.name === other.name || doOverlap(one.directory, other.directory);
+  return one.name === other.name || doShareDirectory(one, other);
+}
+
+/** They write below one directory of one host. */
+export function doShareDirectory(one: TargetDefinition, other: TargetDefinition): boolean {
+  const [first, second] = [directoryOf(one), directoryOf(other)];
+  if (first === null || second === null || addressOf(one) !== addressOf(other)) return false;
+  return doOverlap(first, second);
+}
+
+/** Null: one of its own, by its name. */
+export function directoryOf(target: TargetDefinition): string | null {
+  return target.kind === 'files' ? target.directory : (target.stateDirectory ?? null);
+}
+
+function addressOf(target: TargetDefinition): string {
+  const host = target.kind === 'files' ? undefined : target.host;
+  return host === undefined ? '' : `${host.ssh.address}:${host.ssh.port}`;
 }

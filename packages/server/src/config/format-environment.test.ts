@@ -1,4 +1,5 @@
 import {
+  type CommandArgv,
   type DependencyGateDefinition,
   type DeployStrategy,
   type EnvironmentDefinition,
@@ -133,7 +134,35 @@ const health = fc.record({
   threshold: fc.integer({ min: 1, max: 20 }),
   deadlineMs: durationMs(60_000, HOUR_MS),
 });
-const targets: fc.Arbitrary<readonly TargetDefinition[]> = fc
+const argv = fc
+  .tuple(fc.stringMatching(/^[a-z]{1,8}$/), fc.array(printable, { maxLength: 3 }))
+  .map(([program, args]): CommandArgv => [`/opt/${program}`, ...args]);
+const ssh = {
+  address: fc.constantFrom('web-1.example.org', '10.0.0.5', '::1'),
+  port: fc.integer({ min: 1, max: 65_535 }),
+  user: fc.constantFrom('deploy', 'root', 'null'),
+  key: fc.constantFrom('env:STELLA_SECRET_KEY', 'file:/etc/stella/key'),
+};
+const host = fc
+  .oneof(
+    fc.record({ ...ssh, hostKey: fc.constant(`SHA256:${'b'.repeat(43)}`) }),
+    fc.record({ ...ssh, knownHosts: fc.constant('/etc/ssh/ssh_known_hosts') }),
+  )
+  .map((one) => ({ ssh: one }));
+const commandTarget = fc.record(
+  {
+    kind: fc.constant('command' as const),
+    name,
+    component: name,
+    health: fc.option(health),
+    deploy: argv,
+    observe: argv,
+    host,
+    rollback: argv,
+  },
+  { requiredKeys: ['kind', 'name', 'component', 'health', 'deploy', 'observe'] },
+);
+const filesTargets = fc
   .uniqueArray(
     fc.record({
       kind: fc.constant('files' as const),
@@ -147,6 +176,10 @@ const targets: fc.Arbitrary<readonly TargetDefinition[]> = fc
   )
   // The index keeps them apart.
   .map((list) => list.map((target, index) => ({ ...target, directory: `/srv/${index}/${target.directory}` })));
+const targets: fc.Arbitrary<readonly TargetDefinition[]> = fc
+  .tuple(filesTargets, fc.array(commandTarget, { maxLength: 2 }))
+  .map(([files, commands]) => [...files, ...commands])
+  .filter((list) => new Set(list.map((target) => target.name)).size === list.length);
 
 const definition: fc.Arbitrary<EnvironmentDefinition> = fc
   .uniqueArray(name, { minLength: 1, maxLength: 4 })

@@ -148,8 +148,21 @@ function modeOf({ callback, pollIntervalMs }: HttpGateDefinition): string {
   return pollIntervalMs === undefined ? 'sync' : 'poll';
 }
 
-function targetForm({ name, kind, component, directory, keepCount, health }: TargetDefinition): object {
-  return { name, kind, component, directory, keep: keepCount, ...(health ? { health: healthForm(health) } : {}) };
+function targetForm(target: TargetDefinition): object {
+  const { name, kind, component, health } = target;
+  const common = { name, kind, component };
+  const healthKey = health ? { health: healthForm(health) } : {};
+  if (target.kind === 'files') return { ...common, directory: target.directory, keep: target.keepCount, ...healthKey };
+  const { host, deploy, rollback, observe, stateDirectory } = target;
+  return {
+    ...common,
+    ...(host && { host }),
+    deploy,
+    ...(rollback && { rollback }),
+    observe,
+    ...(stateDirectory !== undefined && { stateDirectory }),
+    ...healthKey,
+  };
 }
 
 function healthForm({ url, expectStatus, timeoutMs, intervalMs, threshold, deadlineMs }: HttpHealthCheck): object {

@@ -43,6 +43,8 @@ export interface MapReader {
   duration(key: string, rule: NumberRule): number;
   /** Null when the key is absent. Refused and repeated texts are noted and still in the list. */
   texts(key: string, check: TextCheck, rule: ListRule): readonly string[] | null;
+  /** As `texts`, in their order and with those that are repeated. */
+  list(key: string, check: TextCheck, rule: ListRule): readonly string[] | null;
   /** A mapping whose keys are free; empty when the key is absent. */
   pairs(key: string, check: (name: string, value: string) => string | null, countMax: number): Record<string, string>;
   /** Null when the key is absent or no mapping. */
@@ -184,7 +186,7 @@ class NodeMapReader implements MapReader {
   }
 
   texts(key: string, check: TextCheck, rule: ListRule): readonly string[] | null {
-    const nodes = this.list(key, rule);
+    const nodes = this.nodesOf(key, rule);
     if (!nodes) return null;
     const texts = new Set<string>();
     for (const node of nodes) {
@@ -193,6 +195,10 @@ class NodeMapReader implements MapReader {
       texts.add(text);
     }
     return [...texts];
+  }
+
+  list(key: string, check: TextCheck, rule: ListRule): readonly string[] | null {
+    return this.nodesOf(key, rule)?.map((node) => this.readText(key, node, check)) ?? null;
   }
 
   pairs(key: string, check: (name: string, value: string) => string | null, countMax: number): Record<string, string> {
@@ -210,7 +216,7 @@ class NodeMapReader implements MapReader {
   }
 
   maps(key: string, rule: ListRule): readonly MapReader[] {
-    return (this.list(key, rule) ?? []).flatMap((node) => readMap(this.source, node, `an entry of ${key}`) ?? []);
+    return (this.nodesOf(key, rule) ?? []).flatMap((node) => readMap(this.source, node, `an entry of ${key}`) ?? []);
   }
 
   has(key: string): boolean {
@@ -235,7 +241,7 @@ class NodeMapReader implements MapReader {
     return null;
   }
 
-  private list(key: string, { countMax, isRequired = false }: ListRule): readonly Node[] | null {
+  private nodesOf(key: string, { countMax, isRequired = false }: ListRule): readonly Node[] | null {
     const node = this.find(key, !isRequired);
     if (!node) return null;
     if (!isSeq<Node>(node)) {

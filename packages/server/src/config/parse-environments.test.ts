@@ -488,7 +488,7 @@ describe('refuses', () => {
 
   it('takes a slash at the end of a directory away', () => {
     const text = withTarget('{name: a, kind: files, component: a, directory: /srv/a/}');
-    expect(parseOne(text)?.targets[0]?.directory).toBe('/srv/a');
+    expect(parseOne(text)?.targets[0]).toMatchObject({ directory: '/srv/a' });
   });
 
   it('takes neighbours whose names start alike', () => {

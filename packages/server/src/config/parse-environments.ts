@@ -13,7 +13,8 @@
  */
 import {
   CONCURRENCY_MODES,
-  doOverlap,
+  directoryOf,
+  doShareDirectory,
   type EnvironmentDefinition,
   type GateDefinition,
   type NotificationChannel,
@@ -202,10 +203,11 @@ function refuseRepeated(entries: readonly Read<{ readonly name: string }>[], nou
 function refuseSharedDirectories(entries: readonly Read<TargetDefinition>[]): void {
   const seen: TargetDefinition[] = [];
   for (const { map, value } of entries) {
-    const { directory } = value;
+    const directory = directoryOf(value);
     if (directory === '') continue;
-    const other = seen.find((one) => doOverlap(directory, one.directory));
-    if (other) map.refuse('directory', `directory: "${directory}" overlaps that of target "${other.name}"`);
+    const other = seen.find((one) => doShareDirectory(value, one));
+    const key = value.kind === 'files' ? 'directory' : 'stateDirectory';
+    if (other) map.refuse(key, `${key}: "${directory ?? ''}" overlaps that of target "${other.name}"`);
     seen.push(value);
   }
 }

@@ -1,10 +1,31 @@
 /** One entry of `targets`: keys, limits and defaults. */
-import { type HttpHealthCheck, TARGET_KINDS, type TargetDefinition } from '@stella/domain';
-import { checkDirectory, checkName, checkUrl, withoutEndSlash } from './definition-checks.ts';
+import {
+  type CommandArgv,
+  type CommandTargetDefinition,
+  type HealthCheck,
+  TARGET_KINDS,
+  type TargetDefinition,
+  type TargetKind,
+} from '@stella/domain';
+import {
+  checkArgument,
+  checkDirectory,
+  checkName,
+  checkProgram,
+  checkUrl,
+  withoutEndSlash,
+} from './definition-checks.ts';
 import type { MapReader, NumberRule } from './map-reader.ts';
+import { readTargetHost } from './read-target-host.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from './time-units.ts';
 
-const KEYS = ['name', 'kind', 'component', 'directory', 'keep', 'health'] as const;
+const COMMON_KEYS = ['name', 'kind', 'component', 'health'] as const;
+const KEYS_BY_KIND: Readonly<Record<TargetKind, readonly string[]>> = {
+  files: ['directory', 'keep'],
+  command: ['host', 'deploy', 'rollback', 'observe', 'stateDirectory'],
+};
+/** A program and its arguments. */
+const ARGV_COUNT_MAX = 50;
 /** One is the running release itself. */
 const KEEP: NumberRule = { standard: 3, min: 1, max: 50 };
 
@@ -20,18 +41,52 @@ const DEADLINE: NumberRule = { standard: MINUTE_MS, min: 100, max: HOUR_MS };
 export function readTarget(map: MapReader): TargetDefinition | null {
   const kind = map.choice('kind', TARGET_KINDS);
   if (kind === null) return null;
-  map.allow(KEYS);
-  return {
-    kind,
+  map.allow([...COMMON_KEYS, ...KEYS_BY_KIND[kind]], (key) => {
+    const owner = TARGET_KINDS.find((other) => KEYS_BY_KIND[other].includes(key));
+    return owner === undefined ? null : `targets of kind ${owner} have it, this one is of kind ${kind}`;
+  });
+  const common = {
     name: map.text('name', checkName),
     component: map.text('component', checkName),
-    directory: withoutEndSlash(map.text('directory', checkDirectory)),
-    keepCount: map.count('keep', KEEP),
     health: readHealth(map.map('health')),
+  };
+  switch (kind) {
+    case 'files':
+      return {
+        kind,
+        ...common,
+        directory: withoutEndSlash(map.text('directory', checkDirectory)),
+        keepCount: map.count('keep', KEEP),
+      };
+    case 'command':
+      return { kind, ...common, ...readCommand(map) };
+  }
+}
+
+type Own = Omit<CommandTargetDefinition, 'kind' | 'name' | 'component' | 'health'>;
+
+function readCommand(map: MapReader): Own {
+  const host = readTargetHost(map);
+  const stateDirectory = map.text('stateDirectory', (value) => (value === '' ? null : checkDirectory(value)), '');
+  const rollback = map.has('rollback') ? readArgv(map, 'rollback') : null;
+  return {
+    ...(host && { host }),
+    deploy: readArgv(map, 'deploy'),
+    ...(rollback && { rollback }),
+    observe: readArgv(map, 'observe'),
+    ...(stateDirectory !== '' && { stateDirectory: withoutEndSlash(stateDirectory) }),
   };
 }
 
-function readHealth(map: MapReader | null): HttpHealthCheck | null {
+/** The first is a program's path; of an argument that is given twice both count. */
+function readArgv(map: MapReader, key: string): CommandArgv {
+  const [program = '', ...args] = map.list(key, checkArgument, { countMax: ARGV_COUNT_MAX, isRequired: true }) ?? [];
+  const fault = program === '' ? null : checkProgram(program);
+  if (fault !== null) map.refuse(key, `${key}: ${fault}`);
+  return [program, ...args];
+}
+
+function readHealth(map: MapReader | null): HealthCheck | null {
   if (!map) return null;
   map.allow(HEALTH_KEYS);
   const health = {

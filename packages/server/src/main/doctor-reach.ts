@@ -7,6 +7,7 @@ import type { Secrets } from '../ports/secrets.ts';
 import type { Prober } from '../probes/prober.ts';
 import { makeAddressCheck } from '../system/address-check.ts';
 import { nodeFileSystem } from '../system/node-file-system.ts';
+import { isStateCovered } from '../targets/command-place.ts';
 import { findPlace } from '../targets/files/open-place.ts';
 import { ADMIN_TOKEN_FILE, RECOVERY_KEY_FILE } from './first-admin.ts';
 
@@ -33,10 +34,12 @@ export function makeDoctorReach(
     reach: {
       coversAddress: makeAddressCheck(outgoingAllow),
       coversTarget: (target) =>
-        findPlace(place, target).then(
-          () => true,
-          () => false,
-        ),
+        target.kind === 'files'
+          ? findPlace(place, target).then(
+              () => true,
+              () => false,
+            )
+          : Promise.resolve(isStateCovered(place, target)),
     },
     secretFiles: [
       join(dataDir, ADMIN_TOKEN_FILE),

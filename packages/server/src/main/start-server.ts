@@ -2,7 +2,7 @@
  * The composition root of `stella orch serve`: the only place that knows every part. Starts them in order, each on what is
  * ready, and stops them in the opposite one.
  */
-import { hostname, tmpdir } from 'node:os';
+import { homedir, hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findCycle, type IdSource, makeIds } from '@stella/domain';
 import { startNotifier } from '../notify/notifier.ts';
@@ -21,7 +21,7 @@ import { armStatements } from '../faults/statement-faults.ts';
 import { makeEffectRunner, type RunEffect } from '../engine/effects.ts';
 import { makeAskGate } from '../gates/ask-gate.ts';
 import { makeAskJudge } from '../gates/http-judge.ts';
-import { findProgram } from '../gates/find-program.ts';
+import { findProgram, type ProgramDeps } from '../gates/find-program.ts';
 import { openCommandRuns } from '../gates/command-runs.ts';
 import { makeHttpServer } from '../http/http-server.ts';
 import type { HttpDeps } from '../http/route-handler.ts';
@@ -64,6 +64,7 @@ import { nodeFileSystem } from '../system/node-file-system.ts';
 import { nodeProcesses } from '../system/node-processes.ts';
 import { nodeRandom } from '../system/node-random.ts';
 import { startNodeWatchdog } from '../system/node-watchdog.ts';
+import { makeTargetHosts, type TargetHosts } from '../system/target-hosts.ts';
 import { makeOpenTarget } from '../targets/open-target.ts';
 import {
   ADMIN_TOKEN_FILE,
@@ -139,6 +140,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
 
 interface Parts {
   readonly store: OpenStore;
+  readonly hosts: TargetHosts;
   readonly ids: IdSource;
   readonly commands: CommandStore;
   readonly reads: ReadStore;
@@ -177,6 +179,7 @@ async function startParts(given: StartOptions, stops: Stops): Promise<Omit<Runni
   stops.push((how) => store.close(how));
   const parts = makeParts(options, store);
   stops.push(() => parts.http.close());
+  stops.push(() => Promise.resolve(parts.hosts.close()));
   const adminTokenFile = needsDataDir ? await insist(() => ensureAccess(parts, config)) : null;
   let tellUrl: (url: string | null) => void = () => undefined;
   const reachable = new Promise<string | null>((resolve) => {
@@ -210,6 +213,7 @@ function makeParts({ config, logger, version, faults = NO_FAULTS }: StartOptions
     'registry',
     makeRegistry({ http, accesses, fileSystem: nodeFileSystem, clock: nodeClock, layoutRoots }),
   );
+  const hosts = makeTargetHosts({ secrets, allowedRanges: config.outgoingAllow, home: homedir() });
   const openTarget = makeOpenTarget({
     fileSystem: nodeFileSystem,
     http,
@@ -220,6 +224,8 @@ function makeParts({ config, logger, version, faults = NO_FAULTS }: StartOptions
     faults,
     pickManifest: (index, repository) => pickManifest(index, linuxPlatform(process.arch), repository),
     allowedDirectories: config.targetDirectories,
+    openHost: hosts.openHost,
+    findProgram: (wish) => findProgram(programsOf(config), wish),
   });
   const mail = makeMailClient({ allowedRanges: config.outgoingAllow });
   return {
@@ -237,6 +243,7 @@ function makeParts({ config, logger, version, faults = NO_FAULTS }: StartOptions
     notifications: makeNotificationStore(store.database, storeOptions),
     sendNotice: makeSendNotice({ http, mail, secrets, clock: nodeClock }),
     audit: makeAuditStore(store.database),
+    hosts,
     openTarget: (definition, environment) => faulty('target', openTarget(definition, environment)),
     faulty,
   };
@@ -395,15 +402,18 @@ async function startListening(
   return url;
 }
 
+function programsOf({ commandDirectories }: ServerConfig): ProgramDeps {
+  return { fileSystem: nodeFileSystem, commandDirectories };
+}
+
 function looksOf(parts: Parts, config: ServerConfig, logger: Logger): Omit<ProberDeps, 'store'> {
-  const programs = { fileSystem: nodeFileSystem, commandDirectories: config.commandDirectories };
   return {
     network: makeNetworkProbe({ allowedRanges: config.outgoingAllow }),
     registry: parts.registry,
     accesses: parts.accesses,
     openTarget: parts.openTarget,
     secrets: parts.secrets,
-    findProgram: (gate) => findProgram(programs, gate),
+    findProgram: (gate) => findProgram(programsOf(config), gate),
     clock: nodeClock,
     logger,
   };

@@ -40,7 +40,7 @@ function isNamed(hosts: string, name: string): boolean {
 
 /** `*` and `?`, ssh_config(5), "PATTERNS". */
 function toPattern(pattern: string): RegExp {
-  const parts = [...pattern].map((one) => {
+  const parts = Array.from(pattern, (one) => {
     if (one === '*') return '.*';
     return one === '?' ? '.' : one.replace(/[\\^$.*+?()[\]{}|/-]/, '\\$&');
   });

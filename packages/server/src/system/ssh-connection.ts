@@ -198,9 +198,10 @@ async function readKnown(ssh: SshHostDefinition): Promise<readonly KnownKey[]> {
     const file = await readFile(ssh.knownHosts, 'latin1');
     return findKnownKeys(file.slice(0, KNOWN_HOSTS_BYTES_MAX), ssh);
   } catch (error) {
-    // Node's own errors have a code.
-    const { code = 'unknown' } = error as NodeJS.ErrnoException;
-    throw new SshFailure('target.host_key', 'host_key.unreadable', `${ssh.knownHosts} cannot be read (${code})`);
+    // No more is said: a definition is written by people who may not know which files are there.
+    throw Object.assign(new SshFailure('target.host_key', 'host_key.unreadable', `${ssh.knownHosts} cannot be read`), {
+      cause: error,
+    });
   }
 }
 
@@ -267,7 +268,7 @@ function openSocket(
       },
     });
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      const code = error.code ?? (error instanceof AggregateError ? String(error.errors[0]?.code) : '');
+      const code = codeOf(error);
       reject(unreachable(TCP_CODES[code] ?? 'tcp.failed', `${address}:${port}: ${code || error.message}`));
     });
     socket.once('connect', () => {
@@ -275,4 +276,13 @@ function openSocket(
       resolve(socket);
     });
   });
+}
+
+/** Of several addresses that were tried, the code of the first. */
+function codeOf(error: NodeJS.ErrnoException): string {
+  const { code = '' } = error;
+  if (!(error instanceof AggregateError)) return code;
+  // Those of sockets.
+  const [first] = error.errors as readonly NodeJS.ErrnoException[];
+  return first?.code ?? code;
 }

@@ -71,7 +71,7 @@ async function openSession(
     return follow(channel, session, signal);
   } catch (error) {
     session.release();
-    throw fail('target.unreachable', error instanceof Error ? error.message : String(error), error);
+    throw fail('target.unreachable', messageOf(error), error);
   }
 }
 
@@ -155,7 +155,7 @@ async function look(
       note({ outcome: 'ok', code: null, detail: await work() });
     } catch (error) {
       const code = error instanceof SshFailure && !ending.signal.aborted ? error.probeCode : 'probe.timeout';
-      const detail = ending.signal.aborted ? `nothing within ${stageTimeoutMs} ms` : String((error as Error).message);
+      const detail = ending.signal.aborted ? `nothing within ${stageTimeoutMs} ms` : messageOf(error);
       note({ outcome: 'failed', code, detail });
       throw error;
     } finally {
@@ -171,8 +171,12 @@ async function look(
     if (!stages.some(({ outcome }) => outcome === 'failed')) {
       const code = error instanceof SshFailure ? error.probeCode : 'probe.error';
       const stage = code.startsWith('host_key') ? 'host_key' : 'auth';
-      stages.push({ stage, outcome: 'failed', durationMs: 0, code, detail: String((error as Error).message) });
+      stages.push({ stage, outcome: 'failed', durationMs: 0, code, detail: messageOf(error) });
     }
   }
   return stages;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -112,7 +112,7 @@ function toLines(text: string): readonly (readonly string[])[] {
 }
 
 /** The answers by which the script says no. */
-function throwRefusal({ target }: FencePlace, [word, ...rest]: readonly string[], stderr: string): void {
+function throwRefusal({ target }: FencePlace, [word = '', ...rest]: readonly string[], stderr: string): void {
   switch (word) {
     case 'refused':
     case 'fenced':

@@ -1,14 +1,17 @@
 /** From a definition to the verbs of its kind. */
 import type { OpenTarget } from '../ports/target.ts';
+import { openCommandTarget } from './command-target.ts';
 import { openFilesTarget } from './files-target.ts';
 import type { TargetDeps } from './target-deps.ts';
 
 /** Keeps no state but what is at the targets: one serves all callers at once. What is wrong shows in `probe`. */
 export function makeOpenTarget(deps: TargetDeps): OpenTarget {
-  return (definition) => {
+  return (definition, environment) => {
     switch (definition.kind) {
       case 'files':
         return openFilesTarget(definition, deps);
+      case 'command':
+        return openCommandTarget(definition, environment, deps);
     }
   };
 }

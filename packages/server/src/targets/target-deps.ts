@@ -3,6 +3,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Faults } from '../ports/faults.ts';
 import type { FileSystem } from '../ports/file-system.ts';
 import type { HttpClient } from '../ports/http-client.ts';
+import type { OpenHost } from '../ports/target-host.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Random } from '../ports/random.ts';
 import type { ArtifactDocument, Descriptor, Registry } from '../ports/registry.ts';
@@ -14,6 +15,14 @@ import type { TargetFaultPoint } from './fault-points.ts';
  */
 export type PickManifest = (index: Extract<ArtifactDocument, { kind: 'index' }>, repository: string) => Descriptor;
 
+export type FindProgram = (wish: {
+  readonly program: string;
+  readonly directory: string | null;
+}) => Promise<
+  | { readonly isThere: true; readonly program: string }
+  | { readonly isThere: false; readonly code: string; readonly message: string }
+>;
+
 export interface TargetDeps {
   readonly fileSystem: FileSystem;
   readonly http: HttpClient;
@@ -23,6 +32,9 @@ export interface TargetDeps {
   readonly logger: Logger;
   readonly faults: Faults;
   readonly pickManifest: PickManifest;
+  readonly openHost: OpenHost;
+  /** Where a program of this machine is, or why it is not run. */
+  readonly findProgram: FindProgram;
   /** Absolute; a target's directory must be one of them or below one, also after all symlinks. Empty: none may be used. */
   readonly allowedDirectories: readonly string[];
 }

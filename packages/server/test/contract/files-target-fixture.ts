@@ -8,7 +8,9 @@ import { linuxPlatform, pickManifest } from '../../src/registry/pick-manifest.ts
 import { type Faults, NO_FAULTS } from '../../src/ports/faults.ts';
 import type { Logger } from '../../src/ports/logger.ts';
 import type { Target, TargetCall } from '../../src/ports/target.ts';
+import { findProgram } from '../../src/gates/find-program.ts';
 import { makeHttpClient } from '../../src/system/http-client.ts';
+import { makeLocalHost } from '../../src/system/local-host.ts';
 import { nodeClock } from '../../src/system/node-clock.ts';
 import { nodeFileSystem } from '../../src/system/node-file-system.ts';
 import { nodeRandom } from '../../src/system/node-random.ts';
@@ -70,6 +72,8 @@ export function targetDeps(place: Pick<TargetPlace, 'root' | 'layout'>, options:
     logger: SILENT,
     faults: options.faults ?? NO_FAULTS,
     pickManifest: (index, repository) => pickManifest(index, linuxPlatform('x64'), repository),
+    openHost: () => makeLocalHost({ home: place.root }),
+    findProgram: (wish) => findProgram({ fileSystem: nodeFileSystem, commandDirectories: [place.root] }, wish),
     allowedDirectories: options.allowedDirectories ?? [place.root],
   };
 }

@@ -107,6 +107,21 @@ export const TARGET_CODES = {
     'the host {host} of target {target} does not prove to be the one that was named: {message}',
     'compare with ssh-keygen -lf on the host itself; if it was really changed, correct hostKey or knownHosts',
   ),
+  'target.program_forbidden': entry(
+    'Forbidden',
+    'target {target} may not run its program: {message}',
+    'put it below one of STELLA_COMMAND_DIRECTORIES, and restart the orchestrator',
+  ),
+  'target.program_missing': entry(
+    'NotFound',
+    'target {target} lacks a program: {message}',
+    'install it on the host, or correct the definition',
+  ),
+  'target.command_failed': entry(
+    'Unprocessable',
+    'a program of target {target} failed: {message}',
+    'see what it says on the host; it must print nothing but the digest when it observes',
+  ),
   'target.fence_damaged': entry(
     'Unavailable',
     'the fence of target {target} cannot be read: {message}',

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import {
   type ApprovalGateDefinition,
   budgetWarnings,
+  directoryOf,
   type EnvironmentDefinition,
   environmentBudgetOf,
   isAllowed,
@@ -81,7 +82,7 @@ async function outOfReach(
   });
   for (const target of targets) {
     if (await reach.coversTarget(target)) continue;
-    const value = `${target.directory} is below none of the directories that targets may write`;
+    const value = `${directoryOf(target) ?? ''} is below none of the directories that targets may write`;
     const text = 'add one to STELLA_TARGET_DIRECTORIES, then restart';
     const fact = { what: `${name}/${target.name}`, value };
     found.push({ status: 'fail', fact, remedy: { text, command: RESTART } });

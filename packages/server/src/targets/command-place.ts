@@ -1,0 +1,32 @@
+/** Where the work of a `command` target is done: its host, its fence, and whether the server may write there. */
+import { resolve } from 'node:path';
+import { AppError, type CommandTargetDefinition } from '@stella/domain';
+import type { TargetHost } from '../ports/target-host.ts';
+import { isWithinAny } from '../ports/within.ts';
+import type { FencedHost } from './fenced-host.ts';
+import type { TargetDeps } from './target-deps.ts';
+
+export interface CommandPlace {
+  readonly definition: CommandTargetDefinition;
+  readonly environment: string;
+  readonly host: TargetHost;
+  readonly fenced: FencedHost;
+}
+
+/** On this machine the server writes only where it may. */
+export function checkStatePlace(
+  deps: Pick<TargetDeps, 'allowedDirectories'>,
+  definition: CommandTargetDefinition,
+): void {
+  if (isStateCovered(deps, definition)) return;
+  const { name, stateDirectory = '' } = definition;
+  throw new AppError('target.directory_forbidden', { details: { target: name, directory: stateDirectory } });
+}
+
+export function isStateCovered(
+  { allowedDirectories }: Pick<TargetDeps, 'allowedDirectories'>,
+  { host, stateDirectory }: CommandTargetDefinition,
+): boolean {
+  if (host !== undefined || stateDirectory === undefined) return true;
+  return isWithinAny(resolve(stateDirectory), allowedDirectories);
+}
