@@ -7,7 +7,7 @@ import { lookup as dnsLookup, type LookupAddress } from 'node:dns';
 import { readFile } from 'node:fs/promises';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import type { ProbeCode, ProbeStageName, SshHostDefinition } from '@stella/domain';
-import { Client, utils } from 'ssh2';
+import ssh2, { type Client } from 'ssh2';
 import type { Secrets } from '../ports/secrets.ts';
 import type { AddressCheck } from './address-check.ts';
 import { findKnownKeys, type KnownKey } from './known-hosts.ts';
@@ -48,7 +48,7 @@ export async function connectSsh(
   { signal, step }: { readonly signal: AbortSignal; readonly step: RunStep },
 ): Promise<Client> {
   const reached: { addresses: readonly LookupAddress[]; socket: Socket | null } = { addresses: [], socket: null };
-  const client = new Client();
+  const client = new ssh2.Client();
   // After it is over, whoever holds it is told by its end.
   client.on('error', () => undefined);
   const end = (): void => {
@@ -113,7 +113,7 @@ async function greet(
   for (const one of [proof, ready]) one.catch(() => undefined);
   const types = [...new Set(known.filter((one) => !one.isRevoked).map(({ type }) => type))];
   // A key that cannot be read is told at its own step, once the host has proved itself.
-  const privateKey = key.isThere && !(utils.parseKey(key.text) instanceof Error) ? key.text : null;
+  const privateKey = key.isThere && !(ssh2.utils.parseKey(key.text) instanceof Error) ? key.text : null;
   client.connect({
     sock: socket,
     username: ssh.user,
