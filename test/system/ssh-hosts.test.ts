@@ -61,7 +61,7 @@ if (programs === null) {
     return hosts.openHost({ ssh: { address, port, user, key, ...withoutPin(knownHosts) } }, 'web');
   };
 
-  describeTargetHost('sshd', () => open());
+  describeTargetHost('sshd', () => open(), { hasSignals: false });
   describeFencedHost('sshd', () => Promise.resolve(open()));
 
   describe('a host over SSH', () => {

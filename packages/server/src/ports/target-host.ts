@@ -29,7 +29,7 @@ export interface HostRunResult {
 export interface HostProgram {
   /**
    * stdout is read from it, stdin written to it. Its end (`end()`) is that of stdin; `destroy()` ends both, and the
-   * program with them when it has not ended a little later.
+   * program with them. Over SSH that is sure only of one that heeds the end of its stdin: sshd hands on no signals for root.
    */
   readonly stream: Duplex;
   /** Settles when the program has ended or the connection was lost (`exitCode: null`). Never rejects. */

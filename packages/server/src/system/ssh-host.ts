@@ -31,7 +31,9 @@ export function makeSshHost(target: string, ssh: SshHostDefinition, deps: SshHos
       const starting = new AbortController();
       const abort = (): void => starting.abort();
       options.signal.addEventListener('abort', abort, { once: true });
-      const program = await open(argv, { env, signal: starting.signal }).finally(() =>
+      // Whatever becomes of the connection, the program ends: sshd hands on no signals for root (session_signal_req).
+      const limit = String(Math.ceil(options.timeoutMs / 1_000) + 1);
+      const program = await open(['timeout', '-k', '5', limit, ...argv], { env, signal: starting.signal }).finally(() =>
         options.signal.removeEventListener('abort', abort),
       );
       return runProgram(program, options);

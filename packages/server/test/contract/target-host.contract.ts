@@ -10,7 +10,12 @@ import type { HostRunOptions, TargetHost } from '../../src/ports/target-host.ts'
 
 const LONG_MS = 30_000;
 
-export function describeTargetHost(name: string, openHost: () => TargetHost): void {
+/** `hasSignals`: a program that does not heed the end of its stdin is ended, too. */
+export function describeTargetHost(
+  name: string,
+  openHost: () => TargetHost,
+  { hasSignals }: { readonly hasSignals: boolean },
+): void {
   describe(`the host: ${name}`, () => {
     let host: TargetHost;
     let directory: string;
@@ -110,6 +115,7 @@ export function describeTargetHost(name: string, openHost: () => TargetHost): vo
       await waitFor(() => isGone(pid), { timeoutMs: LONG_MS, why: 'the program to end' });
     });
 
+    if (!hasSignals) return;
     it('ends a program with what it has started when it is killed by its signal', async () => {
       const controller = new AbortController();
       const { ended } = await host.open(waiting(), { signal: controller.signal });
