@@ -25,6 +25,7 @@ quotas: { perDay: 20 }
 freezes: [{ from: 2026-12-20T18:00, to: 2026-12-21T18:00, reason: x }]
 targets:
   - { name: web, kind: files, component: web, directory: /srv, health: { url: 'http://127.0.0.1:1/' } }
+  - { name: worker, kind: command, component: web, deploy: [/bin/a], observe: [/bin/b], host: { ssh: { address: a, user: u, key: 'file:/k', hostKey: 'SHA256:${'a'.repeat(43)}' } } }
 `;
 
 /** Parsed and written out with every value in force. */

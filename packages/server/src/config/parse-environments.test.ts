@@ -442,7 +442,12 @@ describe('refuses', () => {
     ['the root directory', ['name: w', 'kind: files', 'component: w', 'directory: //'], 7, 'root directory'],
     ['a NUL', ['name: w', 'kind: files', 'component: w', 'directory: "/srv\\0"'], 7, 'control characters'],
     ['keep 0', ['name: w', 'kind: files', 'component: w', 'directory: /s', 'keep: 0'], 8, 'from 1 to 50'],
-    ['another kind', ['name: w', 'kind: docker', 'component: w', 'directory: /s'], 5, 'expected files, not "docker"'],
+    [
+      'another kind',
+      ['name: w', 'kind: docker', 'component: w', 'directory: /s'],
+      5,
+      'expected files or command, not "docker"',
+    ],
     [
       'a health check without URL',
       ['name: w', 'kind: files', 'component: w', 'directory: /s', 'health: {}'],
