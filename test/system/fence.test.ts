@@ -33,7 +33,7 @@ for (const [shell, names] of [
   const program = findProgram(shell);
   if (program === null) {
     describe(`the fence under ${shell}`, () => {
-      it.skip(`missing component: ${shell} (tools/install-system-deps.sh installs it)`, () => undefined);
+      it.skip('missing component: dash or busybox (tools/install-system-deps.sh installs it)', () => undefined);
     });
     continue;
   }

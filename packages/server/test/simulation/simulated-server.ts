@@ -99,6 +99,7 @@ const SECRETS: Secrets = {
   read: () => Promise.resolve({ isThere: true, key: CALLBACK_KEY }),
   readPassword: () => Promise.resolve({ isThere: false, message: 'there are none here' }),
   readCertificates: () => Promise.resolve({ isThere: false, message: 'there are none here' }),
+  readPrivateKey: () => Promise.resolve({ isThere: false, message: 'there are none here' }),
 };
 
 /** What the route of callbacks reads before it writes. */
