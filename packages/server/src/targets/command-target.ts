@@ -77,6 +77,7 @@ async function apply(
   scope: CallScope,
 ): Promise<OperationAnswer> {
   const { definition, fenced } = place;
+  scope.check();
   if (!isOperationId(operation.operationId)) {
     const message = `"${operation.operationId.slice(0, 100)}" is not an operation id`;
     throw new AppError('input.invalid', { details: { message } });
