@@ -69,12 +69,21 @@ export function makeFencedHost(host: TargetHost, place: FencePlace): FencedHost 
   return {
     probe: async (scope) => toProbe(await script(scope, 'probe'), place),
     holds: async (scope) => toHolding(await script(scope, 'holds')),
-    seal: async (scope, fence) => toSealAnswer(await script(scope, 'seal', ...words(fence), seconds(SEAL_WAIT_MS))),
+    seal: (scope, fence) => seal(script, scope, fence),
     check: async (scope, operation) => {
       await script(scope, 'check', ...keyOf(operation));
     },
     apply: (scope, operation, argv, work) => apply({ host, place, script, scope }, operation, argv, work),
   };
+}
+
+async function seal(script: RunScript, scope: CallScope, fence: Fence): Promise<SealAnswer> {
+  try {
+    return toSealAnswer(await script(scope, 'seal', ...words(fence), seconds(SEAL_WAIT_MS)));
+  } catch (error) {
+    if (error instanceof FencedOut) return { outcome: 'refused', held: error.held };
+    throw error;
+  }
 }
 
 type RunScript = (scope: CallScope, verb: string, ...args: readonly string[]) => Promise<ScriptAnswer>;
