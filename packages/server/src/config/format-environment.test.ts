@@ -245,7 +245,7 @@ describe('formatEnvironmentYaml', () => {
       }),
       { numRuns: 300 },
     );
-  });
+  }, 60_000);
 
   it('reads well', () => {
     const text = formatEnvironmentYaml({
