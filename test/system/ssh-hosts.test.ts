@@ -9,6 +9,7 @@ import { describeFencedHost } from '../../packages/server/test/contract/fenced-h
 import { describeTargetHost } from '../../packages/server/test/contract/target-host.contract.ts';
 import type { TargetHost } from '../../packages/server/src/ports/target-host.ts';
 import { makeTargetHosts, type TargetHosts } from '../../packages/server/src/system/target-hosts.ts';
+import { nodeClock } from '../../packages/server/src/system/node-clock.ts';
 import { nodeFileSystem } from '../../packages/server/src/system/node-file-system.ts';
 import { makeSecrets } from '../../packages/server/src/webhooks/read-secret.ts';
 import { findSshd, type SshServer, startSshd } from './sshd.ts';
@@ -26,7 +27,7 @@ if (programs === null) {
   beforeAll(async () => {
     sshd = await startSshd(programs);
     hosts = makeTargetHosts({
-      secrets: makeSecrets({ env: {}, fileSystem: nodeFileSystem, directory: sshd.directory }),
+      secrets: makeSecrets({ env: {}, fileSystem: nodeFileSystem, clock: nodeClock, directory: sshd.directory }),
       allowedRanges: ['127.0.0.0/8'],
       home: '/',
     });
