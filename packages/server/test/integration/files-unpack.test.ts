@@ -6,6 +6,7 @@ import { type TarEntry, writeOciLayout } from '@stella/testkit';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { OperationAnswer } from '../../src/ports/target.ts';
+import { linuxPlatform } from '../../src/registry/pick-manifest.ts';
 import { parseEntryPath, refuseEntry, UNPACK_LIMITS, type UnpackLimits } from '../../src/targets/files/entry-path.ts';
 import {
   call,
@@ -72,6 +73,19 @@ describe('layers of a release', () => {
     expect(existsSync(inTree('b.txt'))).toBe(false);
     expect(existsSync(inTree('dir', 'c.txt'))).toBe(false);
     expect(readFileSync(inTree('dir', 'e.txt'), 'utf8')).toBe('shown');
+  });
+
+  it('are those that an index has for its platform, and the answer names their manifest', async () => {
+    const platforms = [{ os: 'linux', architecture: 'riscv64' }, linuxPlatform('x64')];
+    const [image] = await writeOciLayout(place.layout, [{ tag: 'it', files: { 'a.txt': 'a' }, platforms }]);
+    const component = await componentOf(place, 'it');
+    const answer = await openTarget(place).deploy(call(), { epoch: 1, n: 1 }, 'op-1', component);
+    expect(image?.manifests).toHaveLength(2);
+    expect(answer).toMatchObject({ outcome: 'succeeded', digest: image?.digest });
+    expect(answer.outcome === 'succeeded' && answer.message).toContain(
+      `of the index's manifest ${image?.manifests[1]?.digest};`,
+    );
+    expect(readFileSync(inTree('a.txt'), 'utf8')).toBe('a');
   });
 
   it.each<[string, readonly TarEntry[]]>([

@@ -1,6 +1,6 @@
 /** Gets a whole tree of one digest into `releases/`: one that is still on disk, or a new one from the artifact. */
 import { join } from 'node:path';
-import { AppError, compareFences, formatSource, type ReleaseComponent } from '@stella/domain';
+import { AppError, compareFences, type Digest, formatSource, type ReleaseComponent } from '@stella/domain';
 import type { Descriptor } from '../../ports/registry.ts';
 import type { CallScope } from '../call-scope.ts';
 import { hitFault, randomSuffix, type TargetDeps } from '../target-deps.ts';
@@ -110,7 +110,7 @@ async function unpackInto(
   scope: CallScope,
 ): Promise<string> {
   const { target, component, limits, staged, name, pair } = wish;
-  const layers = await readLayers(deps, component, scope);
+  const { layers, manifest } = await readLayers(deps, component, scope);
   const checkAllowed = (): Promise<void> => checkStillAccepted(deps, place, pair);
   const { source } = component;
   const unpackWish = { target, source, layers, directory: staged, limits, checkAllowed };
@@ -121,20 +121,21 @@ async function unpackInto(
   await writeIndex(deps, place, name, index);
   await hitFault(deps, 'target.files.index_written');
   const fileCount = [...index.values()].filter((entry) => entry.kind === 'file').length;
-  return `was unpacked: ${fileCount} files of ${layers.length} layers`;
+  const picked = manifest ? `, of the index's manifest ${manifest}` : '';
+  return `was unpacked: ${fileCount} files of ${layers.length} layers${picked}`;
 }
 
-/** Of the manifest, or of the manifest that the index has for this machine. */
+/** `manifest`: the one that an index has for this machine; null when the artifact is itself a manifest. */
 async function readLayers(
   deps: TargetDeps,
   { source, digest }: ReleaseComponent,
   scope: CallScope,
-): Promise<readonly Descriptor[]> {
+): Promise<{ readonly layers: readonly Descriptor[]; readonly manifest: Digest | null }> {
   const document = await deps.registry.readDocument(source, digest, scope.signal);
-  if (document.kind === 'manifest') return document.layers;
+  if (document.kind === 'manifest') return { layers: document.layers, manifest: null };
   const picked = deps.pickManifest(document, formatSource(source));
   const manifest = await deps.registry.readDocument(source, picked.digest, scope.signal);
-  if (manifest.kind === 'manifest') return manifest.layers;
+  if (manifest.kind === 'manifest') return { layers: manifest.layers, manifest: picked.digest };
   const details = { digest, repository: formatSource(source), message: 'its manifest is an index again' };
   throw new AppError('registry.bad_manifest', { details });
 }
