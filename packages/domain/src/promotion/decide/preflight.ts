@@ -1,6 +1,6 @@
 /**
- * Step 3, short: every target is probed and every artifact looked for once more, all at the same time, so that what broke
- * since the precheck is named before anything is touched; and the right to deploy is asked in the transaction that writes
+ * Step 3, short: every target is probed and every artifact looked for once more, `limits.targetsAtOnce` at a time, so that
+ * what broke since the precheck is named before anything is touched; and the right to deploy is asked in the transaction that writes
  * the deploy intents. It runs under the locks; with `locks.mode optimistic` it runs before them, and then the locks are taken
  * in that same transaction, unless the environment was changed meanwhile or is not free: then the promotion joins the
  * queue, and its next preflight runs under the locks.
@@ -13,13 +13,16 @@ import { reopenGates } from './obstacles.ts';
 import { exhaustedQuota } from './quotas.ts';
 import { isItsTurn, takeLocks } from './take-locks.ts';
 import { isStopped, stepBackToLocks } from './stop.ts';
-import { targetNames } from './target-operations.ts';
+import { isBroken, latestOf, type Probe, type ProbeStanding } from './probes.ts';
+import { targetNames, wordsOf } from './target-operations.ts';
 import { roomFor } from './target-round.ts';
-import type { Attempt, AttemptPurpose } from '../promotion.ts';
 import { baseIdOf } from '../scope.ts';
 import type { EnvironmentGuard } from '../snapshot.ts';
 
-/** All probes of a preflight together; a probe's own time-out is never longer. */
+/**
+ * What is broken is known to be so after this time, and the lock is held no longer for the sake of naming more of it. While
+ * all is well the preflight of many targets takes as long as their rounds do. A probe's own time-out is never longer.
+ */
 export const PREFLIGHT_MAX_MS = 30_000;
 
 /** With the locks just taken. */
@@ -33,11 +36,6 @@ function startTimeUnderLock(draft: Draft): void {
   updatePromotion(draft, { deployDeadlineAtMs: nowMs + draft.promotion.definition.deployDeadlineMs });
 }
 
-interface Probe {
-  readonly purpose: AttemptPurpose;
-  readonly subject: string;
-}
-
 function probesOf(draft: Draft): Probe[] {
   const { components } = draft.snapshot.release;
   return [
@@ -47,31 +45,20 @@ function probesOf(draft: Draft): Probe[] {
 }
 
 function openProbes(draft: Draft, probes: readonly Probe[], openCount: number): void {
-  const { nowMs } = draft.context;
-  const leftMs = Math.max(1, (stepRun(draft, 'preflight').startedAtMs ?? nowMs) + PREFLIGHT_MAX_MS - nowMs);
-  const timeoutMs = Math.min(draft.snapshot.settings['probe.timeout'], leftMs);
+  const timeoutMs = Math.min(draft.snapshot.settings['probe.timeout'], PREFLIGHT_MAX_MS);
   for (const { purpose, subject } of probes.slice(0, roomFor(draft, openCount))) {
     openAttempt(draft, { purpose, subject, timeoutMs });
   }
 }
 
 /** The latest of each probe in this preflight; null while one is under way, or still to be made. */
-function endedProbes(draft: Draft): Attempt[] | null {
+function endedProbes(draft: Draft): ProbeStanding | null {
   const sinceMs = stepRun(draft, 'preflight').startedAtMs ?? 0;
-  const latest = new Map<string, Attempt>();
-  for (const attempt of draft.attempts) {
-    if (attempt.startedAtMs >= sinceMs) latest.set(keyOf(attempt), attempt);
-  }
-  const probes = probesOf(draft);
-  const attempts = probes.flatMap((probe) => latest.get(keyOf(probe)) ?? []);
-  const openCount = attempts.filter((attempt) => attempt.result === null).length;
-  const missing = probes.filter((probe) => !latest.has(keyOf(probe)));
-  openProbes(draft, missing, openCount);
-  return missing.length > 0 || openCount > 0 ? null : attempts;
-}
-
-function keyOf({ purpose, subject }: Probe): string {
-  return `${purpose} ${subject}`;
+  const standing = latestOf(draft, probesOf(draft), sinceMs);
+  const openCount = standing.attempts.filter((attempt) => attempt.result === null).length;
+  const isOver = draft.context.nowMs >= sinceMs + PREFLIGHT_MAX_MS && standing.attempts.some(isBroken);
+  if (!isOver) openProbes(draft, standing.missing, openCount);
+  return openCount > 0 || (standing.missing.length > 0 && !isOver) ? null : standing;
 }
 
 export function decidePreflight(draft: Draft): void {
@@ -79,16 +66,16 @@ export function decidePreflight(draft: Draft): void {
     beginWithoutLocks(draft);
     return;
   }
-  const attempts = endedProbes(draft);
-  if (!attempts) return;
+  const ended = endedProbes(draft);
+  if (!ended) return;
   if (isStopped(draft)) {
     stepBackToLocks(draft);
     return;
   }
-  const broken = attempts.filter((attempt) => attempt.result?.outcome !== 'succeeded');
+  const broken = ended.attempts.filter(isBroken);
   if (broken.length > 0) {
-    const message = broken.map((attempt) => `${attempt.subject}: ${attempt.result?.message ?? ''}`).join('; ');
-    endPromotion(draft, 'failed', { code: 'preflight.failed', message });
+    const left = ended.missing.length === 0 ? '' : `; ${ended.missing.length} more were not looked at`;
+    endPromotion(draft, 'failed', { code: 'preflight.failed', message: `${wordsOf(broken)}${left}` });
     return;
   }
   const guard = requireGuard(draft);

@@ -5,7 +5,7 @@ import type { Release } from '../../release/release.ts';
 import type { Attempt, EnvironmentState } from '../promotion.ts';
 import { targetsOf, withState } from '../scope.ts';
 import type { Json } from '../../values/canonical-json.ts';
-import { addEvent, attemptsFor, type Draft, requireGuard } from './draft.ts';
+import { addEvent, type Draft, requireGuard } from './draft.ts';
 
 /** Tries of one target's operation whose outcome stays unclear. */
 export const OPERATION_ATTEMPTS_MAX = 3;
@@ -39,13 +39,20 @@ export function isAsPromised(draft: Draft, release: Release, attempt: Attempt): 
   );
 }
 
+/** Targets that a sentence holds with what each of them said; the others are counted, and the trace has all. */
+const WORDS_MAX = 10;
+
 export function wordsOf(attempts: readonly Attempt[]): string {
-  return attempts.map((attempt) => `${attempt.subject}: ${attempt.result?.message ?? ''}`).join('; ');
+  const named = attempts.slice(0, WORDS_MAX).map(({ subject, result }) => `${subject}: ${result?.message ?? ''}`);
+  const more = attempts.length - WORDS_MAX;
+  return [...named, ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
 }
 
 /** Targets that got a deploy operation, whatever came of it. */
 export function touchedTargets(draft: Draft): string[] {
-  return targetNames(draft).filter((name) => attemptsFor(draft, 'deploy', name).length > 0);
+  // One walk over the attempts: there may be thousands, and hundreds of targets.
+  const touched = new Set(draft.attempts.flatMap(({ purpose, subject }) => (purpose === 'deploy' ? [subject] : [])));
+  return targetNames(draft).filter((name) => touched.has(name));
 }
 
 export function markEnvironment(draft: Draft, state: 'mixed' | 'whole'): void {
