@@ -41,9 +41,14 @@ export interface CommandContext {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly globals: GlobalOptions;
   /** Found when first asked for. Errors: `server.unreachable` when none is configured, `cli.config_mode`. */
-  readonly connect: () => Promise<Connection>;
+  readonly connect: (waiting?: Waiting) => Promise<Connection>;
   /** Data on stdout in the format that was asked for. */
   readonly show: (view: View) => void;
+}
+
+export interface Waiting {
+  /** An answer may take so long; waited for unless `--timeout` says otherwise. */
+  readonly patienceMs: number;
 }
 
 export interface Connection {
@@ -62,6 +67,8 @@ export interface GlobalOptions {
   readonly isVerbose: boolean;
   readonly isColored: boolean;
   readonly timeoutMs: number;
+  /** By option or environment, not by default. */
+  readonly isTimeoutGiven: boolean;
   readonly isConfirmed: boolean;
   readonly isDryRun: boolean;
 }

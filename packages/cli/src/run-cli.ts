@@ -60,6 +60,7 @@ async function completeWords(typed: readonly string[], env: Env, terminal: Termi
 function readGlobals(given: Readonly<Record<string, unknown>>, env: Env, terminal: Terminal): GlobalOptions {
   const text = (name: string): string | undefined => (typeof given[name] === 'string' ? given[name] : undefined);
   const output = text('output') ?? 'table';
+  const timeout = text('timeout') ?? env['STELLA_TIMEOUT'];
   return {
     server: text('server'),
     context: text('context'),
@@ -68,7 +69,8 @@ function readGlobals(given: Readonly<Record<string, unknown>>, env: Env, termina
     isQuiet: given['quiet'] === true,
     isVerbose: given['verbose'] === true,
     isColored: given['color'] !== false && !env['NO_COLOR'] && !env['CI'] && terminal.isOutTty,
-    timeoutMs: parseDuration(text('timeout') ?? env['STELLA_TIMEOUT'] ?? TIMEOUT_STANDARD),
+    timeoutMs: parseDuration(timeout ?? TIMEOUT_STANDARD),
+    isTimeoutGiven: timeout !== undefined,
     isConfirmed: given['yes'] === true,
     isDryRun: given['dryRun'] === true,
   };

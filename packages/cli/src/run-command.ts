@@ -13,9 +13,10 @@ export async function runCommand(
     terminal,
     env,
     globals,
-    connect() {
+    connect({ patienceMs } = { patienceMs: 0 }) {
       const { server, token } = findServer(globals, env);
-      const client = makeClient({ server, token, timeoutMs: globals.timeoutMs });
+      const timeoutMs = globals.isTimeoutGiven ? globals.timeoutMs : Math.max(globals.timeoutMs, patienceMs);
+      const client = makeClient({ server, token, timeoutMs });
       let key: string | null = null;
       return Promise.resolve({
         client,

@@ -46,6 +46,8 @@ export const releaseLockAnswerSchema = z
     fence: z.string(),
     /** Every target of the environment, and whether it took the seal. */
     seals: z.array(z.object({ target: z.string(), isSealed: z.boolean(), message: z.string() })),
+    /** They had so long for it, all together; it grows with their number. */
+    sealedWithinMs: z.int(),
     dryRun: z.boolean(),
   })
   .meta({ id: 'ReleaseLockAnswer' });
@@ -63,6 +65,8 @@ export const raiseFenceAnswerSchema = z
     wasStopped: z.boolean(),
     /** Every target of the environment, and whether it took the seal. */
     seals: z.array(z.object({ target: z.string(), isSealed: z.boolean(), message: z.string() })),
+    /** They had so long for it, all together; it grows with their number. */
+    sealedWithinMs: z.int(),
     dryRun: z.boolean(),
   })
   .meta({ id: 'RaiseFenceAnswer' });

@@ -126,7 +126,7 @@ export const SETTINGS = {
     standard: 20,
     min: 1,
     max: 200,
-    purpose: 'targets of one promotion that are probed, deployed or observed at the same time',
+    purpose: 'targets of one promotion that are probed, deployed, observed or sealed at the same time',
   },
   'limits.attemptOutput': {
     unit: 'bytes',

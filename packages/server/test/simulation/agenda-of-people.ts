@@ -360,7 +360,8 @@ class Agenda implements AgendaOfPeople {
     const targets = state.definitions.get(environment)?.definition.targets ?? [];
     if (!server.process.isAlive()) return;
     const deps = { openTarget: server.openTarget.bind(server), clock: server.process.clockOn('world') };
-    const asked = askTargets(deps, targets, environment).catch(() => undefined);
+    const called = { environment, targets, atOnce: this.targetsAtOnce() };
+    const asked = askTargets(deps, called).catch(() => undefined);
     // A server that dies meanwhile never answers.
     const seen = await Promise.race([asked, rest(scheduler, ASK_PATIENCE_MS)]);
     if (!seen) return;
@@ -372,8 +373,12 @@ class Agenda implements AgendaOfPeople {
         return { fence };
       },
     });
-    if (answer.kind === 'done' && server.process.isAlive())
-      void sealTargets(deps, { environment, targets }, answer.body.fence);
+    if (answer.kind === 'done' && server.process.isAlive()) void sealTargets(deps, called, answer.body.fence);
+  }
+
+  private targetsAtOnce(): number {
+    const { state, plan } = this.world;
+    return state.settingRows.get('limits.targetsAtOnce')?.value ?? plan.settings['limits.targetsAtOnce'];
   }
 
   /** An approver loses the right, or gets it back: approvals count by the rights held when the intent is written. */
@@ -456,7 +461,8 @@ class Agenda implements AgendaOfPeople {
     const server = scheduler.random.pick(this.world.servers());
     if (!server.process.isAlive()) return;
     const clock = server.process.clockOn('world');
-    void sealTargets({ openTarget: (one) => server.openTarget(one), clock }, sealed, fence);
+    const called = { ...sealed, atOnce: this.targetsAtOnce() };
+    void sealTargets({ openTarget: (one) => server.openTarget(one), clock }, called, fence);
   }
 }
 

@@ -4,6 +4,7 @@ import { AppError } from '@stella/domain/client';
 import type { CommandSpec } from '../../command.ts';
 import { textOption } from '../../input.ts';
 import { textView } from '../../view.ts';
+import { SEAL_PATIENCE_MS, sealLines } from './seal-lines.ts';
 
 type Raised = Answer<'raiseFence'>;
 
@@ -21,7 +22,8 @@ export const orchFenceRaise: CommandSpec = {
     if (environment === undefined) {
       throw new AppError('cli.usage', { details: { message: 'name the environment with --env' } });
     }
-    const { client, idempotencyKey } = await connect();
+    // All targets are asked before, in the same way.
+    const { client, idempotencyKey } = await connect({ patienceMs: 2 * SEAL_PATIENCE_MS });
     const body = { reason: textOption(options, 'reason') ?? '', dryRun: globals.isDryRun };
     const raised = await client.call('raiseFence', { parameters: { environment }, body, idempotencyKey });
     show(textView({ name: raised.environment, data: raised, text: () => describe(raised) }));
@@ -29,15 +31,14 @@ export const orchFenceRaise: CommandSpec = {
   },
 };
 
-function describe({ environment, fence, held, wasStopped, seals, dryRun }: Raised): string {
-  const sealed = seals.filter((seal) => seal.isSealed).length;
+function describe(answer: Raised): string {
+  const { environment, fence, held, wasStopped, dryRun } = answer;
   const state = wasStopped ? 'goes on; it was stopped' : 'was not stopped';
   return [
     `Fence        of ${environment} ${dryRun ? 'would be raised' : 'raised'} to ${fence}`,
     `Held         ${held === null ? 'nothing, by no target' : `${held}, the highest of its targets`}`,
     `Environment  ${state}; what it runs is ${dryRun ? 'then ' : ''}unknown until the next promotion`,
-    ...(dryRun ? [] : [`Sealed       ${sealed} of ${seals.length} targets`]),
-    ...seals.filter((seal) => !seal.isSealed).map((seal) => `             ${seal.target}: ${seal.message}`),
+    ...(dryRun ? [] : sealLines(answer, 13)),
     `Next         stella orch artifacts list --env ${environment}`,
   ].join('\n');
 }

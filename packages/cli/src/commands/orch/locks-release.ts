@@ -4,6 +4,7 @@ import { AppError } from '@stella/domain/client';
 import type { CommandSpec, Connection } from '../../command.ts';
 import { isSet, textOption } from '../../input.ts';
 import { textView } from '../../view.ts';
+import { SEAL_PATIENCE_MS, sealLines } from './seal-lines.ts';
 
 type Released = Answer<'releaseLock'>;
 
@@ -19,7 +20,7 @@ export const orchLocksRelease: CommandSpec = {
   ],
   examples: ['stella orch locks release lck_01jd --force', 'stella orch locks release --env prod --force'],
   async run({ connect, show, globals }, { positionals, options }) {
-    const connection = await connect();
+    const connection = await connect({ patienceMs: SEAL_PATIENCE_MS });
     const lock = positionals[0] ?? (await lockOf(connection, textOption(options, 'env')));
     const body = {
       force: isSet(options, 'force'),
@@ -49,15 +50,14 @@ async function lockOf({ client }: Connection, environment: string | undefined): 
   throw new AppError('lock.not_found', { details: { name: `environment:${environment}` } });
 }
 
-function describe({ lockId, promotionId, environment, fence, seals, dryRun }: Released): string {
-  const sealed = seals.filter((seal) => seal.isSealed).length;
+function describe(answer: Released): string {
+  const { lockId, promotionId, environment, fence, dryRun } = answer;
   const verb = dryRun ? 'would be released' : 'released';
   return [
     `Lock       ${lockId} ${verb}`,
     `Holder     ${promotionId} ${dryRun ? 'would fail' : 'failed'} with lock.revoked, without rollback`,
     `Fence      ${fence}`,
-    ...(dryRun ? [] : [`Sealed     ${sealed} of ${seals.length} targets`]),
-    ...seals.filter((seal) => !seal.isSealed).map((seal) => `           ${seal.target}: ${seal.message}`),
+    ...(dryRun ? [] : sealLines(answer, 11)),
     `Next       stella orch artifacts list --env ${environment}`,
     `           stella promotion retry ${promotionId}`,
   ].join('\n');

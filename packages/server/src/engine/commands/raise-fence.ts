@@ -11,14 +11,11 @@ import {
   type Principal,
   raiseFence,
   type SeenTarget,
-  type TargetDefinition,
 } from '@stella/domain';
 import type { Clock } from '../../ports/clock.ts';
 import type { CommandTransaction } from '../../ports/command-store.ts';
 import type { OpenTarget } from '../../ports/target.ts';
-
-/** A target that does not say what it holds by then leaves everything as it is. */
-const ASK_TIMEOUT_MS = 10_000;
+import { type CalledTargets, callTargets, lateWords } from './call-targets.ts';
 
 export interface RaiseDeps {
   readonly openTarget: OpenTarget;
@@ -26,19 +23,19 @@ export interface RaiseDeps {
 }
 
 /** Outside of any transaction. Errors: `fence.unreadable` for the first target that does not say. */
-export function askTargets(
-  { openTarget, clock }: RaiseDeps,
-  targets: readonly TargetDefinition[],
-  environment: string,
-): Promise<readonly SeenTarget[]> {
-  return Promise.all(
-    targets.map(async (definition) => {
-      const call = { signal: clock.timeoutSignal(ASK_TIMEOUT_MS), timeoutMs: ASK_TIMEOUT_MS };
-      const answer = await openTarget(definition, environment).probe(call);
+export function askTargets({ openTarget, clock }: RaiseDeps, called: CalledTargets): Promise<readonly SeenTarget[]> {
+  const unreadable = (target: string, message: string): AppError =>
+    new AppError('fence.unreadable', { details: { target, message } });
+  return callTargets<SeenTarget>(clock, called, {
+    ask: async (definition, call) => {
+      const answer = await openTarget(definition, called.environment).probe(call);
       if (answer.outcome === 'ok') return { target: definition.name, holds: answer.holds };
-      throw new AppError('fence.unreadable', { details: { target: definition.name, message: answer.message } });
-    }),
-  );
+      throw unreadable(definition.name, answer.message);
+    },
+    late: ({ name }, waitedMs) => {
+      throw unreadable(name, lateWords(waitedMs));
+    },
+  });
 }
 
 export interface RaiseOrder {

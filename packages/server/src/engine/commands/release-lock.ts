@@ -18,9 +18,7 @@ import {
 import type { CommandTransaction } from '../../ports/command-store.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { OpenTarget } from '../../ports/target.ts';
-
-/** A target that does not answer its seal by then is reported as not sealed. */
-const SEAL_TIMEOUT_MS = 10_000;
+import { type CalledTargets, callTargets, lateWords } from './call-targets.ts';
 
 export interface ReleasedLock {
   readonly promotionId: PromotionId;
@@ -63,19 +61,22 @@ export interface SealReport {
   readonly message: string;
 }
 
-/** After the transaction has committed; repeating it with the same fence changes nothing. */
+/**
+ * After the transaction has committed; repeating it with the same fence changes nothing. Ends after `wholeDeadlineMs` at the
+ * latest, and answers for every target in their order.
+ */
 export function sealTargets(
   { openTarget, clock }: { openTarget: OpenTarget; clock: Clock },
-  { environment, targets }: { readonly environment: string; readonly targets: readonly TargetDefinition[] },
+  called: CalledTargets,
   fence: Fence,
 ): Promise<readonly SealReport[]> {
-  return Promise.all(
-    targets.map(async (definition) => {
-      const call = { signal: clock.timeoutSignal(SEAL_TIMEOUT_MS), timeoutMs: SEAL_TIMEOUT_MS };
-      const answer = await openTarget(definition, environment).seal(call, fence);
+  return callTargets<SealReport>(clock, called, {
+    ask: async (definition, call) => {
+      const answer = await openTarget(definition, called.environment).seal(call, fence);
       if (answer.outcome === 'sealed') return { target: definition.name, isSealed: true, message: 'sealed' };
       const message = answer.outcome === 'refused' ? 'a newer fence is there already' : answer.message;
       return { target: definition.name, isSealed: answer.outcome === 'refused', message };
-    }),
-  );
+    },
+    late: ({ name }, waitedMs) => ({ target: name, isSealed: false, message: lateWords(waitedMs) }),
+  });
 }

@@ -1,6 +1,8 @@
 /** `POST /locks/{lock}/release`: the lock goes in one transaction, then every target is sealed and reported. */
 import { formatFence, parseFence } from '@stella/domain';
 import { sealTargets, takeLock } from '../../engine/commands/release-lock.ts';
+import { wholeDeadlineMs } from '../../engine/commands/call-targets.ts';
+import { readSettingsNow } from '../../ports/settings-now.ts';
 import type { RouteHandler } from '../route-handler.ts';
 
 export const releaseLock: RouteHandler<'releaseLock'> = async (deps, { caller, parameters, body, write }) => {
@@ -17,6 +19,8 @@ export const releaseLock: RouteHandler<'releaseLock'> = async (deps, { caller, p
   const { targets, ...lock } = taken;
   // A repeat of the request seals again with the same fence, which changes nothing.
   const fence = parseFence(lock.fence);
-  const seals = body.dryRun || !fence ? [] : await sealTargets(deps, { environment: lock.environment, targets }, fence);
-  return { ...lock, seals, dryRun: body.dryRun };
+  const { 'limits.targetsAtOnce': atOnce } = await readSettingsNow(deps);
+  const called = { environment: lock.environment, targets, atOnce };
+  const seals = body.dryRun || !fence ? [] : await sealTargets(deps, called, fence);
+  return { ...lock, seals, sealedWithinMs: wholeDeadlineMs(called), dryRun: body.dryRun };
 };

@@ -5,7 +5,7 @@ import type { Descriptor } from '../../ports/registry.ts';
 import type { CallScope } from '../call-scope.ts';
 import { hitFault, randomSuffix, type TargetDeps } from '../target-deps.ts';
 import { hasErrno } from '../target-errors.ts';
-import { forEachBounded } from './bounded-parallel.ts';
+import { forEachBounded } from '../../ports/bounded-parallel.ts';
 import { listNames, syncDirectory } from './durable-files.ts';
 import type { UnpackLimits } from './entry-path.ts';
 import { checkStillAccepted, type StoredPair } from './fence-log.ts';

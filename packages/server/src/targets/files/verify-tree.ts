@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { CallScope } from '../call-scope.ts';
 import type { TargetDeps } from '../target-deps.ts';
 import { hasErrno } from '../target-errors.ts';
-import { forEachBounded } from './bounded-parallel.ts';
+import { forEachBounded } from '../../ports/bounded-parallel.ts';
 import type { FileIndex, IndexEntry } from './file-index.ts';
 
 /** Files that are read at a time: small ones wait for the disk more than for the hash. */
