@@ -19,6 +19,14 @@ export interface HttpHealthCheck extends HealthTiming {
   readonly expectStatus: number;
 }
 
-export const HEALTH_KINDS = ['http'] as const;
+/** A connection, good when it is made; nothing is sent. For what speaks no HTTP; made from the orchestrator. */
+export interface TcpHealthCheck extends HealthTiming {
+  readonly kind: 'tcp';
+  /** A name or an address, without port. */
+  readonly address: string;
+  readonly port: number;
+}
+
+export const HEALTH_KINDS = ['http', 'tcp'] as const;
 export type HealthKind = (typeof HEALTH_KINDS)[number];
-export type HealthCheck = HttpHealthCheck;
+export type HealthCheck = HttpHealthCheck | TcpHealthCheck;

@@ -81,6 +81,8 @@ describe('docs/environments.md', () => {
         'inProgress',
         'strategy',
         'maxUnavailable',
+        'address',
+        'port',
       ]),
     );
   });

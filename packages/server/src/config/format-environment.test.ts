@@ -126,14 +126,21 @@ const plannedFreeze: fc.Arbitrary<PlannedFreeze> = fc.record({
   reason: fc.constantFrom('year end', 'true', '1: # "x"'),
 });
 
-const health = fc.record({
-  url,
-  expectStatus: fc.integer({ min: 100, max: 599 }),
+const healthTiming = {
   timeoutMs: durationMs(10, 60_000),
   intervalMs: durationMs(10, 1_000),
   threshold: fc.integer({ min: 1, max: 20 }),
   deadlineMs: durationMs(60_000, HOUR_MS),
-});
+};
+const health = fc.oneof(
+  fc.record({ url, expectStatus: fc.integer({ min: 100, max: 599 }), ...healthTiming }),
+  fc.record({
+    kind: fc.constant('tcp' as const),
+    address: fc.constantFrom('10.0.0.8', '::1', 'db.example.org'),
+    port: fc.integer({ min: 1, max: 65_535 }),
+    ...healthTiming,
+  }),
+);
 const argv = fc
   .tuple(fc.stringMatching(/^[a-z]{1,8}$/), fc.array(printable, { maxLength: 3 }))
   .map(([program, args]): CommandArgv => [`/opt/${program}`, ...args]);

@@ -4,7 +4,7 @@ import type {
   EnvironmentDefinition,
   GateDefinition,
   HttpGateDefinition,
-  HttpHealthCheck,
+  HealthCheck,
   QuotaDefinition,
   TargetDefinition,
 } from '@stella/domain';
@@ -165,10 +165,14 @@ function targetForm(target: TargetDefinition): object {
   };
 }
 
-function healthForm({ url, expectStatus, timeoutMs, intervalMs, threshold, deadlineMs }: HttpHealthCheck): object {
+function healthForm(health: HealthCheck): object {
+  const { timeoutMs, intervalMs, threshold, deadlineMs } = health;
+  const asked =
+    health.kind === 'tcp'
+      ? { kind: health.kind, address: health.address, port: health.port }
+      : { url: health.url, expectStatus: health.expectStatus };
   return {
-    url,
-    expectStatus,
+    ...asked,
     timeout: formatDuration(timeoutMs),
     interval: formatDuration(intervalMs),
     threshold,

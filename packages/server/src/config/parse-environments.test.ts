@@ -461,6 +461,36 @@ describe('refuses', () => {
       '100 to 599',
     ],
     [
+      'a health check of another kind',
+      ['name: w', 'kind: files', 'component: w', 'directory: /s', 'health: {kind: ping, url: "http://a"}'],
+      8,
+      'expected http or tcp',
+    ],
+    [
+      'a port outside of what ports are',
+      ['name: w', 'kind: files', 'component: w', 'directory: /s', 'health: {kind: tcp, address: db, port: 65536}'],
+      8,
+      '1 to 65535',
+    ],
+    [
+      'an address with its port',
+      ['name: w', 'kind: files', 'component: w', 'directory: /s', 'health: {kind: tcp, address: "db:5432", port: 1}'],
+      8,
+      'not the name of a host',
+    ],
+    [
+      'a connection that ends too early',
+      [
+        'name: w',
+        'kind: files',
+        'component: w',
+        'directory: /s',
+        'health: {kind: tcp, address: db, port: 1, interval: 5s, threshold: 3, deadline: 10s}',
+      ],
+      8,
+      'over before threshold',
+    ],
+    [
       'a health check that ends too early',
       [
         'name: w',

@@ -2,14 +2,19 @@
 import {
   type CommandArgv,
   type CommandTargetDefinition,
+  HEALTH_KINDS,
   type HealthCheck,
+  type HealthKind,
+  type HttpHealthCheck,
   TARGET_KINDS,
   type TargetDefinition,
   type TargetKind,
+  type TcpHealthCheck,
 } from '@stella/domain';
 import {
   checkArgument,
   checkDirectory,
+  checkHost,
   checkName,
   checkProgram,
   checkUrl,
@@ -29,8 +34,11 @@ const ARGV_COUNT_MAX = 50;
 /** One is the running release itself. */
 const KEEP: NumberRule = { standard: 3, min: 1, max: 50 };
 
-const HEALTH_KEYS = ['url', 'expectStatus', 'timeout', 'interval', 'threshold', 'deadline'] as const;
+const TIMING_KEYS = ['timeout', 'interval', 'threshold', 'deadline'] as const;
+const HTTP_HEALTH_KEYS = ['kind', 'url', 'expectStatus', ...TIMING_KEYS] as const;
+const TCP_HEALTH_KEYS = ['kind', 'address', 'port', ...TIMING_KEYS] as const;
 const EXPECT_STATUS: NumberRule = { standard: 200, min: 100, max: 599 };
+const PORT: NumberRule = { min: 1, max: 65_535 };
 const TIMEOUT: NumberRule = { standard: 5 * SECOND_MS, min: 10, max: MINUTE_MS };
 const INTERVAL: NumberRule = { standard: SECOND_MS, min: 10, max: 5 * MINUTE_MS };
 /** Twice: the first good answer after a switch may still come from the old release. */
@@ -88,17 +96,48 @@ function readArgv(map: MapReader, key: string): CommandArgv {
 
 function readHealth(map: MapReader | null): HealthCheck | null {
   if (!map) return null;
-  map.allow(HEALTH_KEYS);
-  const health = {
+  switch (map.choice('kind', HEALTH_KINDS, 'http')) {
+    case 'http':
+      return readHttpHealth(map);
+    case 'tcp':
+      return readTcpHealth(map);
+    case null:
+      return null;
+  }
+}
+
+function readHttpHealth(map: MapReader): HttpHealthCheck {
+  map.allow(HTTP_HEALTH_KEYS, (key) => healthOwner('tcp', key, TCP_HEALTH_KEYS));
+  return {
     url: map.text('url', checkUrl),
     expectStatus: map.count('expectStatus', EXPECT_STATUS),
+    ...readTiming(map),
+  };
+}
+
+function readTcpHealth(map: MapReader): TcpHealthCheck {
+  map.allow(TCP_HEALTH_KEYS, (key) => healthOwner('http', key, HTTP_HEALTH_KEYS));
+  return {
+    kind: 'tcp',
+    address: map.text('address', checkHost),
+    port: map.count('port', PORT),
+    ...readTiming(map),
+  };
+}
+
+function healthOwner(kind: HealthKind, key: string, keys: readonly string[]): string | null {
+  return keys.includes(key) ? `health checks of kind ${kind} have it` : null;
+}
+
+function readTiming(map: MapReader): Pick<TcpHealthCheck, 'timeoutMs' | 'intervalMs' | 'threshold' | 'deadlineMs'> {
+  const timing = {
     timeoutMs: map.duration('timeout', TIMEOUT),
     intervalMs: map.duration('interval', INTERVAL),
     threshold: map.count('threshold', THRESHOLD),
     deadlineMs: map.duration('deadline', DEADLINE),
   };
-  if ((health.threshold - 1) * health.intervalMs >= health.deadlineMs) {
+  if ((timing.threshold - 1) * timing.intervalMs >= timing.deadlineMs) {
     map.refuse('deadline', 'deadline: over before threshold checks can be made at this interval');
   }
-  return health;
+  return timing;
 }

@@ -217,6 +217,7 @@ function makeParts({ config, logger, version, faults = NO_FAULTS }: StartOptions
   const openTarget = makeOpenTarget({
     fileSystem: nodeFileSystem,
     http,
+    network: makeNetworkProbe({ allowedRanges: config.outgoingAllow }),
     registry,
     clock: nodeClock,
     random: nodeRandom,

@@ -14,6 +14,15 @@ export interface NetworkLookOrder {
   readonly ca?: string;
 }
 
+export interface ConnectOrder {
+  /** A name or an address, without port. */
+  readonly address: string;
+  readonly port: number;
+  /** Of each stage. */
+  readonly stageTimeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
 export interface NetworkLook {
   /** `dns`, `tcp`, `tls`: all three, `skipped` where they do not apply or were not reached. */
   readonly stages: readonly ProbeStage[];
@@ -33,4 +42,6 @@ export type NetworkAnswer =
 /** Redirects are not followed; the body is not read. Never rejects: what goes wrong is a stage. */
 export interface NetworkProbe {
   look(order: NetworkLookOrder): Promise<NetworkLook>;
+  /** `dns` and `tcp` only: connects, sends nothing and goes. */
+  connect(order: ConnectOrder): Promise<readonly ProbeStage[]>;
 }

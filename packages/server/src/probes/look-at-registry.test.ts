@@ -15,7 +15,10 @@ async function look(readDocument: Registry['readDocument'], login: RegistryAcces
   };
   const stages = await lookAtRegistry(
     {
-      network: { look: () => Promise.resolve({ stages: [], answer: { kind: 'status', status: 200, durationMs: 1 } }) },
+      network: {
+        look: () => Promise.resolve({ stages: [], answer: { kind: 'status', status: 200, durationMs: 1 } }),
+        connect: unused,
+      },
       registry: { resolve: unused, readBlob: unused, readDocument },
       accesses: { accessTo: () => Promise.resolve({ origin: `https://${REGISTRY}`, ca: null, login }) },
       clock: nodeClock,

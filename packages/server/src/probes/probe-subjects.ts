@@ -4,8 +4,8 @@ import {
   type CommandGateDefinition,
   type Digest,
   formatSource,
+  type HealthCheck,
   type HttpGateDefinition,
-  type HttpHealthCheck,
   isAppError,
   type ProbeCode,
   type ProbeStage,
@@ -97,11 +97,9 @@ async function lookAtTarget(
   return [...stages, ...(await lookAtHealth(network, call, target.health))];
 }
 
-function lookAtHealth(
-  network: NetworkProbe,
-  call: LookCall,
-  { url, expectStatus }: HttpHealthCheck,
-): Promise<readonly ProbeStage[]> {
+function lookAtHealth(network: NetworkProbe, call: LookCall, health: HealthCheck): Promise<readonly ProbeStage[]> {
+  if (health.kind === 'tcp') return network.connect({ address: health.address, port: health.port, ...call });
+  const { url, expectStatus } = health;
   const judge = (status: number): string | null =>
     status === expectStatus ? null : `its health check expects ${expectStatus}`;
   return lookAtUrl(network, { url, method: 'GET', ...call }, { judge, hasCredential: false });

@@ -8,7 +8,13 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, rootCertificates, type TLSSocket } from 'node:tls';
 import { Client } from 'undici';
 import type { ProbeCode, ProbeStage, ProbeStageName } from '@stella/domain';
-import type { NetworkAnswer, NetworkLook, NetworkLookOrder, NetworkProbe } from '../ports/network-probe.ts';
+import type {
+  ConnectOrder,
+  NetworkAnswer,
+  NetworkLook,
+  NetworkLookOrder,
+  NetworkProbe,
+} from '../ports/network-probe.ts';
 import { type AddressCheck, makeAddressCheck } from './address-check.ts';
 
 const HEADER_BYTES_MAX = 32_768;
@@ -20,7 +26,7 @@ export function makeNetworkProbe({
   readonly allowedRanges: readonly string[] | null;
 }): NetworkProbe {
   const isAllowed = makeAddressCheck(allowedRanges);
-  return { look: (order) => look(order, isAllowed) };
+  return { look: (order) => look(order, isAllowed), connect: (order) => connect(order, isAllowed) };
 }
 
 /** A stage that did not work out. */
@@ -44,7 +50,8 @@ async function look(order: NetworkLookOrder, isAllowed: AddressCheck): Promise<N
   const isTls = url.protocol === 'https:';
   const dns = await resolveName(order, hostOf(url), isAllowed);
   if (dns.value === null) return { stages: [dns.stage, skipped('tcp'), skipped('tls')], answer: null };
-  const tcp = await openConnection(order, { url, addresses: dns.value });
+  const port = Number(url.port || (isTls ? 443 : 80));
+  const tcp = await openConnection(order, { host: hostOf(url), port, addresses: dns.value });
   if (tcp.value === null) return { stages: [dns.stage, tcp.stage, skipped('tls')], answer: null };
   let socket: Socket = tcp.value;
   try {
@@ -63,13 +70,25 @@ async function look(order: NetworkLookOrder, isAllowed: AddressCheck): Promise<N
   }
 }
 
+async function connect(order: ConnectOrder, isAllowed: AddressCheck): Promise<readonly ProbeStage[]> {
+  const { address, port } = order;
+  const dns = await resolveName(order, address, isAllowed);
+  if (dns.value === null) return [dns.stage, skipped('tcp')];
+  const tcp = await openConnection(order, { host: address, port, addresses: dns.value });
+  tcp.value?.destroy();
+  return [dns.stage, tcp.stage];
+}
+
+/** What every stage goes by. */
+type Timing = Pick<NetworkLookOrder, 'stageTimeoutMs' | 'signal'>;
+
 function hostOf({ hostname }: URL): string {
   return hostname.replace(/^\[|\]$/g, '');
 }
 
 /** Runs one stage within its time. What it throws, and a time-out, become its failure. */
 async function stageOf<Value>(
-  { stageTimeoutMs, signal }: NetworkLookOrder,
+  { stageTimeoutMs, signal }: Timing,
   { name, timeoutCode }: { readonly name: ProbeStageName; readonly timeoutCode: ProbeCode },
   work: (signal: AbortSignal) => Promise<{ value: Value; detail: string; expiresAtMs?: number }>,
 ): Promise<Reached<Value>> {
@@ -107,7 +126,7 @@ function skipped(stage: ProbeStageName, detail = 'not reached'): ProbeStage {
 }
 
 async function resolveName(
-  order: NetworkLookOrder,
+  order: Timing,
   host: string,
   isAllowed: AddressCheck,
 ): Promise<Reached<readonly LookupAddress[]>> {
@@ -158,13 +177,16 @@ const TCP_CODES: Readonly<Record<string, ProbeCode>> = {
 };
 
 function openConnection(
-  order: NetworkLookOrder,
-  { url, addresses }: { readonly url: URL; readonly addresses: readonly LookupAddress[] },
+  order: Timing,
+  {
+    host,
+    port,
+    addresses,
+  }: { readonly host: string; readonly port: number; readonly addresses: readonly LookupAddress[] },
 ): Promise<Reached<Socket>> {
-  const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80));
   return stageOf(order, { name: 'tcp', timeoutCode: 'tcp.timeout' }, (signal) => {
     const socket = connectTcp({
-      host: hostOf(url),
+      host,
       port,
       autoSelectFamily: true,
       // Those that were found and may be used, in the form that was asked for.
@@ -180,12 +202,12 @@ function openConnection(
       // It stays for as long as the socket lives: a late error belongs to a later stage, which sees it by itself.
       socket.on('error', (error: NodeJS.ErrnoException) => {
         const code = codeOf(error);
-        reject(new StageFailure(TCP_CODES[code] ?? 'tcp.failed', `${hostOf(url)}:${port}: ${code || error.message}`));
+        reject(new StageFailure(TCP_CODES[code] ?? 'tcp.failed', `${host}:${port}: ${code || error.message}`));
       });
       socket.once('connect', () => {
         // The time of this stage is over; the connection stays.
         signal.removeEventListener('abort', give);
-        const detail = `${socket.remoteAddress ?? hostOf(url)}:${port}`;
+        const detail = `${socket.remoteAddress ?? host}:${port}`;
         resolve({ value: socket, detail });
       });
     });

@@ -4,6 +4,7 @@ import type { Faults } from '../ports/faults.ts';
 import type { FileSystem } from '../ports/file-system.ts';
 import type { HttpClient } from '../ports/http-client.ts';
 import type { OpenHost } from '../ports/target-host.ts';
+import type { NetworkProbe } from '../ports/network-probe.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Random } from '../ports/random.ts';
 import type { ArtifactDocument, Descriptor, Registry } from '../ports/registry.ts';
@@ -26,6 +27,7 @@ export type FindProgram = (wish: {
 export interface TargetDeps {
   readonly fileSystem: FileSystem;
   readonly http: HttpClient;
+  readonly network: Pick<NetworkProbe, 'connect'>;
   readonly registry: Registry;
   readonly clock: Clock;
   readonly random: Random;

@@ -11,6 +11,7 @@ import type { Target, TargetCall } from '../../src/ports/target.ts';
 import { findProgram } from '../../src/gates/find-program.ts';
 import { makeHttpClient } from '../../src/system/http-client.ts';
 import { makeLocalHost } from '../../src/system/local-host.ts';
+import { makeNetworkProbe } from '../../src/system/network-probe.ts';
 import { nodeClock } from '../../src/system/node-clock.ts';
 import { nodeFileSystem } from '../../src/system/node-file-system.ts';
 import { nodeRandom } from '../../src/system/node-random.ts';
@@ -65,6 +66,7 @@ export function targetDeps(place: Pick<TargetPlace, 'root' | 'layout'>, options:
   });
   return {
     http,
+    network: makeNetworkProbe({ allowedRanges: ['127.0.0.0/8'] }),
     registry,
     fileSystem: nodeFileSystem,
     clock: nodeClock,

@@ -1,7 +1,7 @@
 /** The `files` target: the contract of targets, and what is its own. */
 import { appendFile, chmod, mkdir, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import { writeOciLayout } from '@stella/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -179,6 +179,40 @@ describe('the health check of a files target', () => {
     expect(unhealthy).toMatchObject({ observation: { isHealthy: false, digest: component.digest } });
     expect(JSON.stringify(unhealthy)).toContain('status 200 instead of 204');
     server.close();
+    place.remove();
+  });
+
+  it('of kind tcp is a connection to an allowed address, and nothing is sent', async () => {
+    const place = await makePlace();
+    let bytesCount = 0;
+    const server = createTcpServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.on('data', (chunk) => (bytesCount += chunk.length));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const health = {
+      kind: 'tcp' as const,
+      address: '127.0.0.1',
+      port,
+      timeoutMs: 5_000,
+      intervalMs: 10,
+      threshold: 2,
+      deadlineMs: 10_000,
+    };
+    const component = await componentOf(place, '1');
+    await openTarget(place).deploy(call(), { epoch: 1, n: 1 }, 'op-1', component);
+    const healthy = await openTarget(place, { definition: { health } }).observe(call());
+    expect(healthy).toMatchObject({ observation: { isHealthy: true, digest: component.digest } });
+    const short = { deadlineMs: 300, intervalMs: 50 };
+    const outside = { ...health, ...short, address: '192.0.2.1' };
+    const forbidden = await openTarget(place, { definition: { health: outside } }).observe(call());
+    expect(JSON.stringify(forbidden)).toContain('192.0.2.1: not in the allowed ranges');
+    await new Promise((resolve) => server.close(resolve));
+    const refused = await openTarget(place, { definition: { health: { ...health, ...short } } }).observe(call());
+    expect(refused).toMatchObject({ observation: { isHealthy: false, digest: component.digest } });
+    expect(JSON.stringify(refused)).toContain('ECONNREFUSED');
+    expect(bytesCount).toBe(0);
     place.remove();
   });
 });

@@ -69,12 +69,15 @@ async function outOfReach(
   { reach }: DoctorDeps,
 ): Promise<readonly ConfigFlaw[]> {
   if (reach === null) return [];
-  const urls = [
-    ...gates.flatMap((gate) => (gate.kind === 'http' ? [{ what: `${name}/${gate.name}`, url: gate.url }] : [])),
-    ...targets.flatMap(({ name: target, health }) => (health ? [{ what: `${name}/${target}`, url: health.url }] : [])),
+  const places = [
+    ...gates.flatMap((gate) => (gate.kind === 'http' ? [{ what: `${name}/${gate.name}`, address: hostOf(gate) }] : [])),
+    ...targets.flatMap(({ name: target, health }) => {
+      if (health === null) return [];
+      const address = health.kind === 'tcp' ? health.address : hostOf(health);
+      return [{ what: `${name}/${target}`, address }];
+    }),
   ];
-  const found = urls.flatMap(({ what, url }): readonly ConfigFlaw[] => {
-    const address = new URL(url).hostname.replace(/^\[|\]$/g, '');
+  const found = places.flatMap(({ what, address }): readonly ConfigFlaw[] => {
     if (isIP(address) === 0 || reach.coversAddress(address)) return [];
     const value = `${address} is in none of the ranges that may be reached`;
     const text = 'add its range to STELLA_OUTGOING_ALLOW, then restart';
@@ -88,6 +91,10 @@ async function outOfReach(
     found.push({ status: 'fail', fact, remedy: { text, command: RESTART } });
   }
   return found;
+}
+
+function hostOf({ url }: { readonly url: string }): string {
+  return new URL(url).hostname.replace(/^\[|\]$/g, '');
 }
 
 const RESTART = 'stella service restart orchestrator';
