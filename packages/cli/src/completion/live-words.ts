@@ -3,7 +3,7 @@
  * read an error in the middle of a line: the deadline is short, and no answer means no words.
  */
 import type { Client } from '@stella/contract/client';
-import { PROMOTION_STATUSES } from '@stella/domain/client';
+import { PROMOTION_KINDS, PROMOTION_STATUSES } from '@stella/domain/client';
 import { OUTPUT_FORMATS } from '../command.ts';
 import type { Word } from './command-words.ts';
 
@@ -41,6 +41,7 @@ const FILE_NAMES: ReadonlySet<string> = new Set(['path', 'file', 'directory']);
 const FIXED: Readonly<Record<string, readonly string[] | undefined>> = {
   format: OUTPUT_FORMATS,
   status: PROMOTION_STATUSES,
+  kind: PROMOTION_KINDS,
   priority: ['low', 'normal', 'high'],
   service: ['orchestrator'],
   shell: ['bash', 'zsh', 'fish'],

@@ -186,6 +186,8 @@ export const promotionDetailSchema = promotionSchema
 export const promotionFilterSchema = z.strictObject({
   /** Statuses, separated by commas. */
   status: z.string().max(200).optional(),
+  /** `promote`, `rollback`, `deploy`, separated by commas. */
+  kind: z.string().max(80).optional(),
   environment: z.string().max(63).optional(),
   release: referenceSchema.optional(),
   /** A duration: no progress for longer than this. */

@@ -56,6 +56,7 @@ async function releasesOf(
   const { rows } = await reads.listPromotions(
     {
       statuses: ['queued', 'in_progress', 'pending_approval', 'scheduled'],
+      kinds: null,
       environment: definition.name,
       releaseId: null,
       olderThanMs: null,

@@ -4,13 +4,13 @@ import {
   AppError,
   nearestOf,
   parseDuration,
+  PROMOTION_KINDS,
   PROMOTION_STATUSES,
-  type PromotionStatus,
   type Principal,
 } from '@stella/domain';
 import type { PromotionFilter, ReadStore } from '../ports/read-store.ts';
 
-/** Errors: `input.invalid` (an unknown status), `input.duration`, `environment.not_found`, `release.not_found`. */
+/** Errors: `input.invalid` (an unknown status or kind), `input.duration`, `environment.not_found`, `release.not_found`. */
 export async function toPromotionFilter(
   reads: ReadStore,
   { bindings }: Principal,
@@ -18,7 +18,8 @@ export async function toPromotionFilter(
 ): Promise<PromotionFilter> {
   if (query.environment !== undefined) await reads.readEnvironment(query.environment);
   return {
-    statuses: query.status === undefined ? null : query.status.split(',').map(parseStatus),
+    statuses: query.status === undefined ? null : wordsAmong(PROMOTION_STATUSES, query.status, 'a status'),
+    kinds: query.kind === undefined ? null : wordsAmong(PROMOTION_KINDS, query.kind, 'a kind of promotion'),
     environment: query.environment ?? null,
     releaseId: query.release === undefined ? null : (await reads.findRelease(query.release)).id,
     olderThanMs: query.olderThan === undefined ? null : parseDuration(query.olderThan),
@@ -27,13 +28,16 @@ export async function toPromotionFilter(
   };
 }
 
-function parseStatus(text: string): PromotionStatus {
-  const known = PROMOTION_STATUSES.find((status) => status === text);
-  if (known) return known;
-  const nearest = nearestOf(text, PROMOTION_STATUSES);
-  const message = `"${text}" is not a status; known are ${PROMOTION_STATUSES.join(', ')}`;
-  throw new AppError('input.invalid', {
-    details: { message, nearest },
-    ...(nearest === null ? {} : { hint: `did you mean "${nearest}"?` }),
+/** Separated by commas; each must be one of `known`. */
+function wordsAmong<Word extends string>(known: readonly Word[], text: string, what: string): readonly Word[] {
+  return text.split(',').map((word) => {
+    const found = known.find((one) => one === word);
+    if (found !== undefined) return found;
+    const nearest = nearestOf(word, known);
+    const message = `"${word}" is not ${what}; known are ${known.join(', ')}`;
+    throw new AppError('input.invalid', {
+      details: { message, nearest },
+      ...(nearest === null ? {} : { hint: `did you mean "${nearest}"?` }),
+    });
   });
 }

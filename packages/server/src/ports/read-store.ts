@@ -111,6 +111,7 @@ export interface TargetLook {
 
 export interface PromotionFilter {
   readonly statuses: readonly PromotionStatus[] | null;
+  readonly kinds: readonly PromotionKind[] | null;
   readonly environment: string | null;
   readonly releaseId: ReleaseId | null;
   /** No progress for longer than this, by the stall clock: the later of last progress and last entry into in_progress. */

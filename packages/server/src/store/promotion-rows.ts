@@ -13,12 +13,13 @@ const CLOCKS_APART_MS_MAX = 86_400_000;
  */
 const PLANNED_EACH_TIME = '';
 
-/** Of a page: before the id $4, not longer ago than $3 ms. Both are places in an index that ends with the id. */
-const IN_REACH = `p.id < coalesce($4::text, 'prm_g') and p.id > case when $3::bigint is null then ''
+/** Of a page: before the id $5, not longer ago than $3 ms. Both are places in an index that ends with the id. */
+const IN_REACH = `p.id < coalesce($5::text, 'prm_g') and p.id > case when $3::bigint is null then ''
     else 'prm_' || lpad(to_hex(greatest(0, (extract(epoch from now()) * 1000)::bigint - $3 - ${CLOCKS_APART_MS_MAX})), 12, '0') end`;
 const MATCHES = `($2::bigint is null or (p.ended_at is null
       and greatest(p.last_progress_at, p.in_progress_since_at) < now() - $2 * interval '1 millisecond'))
-    and ($3::bigint is null or p.created_at > now() - $3 * interval '1 millisecond')`;
+    and ($3::bigint is null or p.created_at > now() - $3 * interval '1 millisecond')
+    and ($4::text[] is null or p.kind = any ($4::text[]))`;
 const COLUMNS = `select p.id, p.release_id, r.name as release_name, p.environment, p.kind, p.status, p.step, p.priority,
     p.requested_by, p.created_at, p.last_progress_at, p.in_progress_since_at, p.ended_at`;
 
@@ -27,28 +28,36 @@ const LIST: Statement = {
   name: PLANNED_EACH_TIME,
   text: `${COLUMNS} from (
       select found.id from unnest($1::text[]) s (status) cross join lateral (select p.id from promotions p
-        where p.status = s.status and ${IN_REACH} and ${MATCHES} order by p.id desc limit $5) found
-      order by found.id desc limit $5) page
+        where p.status = s.status and ${IN_REACH} and ${MATCHES} order by p.id desc limit $6) found
+      order by found.id desc limit $6) page
     join promotions p on p.id = page.id join releases r on r.id = p.release_id order by p.id desc`,
 };
-/** The same of each environment: $6, or all that the caller may see. Every one that had a promotion has definitions. */
+/** The same of each environment: $7, or all that the caller may see. Every one that had a promotion has definitions. */
 const LIST_OF_ENVIRONMENTS: Statement = {
   name: PLANNED_EACH_TIME,
   text: `${COLUMNS} from (
       select found.id from (select distinct d.environment from environment_definitions d
-          where ($6::text is null or d.environment = $6) and d.environment like any ($7::text[])) e
+          where ($7::text is null or d.environment = $7) and d.environment like any ($8::text[])) e
         cross join unnest($1::text[]) s (status) cross join lateral (select p.id from promotions p
           where p.environment = e.environment and p.status = s.status and ${IN_REACH} and ${MATCHES}
-          order by p.id desc limit $5) found
-      order by found.id desc limit $5) page
+          order by p.id desc limit $6) found
+      order by found.id desc limit $6) page
     join promotions p on p.id = page.id join releases r on r.id = p.release_id order by p.id desc`,
 };
 /** A release has few promotions. */
 const LIST_OF_RELEASE: Statement = {
   name: PLANNED_EACH_TIME,
   text: `${COLUMNS} from promotions p join releases r on r.id = p.release_id
-    where p.release_id = $6 and ($7::text is null or p.environment = $7) and p.environment like any ($8::text[])
-      and p.status = any ($1::text[]) and ${IN_REACH} and ${MATCHES} order by p.id desc limit $5`,
+    where p.release_id = $7 and ($8::text is null or p.environment = $8) and p.environment like any ($9::text[])
+      and p.status = any ($1::text[]) and ${IN_REACH} and ${MATCHES} order by p.id desc limit $6`,
+};
+/** Rollbacks and deploys are few among all: by an index of theirs. */
+const RARE_KIND = `p.kind <> 'promote' and p.status = any ($1::text[])`;
+const LIST_OF_KINDS: Statement = {
+  name: PLANNED_EACH_TIME,
+  text: `${COLUMNS} from promotions p join releases r on r.id = p.release_id
+    where ${RARE_KIND} and ($7::text is null or p.release_id = $7) and ($8::text is null or p.environment = $8)
+      and p.environment like any ($9::text[]) and ${IN_REACH} and ${MATCHES} order by p.id desc limit $6`,
 };
 /** Of each status by itself: joined, the planner would rather go through all promotions and look their statuses up. */
 const COUNT: Statement = {
@@ -62,41 +71,52 @@ const COUNT_OF_ENVIRONMENTS: Statement = {
   name: PLANNED_EACH_TIME,
   text: `select coalesce(sum(found.count), 0) as count
     from (select distinct d.environment from environment_definitions d
-      where ($5::text is null or d.environment = $5) and d.environment like any ($6::text[])) e
+      where ($6::text is null or d.environment = $6) and d.environment like any ($7::text[])) e
     cross join unnest($1::text[]) s (status) cross join lateral (select count(*) as count from promotions p
       where p.environment = e.environment and p.status = s.status and ${IN_REACH} and ${MATCHES}) found`,
 };
 const COUNT_OF_RELEASE: Statement = {
   name: PLANNED_EACH_TIME,
-  text: `select count(*) as count from promotions p where p.release_id = $5 and ($6::text is null or p.environment = $6)
-    and p.environment like any ($7::text[]) and p.status = any ($1::text[]) and ${IN_REACH} and ${MATCHES}`,
+  text: `select count(*) as count from promotions p where p.release_id = $6 and ($7::text is null or p.environment = $7)
+    and p.environment like any ($8::text[]) and p.status = any ($1::text[]) and ${IN_REACH} and ${MATCHES}`,
+};
+const COUNT_OF_KINDS: Statement = {
+  name: PLANNED_EACH_TIME,
+  text: `select count(*) as count from promotions p where ${RARE_KIND} and ($6::text is null or p.release_id = $6)
+    and ($7::text is null or p.environment = $7) and p.environment like any ($8::text[]) and ${IN_REACH} and ${MATCHES}`,
 };
 
 /** Newest promotions that are counted by who asked for them: so the cost is bounded however many match. */
 const COUNTED_MAX = 100_000;
 const ACTORS_MAX = 500;
 
-/** How many of the newest $5 rows of `found` each actor asked for; `total`: how many were looked at. */
+/** How many of the newest $6 rows of `found` each actor asked for; `total`: how many were looked at. */
 const BY_ACTOR = `select newest.requested_by as actor, count(*) as count, sum(count(*)) over () as total,
     count(*) over () as actors from (select found.requested_by from`;
-const NEWEST = `order by found.id desc limit $5) newest
+const NEWEST = `order by found.id desc limit $6) newest
     group by newest.requested_by order by count(*) desc, newest.requested_by limit ${ACTORS_MAX}`;
 const COUNT_ACTORS: Statement = {
   name: PLANNED_EACH_TIME,
   text: `${BY_ACTOR} (select p.id, p.requested_by from promotions p
-      where p.status = any ($1::text[]) and ${IN_REACH} and ${MATCHES} order by p.id desc limit $5) found ${NEWEST}`,
+      where p.status = any ($1::text[]) and ${IN_REACH} and ${MATCHES} order by p.id desc limit $6) found ${NEWEST}`,
 };
 const COUNT_ACTORS_OF_ENVIRONMENTS: Statement = {
   name: PLANNED_EACH_TIME,
   text: `${BY_ACTOR} (select p.id, p.requested_by from promotions p where p.status = any ($1::text[])
-        and ($6::text is null or p.environment = $6) and p.environment like any ($7::text[])
-        and ${IN_REACH} and ${MATCHES} order by p.id desc limit $5) found ${NEWEST}`,
+        and ($7::text is null or p.environment = $7) and p.environment like any ($8::text[])
+        and ${IN_REACH} and ${MATCHES} order by p.id desc limit $6) found ${NEWEST}`,
 };
 const COUNT_ACTORS_OF_RELEASE: Statement = {
   name: PLANNED_EACH_TIME,
-  text: `${BY_ACTOR} (select p.id, p.requested_by from promotions p where p.release_id = $6
-        and ($7::text is null or p.environment = $7) and p.environment like any ($8::text[])
+  text: `${BY_ACTOR} (select p.id, p.requested_by from promotions p where p.release_id = $7
+        and ($8::text is null or p.environment = $8) and p.environment like any ($9::text[])
         and p.status = any ($1::text[]) and ${IN_REACH} and ${MATCHES}) found ${NEWEST}`,
+};
+const COUNT_ACTORS_OF_KINDS: Statement = {
+  name: PLANNED_EACH_TIME,
+  text: `${BY_ACTOR} (select p.id, p.requested_by from promotions p where ${RARE_KIND}
+        and ($7::text is null or p.release_id = $7) and ($8::text is null or p.environment = $8)
+        and p.environment like any ($9::text[]) and ${IN_REACH} and ${MATCHES}) found ${NEWEST}`,
 };
 const FIND_BY_START: Statement = {
   name: 'promotion_by_start',
@@ -113,7 +133,12 @@ export async function listPromotionRows(
   filter: PromotionFilter,
   { beforeId, limit }: { beforeId: string | null; limit: number },
 ): Promise<readonly PromotionRow[]> {
-  const shapes = { ofAll: LIST, ofEnvironments: LIST_OF_ENVIRONMENTS, ofRelease: LIST_OF_RELEASE };
+  const shapes = {
+    ofAll: LIST,
+    ofEnvironments: LIST_OF_ENVIRONMENTS,
+    ofRelease: LIST_OF_RELEASE,
+    ofKinds: LIST_OF_KINDS,
+  };
   const rows = await readShape(session, shapes, filter, [beforeId, limit]);
   return rows.map((row) => ({
     // Written by us from checked values.
@@ -137,26 +162,36 @@ interface Shapes {
   readonly ofAll: Statement;
   readonly ofEnvironments: Statement;
   readonly ofRelease: Statement;
+  /** Of kinds without `promote`. */
+  readonly ofKinds: Statement;
 }
 
 /** By the index that serves what is asked for; `page`: values of the page, after those of every shape. */
 function readShape(
   session: Session,
-  { ofAll, ofEnvironments, ofRelease }: Shapes,
-  { statuses, environment, releaseId, olderThanMs, lastMs, visible }: PromotionFilter,
+  { ofAll, ofEnvironments, ofRelease, ofKinds }: Shapes,
+  { kinds, statuses, environment, releaseId, olderThanMs, lastMs, visible }: PromotionFilter,
   page: readonly unknown[],
 ): ReturnType<Session['rows']> {
   const possible: readonly PromotionStatus[] = olderThanMs === null ? PROMOTION_STATUSES : LIVE_STATUSES;
   const wanted = statuses === null ? possible : possible.filter((status) => statuses.includes(status));
-  const values = [wanted, olderThanMs, lastMs, ...page];
+  const values = [wanted, olderThanMs, lastMs, kinds, ...page];
   const patterns = toLikePatterns(visible);
+  if (kinds !== null && !kinds.includes('promote')) {
+    return session.rows(ofKinds, [...values, releaseId, environment, patterns]);
+  }
   if (releaseId !== null) return session.rows(ofRelease, [...values, releaseId, environment, patterns]);
   if (environment === null && visible.includes('*')) return session.rows(ofAll, values);
   return session.rows(ofEnvironments, [...values, environment, patterns]);
 }
 
 export async function countPromotionRows(session: Session, filter: PromotionFilter): Promise<number> {
-  const shapes = { ofAll: COUNT, ofEnvironments: COUNT_OF_ENVIRONMENTS, ofRelease: COUNT_OF_RELEASE };
+  const shapes = {
+    ofAll: COUNT,
+    ofEnvironments: COUNT_OF_ENVIRONMENTS,
+    ofRelease: COUNT_OF_RELEASE,
+    ofKinds: COUNT_OF_KINDS,
+  };
   const [row] = await readShape(session, shapes, filter, [null]);
   return Number(row?.['count'] ?? 0);
 }
@@ -167,6 +202,7 @@ export async function countPromotionActors(session: Session, filter: PromotionFi
     ofAll: COUNT_ACTORS,
     ofEnvironments: COUNT_ACTORS_OF_ENVIRONMENTS,
     ofRelease: COUNT_ACTORS_OF_RELEASE,
+    ofKinds: COUNT_ACTORS_OF_KINDS,
   };
   const rows = await readShape(session, shapes, filter, [null, COUNTED_MAX]);
   return {

@@ -70,6 +70,7 @@ describe('what is unknown or malformed', () => {
     ['/api/v1/promotions?limit=0', 400, 'input.invalid'],
     ['/api/v1/promotions?limt=5', 400, 'input.unknown_key'],
     ['/api/v1/promotions?olderThan=soon', 400, 'input.duration'],
+    ['/api/v1/promotions?kind=promote,undo', 400, 'input.invalid'],
     ['/api/v1/promotons', 404, 'route.not_found'],
   ])('%s answers %i %s', async (path, status, code) => {
     const answer = await ask(test.server, path);

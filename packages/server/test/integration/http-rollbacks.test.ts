@@ -21,6 +21,7 @@ beforeAll(async () => {
     { name: 'parts', more: ['concurrency: per_component'] },
     { name: 'twice' },
     { name: 'empty' },
+    { name: 'listed' },
   ]);
   bob = await enrol(test, 'bob', 'approver@*');
 });
@@ -97,6 +98,31 @@ describe('a rollback', () => {
     const first = await test.admin.call('startRollback', order);
     await untilStatus(test.admin, first.id, 'completed');
     expect((await test.admin.call('startRollback', order)).id).toBe(first.id);
+  });
+
+  it('is found in lists by its kind, alone or with other filters', async () => {
+    for (const release of ['shop-1', 'shop-2']) await promote(release, 'listed');
+    const { id } = await start('listed');
+    await untilStatus(test.admin, id, 'completed');
+    const listed = async (query: object): Promise<readonly string[]> => {
+      const of = { environment: 'listed', ...query };
+      const { items } = await test.admin.call('listPromotions', { query: of });
+      const { count } = await test.admin.call('countPromotions', { query: of });
+      const { items: actors } = await test.admin.call('countPromotionActors', { query: of });
+      expect([count, actors[0]?.count ?? 0]).toEqual([items.length, items.length]);
+      return items.map(({ kind, release }) => `${kind} ${release.name}`);
+    };
+    expect(await listed({ kind: 'rollback' })).toEqual(['rollback shop-1']);
+    expect(await listed({ kind: 'deploy,rollback', status: 'completed', last: '1h' })).toEqual(['rollback shop-1']);
+    expect(await listed({ kind: 'rollback', release: 'shop-2' })).toEqual([]);
+    expect(await listed({ kind: 'promote' })).toEqual(['promote shop-2', 'promote shop-1']);
+    expect(await listed({ kind: 'promote', release: 'shop-1' })).toEqual(['promote shop-1']);
+    expect(await listed({ kind: 'promote,rollback' })).toHaveLength(3);
+    const everywhere = await test.admin.call('listPromotions', { query: { kind: 'rollback', limit: 500 } });
+    expect(everywhere.items.map((one) => one.id)).toContain(id);
+    expect(everywhere.items.every(({ kind }) => kind === 'rollback')).toBe(true);
+    const page = await test.admin.call('listPromotions', { query: { kind: 'promote', limit: 1 } });
+    expect(page.items.map(({ kind }) => kind)).toEqual(['promote']);
   });
 
   it('takes its own right', async () => {

@@ -14,6 +14,7 @@ export const promotionList: CommandSpec = {
   kind: 'read',
   options: [
     { flags: '--status <status>', summary: 'only these, separated by commas' },
+    { flags: '--kind <kind>', summary: 'promote, rollback or deploy; several separated by commas' },
     { flags: '--env <environment>', summary: 'only into this environment' },
     { flags: '--release <release>', summary: 'only of this release' },
     { flags: '--older-than <duration>', summary: 'live, and without progress for longer than this' },
@@ -22,11 +23,16 @@ export const promotionList: CommandSpec = {
     { flags: '--by-actor', summary: 'counted by who asked for them' },
     ...PAGE_OPTIONS,
   ],
-  examples: ['stella promotion list --status in_progress --older-than 5m', 'stella promotion list --last 24h --count'],
+  examples: [
+    'stella promotion list --status in_progress --older-than 5m',
+    'stella promotion list --last 24h --count',
+    'stella promotion list --kind rollback,deploy --env prod',
+  ],
   async run(context, { options }) {
     const { client } = await context.connect();
     const filter = {
       status: textOption(options, 'status'),
+      kind: textOption(options, 'kind'),
       environment: textOption(options, 'env'),
       release: textOption(options, 'release'),
       olderThan: textOption(options, 'olderThan'),
@@ -61,6 +67,7 @@ function showRows({ show }: CommandContext, page: Answer<'listPromotions'>): voi
         { title: 'TO', value: (row) => row.environment },
         { title: 'STATUS', value: (row) => row.status },
         { title: 'AGE', value: (row, nowMs) => ageOf(nowMs, row.createdAt) },
+        { title: 'KIND', value: (row) => row.kind, isWide: true },
         { title: 'STEP', value: (row) => row.step, isWide: true },
         { title: 'PROGRESS', value: (row, nowMs) => relativeTo(nowMs, row.lastProgressAt), isWide: true },
         { title: 'BY', value: (row) => row.requestedBy.name, isWide: true },

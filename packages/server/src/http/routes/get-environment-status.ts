@@ -33,7 +33,7 @@ export const getEnvironmentStatus: RouteHandler<'getEnvironmentStatus'> = async 
   };
 };
 
-const ALL = { releaseId: null, olderThanMs: null, lastMs: null };
+const ALL = { kinds: null, releaseId: null, olderThanMs: null, lastMs: null };
 
 interface Known {
   readonly looks: readonly TargetLook[];

@@ -23,6 +23,7 @@ import { canaries } from './0021-canaries.ts';
 import { promotionKinds } from './0022-promotion-kinds.ts';
 import { preflightArtifacts } from './0023-preflight-artifacts.ts';
 import { freeNotices } from './0024-free-notices.ts';
+import { kindsInLists } from './0026-kinds-in-lists.ts';
 import { baseStates } from './0025-base-states.ts';
 
 export interface Migration {
@@ -56,6 +57,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'preflight-artifacts', sql: `set local search_path = stella, pg_temp;\n${preflightArtifacts}` },
   { name: 'free-notices', sql: `set local search_path = stella, pg_temp;\n${freeNotices}` },
   { name: 'base-states', sql: `set local search_path = stella, pg_temp;\n${baseStates}` },
+  { name: 'kinds-in-lists', sql: `set local search_path = stella, pg_temp;\n${kindsInLists}` },
 ];
 
 /** Rights of the application role, whose name comes quoted. */
