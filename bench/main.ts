@@ -7,6 +7,7 @@ import { runIsolation } from './isolation.ts';
 import { runLifecycle } from './lifecycle.ts';
 import { printRows, type Row } from './report.ts';
 import { runStatusBench } from './status.ts';
+import { runTargets } from './targets.ts';
 import { runTakeover } from './takeover.ts';
 import { runWaiting } from './waiting.ts';
 
@@ -16,6 +17,7 @@ const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<read
   lifecycle: runLifecycle,
   status: runStatusBench,
   takeover: runTakeover,
+  targets: runTargets,
   waiting: runWaiting,
 };
 

@@ -3,7 +3,6 @@
  * of the server and of its PostgreSQL. One is made the regular way, the others are copies of its rows. A copy of so many
  * rows at once is work for autovacuum, which is no cost of waiting: it is done before.
  */
-import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   adminClient,
@@ -15,6 +14,7 @@ import {
   writeOciLayout,
 } from '@stella/testkit';
 import pg from 'pg';
+import { cpuSecondsOf, memoryOf, postgresPidsOf } from './process-costs.ts';
 import { note, type Row, rounded } from './report.ts';
 
 const ROWS = 100_000;
@@ -22,8 +22,6 @@ const MEASURE_MS = 60_000;
 /** A backend hands its counters over when it was idle for so long (PostgreSQL, PGSTAT_IDLE_INTERVAL). */
 const STATISTICS_DELAY_MS = 11_000;
 const START_TIMEOUT_MS = 60_000;
-/** Of the counters in /proc; Linux has had no other for decades. */
-const TICKS_PER_SECOND = 100;
 
 /**
  * Each copy has a release of its own: one live promotion per release and environment. They have no events, of which the
@@ -111,37 +109,10 @@ async function look(database: pg.Client, { pid }: ServerProcess, { dataDir }: Se
   const { rows } = await database.query<{ count: string }>(
     "select xact_commit as count from pg_stat_database where datname = 'stella'",
   );
-  const postmaster = Number((await readFile(join(dataDir, 'postgres', 'postmaster.pid'), 'utf8')).split('\n')[0]);
-  const pids = [pid, postmaster, ...(await childrenOf(postmaster))];
-  const ticks = await Promise.all(pids.map(ticksOf));
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
   return {
     atMs: performance.now(),
     commits: Number(rows[0]?.count),
-    cpuSeconds: ticks.reduce((sum, one) => sum + one, 0) / TICKS_PER_SECOND,
-    rssMb: Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1_024,
+    cpuSeconds: await cpuSecondsOf([pid, ...(await postgresPidsOf(dataDir))]),
+    rssMb: (await memoryOf(pid)).rssMb,
   };
-}
-
-async function childrenOf(parent: number): Promise<readonly number[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
-  const parents = await Promise.all(pids.map(async (pid) => Number((await statOf(pid))[1] ?? -1)));
-  return pids.filter((_pid, index) => parents[index] === parent);
-}
-
-/** User and system time, its own and that of children which ended. */
-async function ticksOf(pid: number): Promise<number> {
-  const fields = await statOf(pid);
-  return [11, 12, 13, 14].reduce((sum, index) => sum + Number(fields[index] ?? 0), 0);
-}
-
-/** Fields of /proc/<pid>/stat after the name, which may hold anything; empty when the process has gone. */
-async function statOf(pid: number): Promise<readonly string[]> {
-  try {
-    const text = await readFile(`/proc/${pid}/stat`, 'utf8');
-    return text.slice(text.lastIndexOf(')') + 2).split(' ');
-  } catch {
-    // It ended since it was listed.
-    return [];
-  }
 }
