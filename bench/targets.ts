@@ -5,15 +5,8 @@
  */
 import { join } from 'node:path';
 import type { Client } from '@stella/contract/client';
-import {
-  adminClient,
-  makeServerPlace,
-  type ServerPlace,
-  type ServerProcess,
-  startServerProcess,
-  waitFor,
-  writeOciLayout,
-} from '@stella/testkit';
+import { makeServerPlace, type ServerPlace, waitFor, writeOciLayout } from '@stella/testkit';
+import { type BuiltServer, startBuiltServer } from './built-server.ts';
 import { deployPlainly } from './plain-deploy.ts';
 import { cpuSecondsOf, memoryOf, postgresPidsOf } from './process-costs.ts';
 import { note, percentile, type Row, rounded } from './report.ts';
@@ -37,16 +30,17 @@ export async function runTargets(args: readonly string[]): Promise<readonly Row[
   const targets = numberIn(args, '--targets', TARGETS);
   const rounds = numberIn(args, '--rounds', ROUNDS);
   const place = await makeServerPlace();
-  const server = await startServerProcess(place);
+  const server = await startBuiltServer(place);
   try {
-    const client = adminClient(server);
+    const { client } = server;
+    const { rssMb: idleMb } = await memoryOf(server.pid);
     // One more: the first round makes the directories, loads code, and is not counted.
     await prepare(client, place, { targets, releases: rounds + 1 });
-    await deploy(server, place, client, 1);
+    await deploy(server, place, 1);
     const costs: Cost[] = [];
     const plain: Omit<Cost, 'postgresMs'>[] = [];
     for (let round = 1; round <= rounds; round += 1) {
-      costs.push(await deploy(server, place, client, round + 1));
+      costs.push(await deploy(server, place, round + 1));
       plain.push(await deployWithout(place, { targets, round }));
       note(`round ${round} of ${rounds}: ${JSON.stringify(costs.at(-1))}, plain ${JSON.stringify(plain.at(-1))}`);
     }
@@ -65,6 +59,7 @@ export async function runTargets(args: readonly string[]): Promise<readonly Row[
         ratio: rounded(serverMs / plainMs),
         wallMs: Math.round(median(costs.map((one) => one.wallMs))),
         plainWallMs: Math.round(median(plain.map((one) => one.wallMs))),
+        idleMb: Math.round(idleMb),
         rssMb: Math.round(rssMb),
         peakMb: Math.round(peakMb),
       },
@@ -113,12 +108,7 @@ async function prepare(
   }
 }
 
-async function deploy(
-  { pid }: ServerProcess,
-  { dataDir }: ServerPlace,
-  client: Client,
-  release: number,
-): Promise<Cost> {
+async function deploy({ client, pid }: BuiltServer, { dataDir }: ServerPlace, release: number): Promise<Cost> {
   const look = async (): Promise<Cost> => ({
     wallMs: performance.now(),
     serverMs: 1_000 * (await cpuSecondsOf([pid])),

@@ -54,9 +54,12 @@ export interface EffectDeps {
   readonly noteProbe: (probe: FreshProbe) => void;
 }
 
+/** Without what grows with every attempt: an effect may last for long, and hundreds of targets have thousands of attempts. */
+export type EffectFacts = Omit<PromotionSnapshot, 'attempts'>;
+
 export interface EffectCall {
   readonly attempt: Attempt;
-  readonly snapshot: PromotionSnapshot;
+  readonly snapshot: EffectFacts;
   /** Until the attempt's deadline, by the database's clock. */
   readonly timeoutMs: number;
   /** The promotion was cancelled, its claim was lost, or the worker stops. */
@@ -304,7 +307,7 @@ function fromError(error: unknown): EffectResult {
   return answer(isNo ? 'failed' : 'error', error.code, error.message);
 }
 
-function trimmed(result: EffectResult, { settings }: PromotionSnapshot): EffectResult {
+function trimmed(result: EffectResult, { settings }: EffectFacts): EffectResult {
   return {
     ...result,
     message: result.message.slice(0, MESSAGE_LENGTH_MAX),

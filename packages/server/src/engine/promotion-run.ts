@@ -25,7 +25,7 @@ import type { Faults } from '../ports/faults.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { EngineMetrics } from '../ports/metrics.ts';
 import type { Watchdog } from '../ports/watchdog.ts';
-import type { RunEffect } from './effects.ts';
+import type { EffectFacts, RunEffect } from './effects.ts';
 
 /** Pauses after a failed tick: doubling from the first to the last. */
 const TICK_RETRY_MIN_MS = 100;
@@ -210,12 +210,17 @@ function startEffects(deps: RunDeps, state: RunState, { snapshot, decision, nowM
   const fresh = decision.effects.filter(
     ({ operationId }) => !state.inFlight.has(operationId) && !state.done.has(operationId),
   );
+  const facts = withoutAttempts(snapshot);
   for (const attempt of fresh) {
     const controller = new AbortController();
     state.inFlight.set(attempt.operationId, controller);
     const timeoutMs = Math.max(1, attempt.deadlineAtMs - nowMs);
-    void runOne(deps, state, { attempt, snapshot, timeoutMs, signal: controller.signal });
+    void runOne(deps, state, { attempt, snapshot: facts, timeoutMs, signal: controller.signal });
   }
+}
+
+function withoutAttempts({ attempts: _attempts, ...facts }: PromotionSnapshot): EffectFacts {
+  return facts;
 }
 
 async function runOne(deps: RunDeps, state: RunState, call: Parameters<RunEffect>[0]): Promise<void> {
