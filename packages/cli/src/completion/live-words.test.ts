@@ -15,6 +15,7 @@ const words = (name: string, client: Client | null = null): ReturnType<typeof li
 describe('the values of a word', () => {
   it('are there without a server where they are fixed', async () => {
     expect(await words('shell')).toEqual(['bash', 'zsh', 'fish'].map((value) => ({ value, summary: '' })));
+    expect(await words('kind')).toEqual(['promote', 'rollback', 'deploy'].map((value) => ({ value, summary: '' })));
     expect(await words('context')).toEqual(['prod', 'lab'].map((value) => ({ value, summary: '' })));
   });
 
