@@ -23,7 +23,16 @@ export * from './environment/window.ts';
 export { isKnownZone, isLocalTime } from './environment/zoned-time.ts';
 export * from './environment/promotes-from-cycle.ts';
 export * from './environment/raise-fence.ts';
-export { directoryOf, doOverlap, doShareDirectory, findMovedTarget } from './environment/target-places.ts';
+export {
+  directoryOf,
+  doOverlap,
+  doShareDirectory,
+  FENCE_KEEPERS,
+  fenceKeeperOf,
+  findMovedTarget,
+  hostNameOf,
+  hostOf,
+} from './environment/target-places.ts';
 export * from './locks/fence.ts';
 export * from './locks/wait-cycles.ts';
 export * from './release/artifact-reference.ts';

@@ -7,6 +7,7 @@ import {
   type ApprovalGateDefinition,
   type CanaryStrategy,
   type CommandGateDefinition,
+  type CommandTargetDefinition,
   type DependencyGateDefinition,
   digestOf,
   type EnvironmentDefinition,
@@ -80,6 +81,18 @@ export function releaseIdOf(n: number): ReleaseId {
 export function makeTarget(patch: Partial<FilesTargetDefinition> = {}): FilesTargetDefinition {
   const name = patch.name ?? 'web-1';
   return { kind: 'files', name, component: 'web', directory: `/srv/${name}`, keepCount: 3, health: null, ...patch };
+}
+
+export function makeCommandTarget(patch: Partial<CommandTargetDefinition> = {}): CommandTargetDefinition {
+  return {
+    kind: 'command',
+    name: 'worker-1',
+    component: 'web',
+    deploy: ['/opt/web/deploy'],
+    observe: ['/opt/web/running'],
+    health: null,
+    ...patch,
+  };
 }
 
 export function makeHttpGate(patch: Partial<HttpGateDefinition> = {}): HttpGateDefinition {

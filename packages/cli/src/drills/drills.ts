@@ -31,6 +31,7 @@ export const UNDRILLED: Readonly<Partial<Record<CauseCode, string>>> = {
   'worker.blocked': 'nothing from outside does it: a process that hangs loses its lease, and is told as worker.dead',
   'worker.version_skew': 'told only beside another trouble, and wants orchestrators of two versions',
   'lock.stale': 'nothing from outside does it: while a worker lives, it takes over whoever holds a lock within seconds',
+  'target.host_key': 'the drill would need a host over SSH, which its world has not',
   'target.busy':
     'nothing from outside does it: who holds the lock of a target gives it to a newer operation within 2 s',
   'target.fence_stale': 'only a worker that was overtaken meets it, and its promotion goes on under the newer fence',

@@ -57,7 +57,9 @@ export async function openStage(): Promise<Stage> {
   const ports = await Promise.all([gate, silent, stranger].map(listen));
   writeEnvironments(directory, { targets: place.targets, gate: `http://127.0.0.1:${ports[0]}/tests` });
   for (const name of ['dev', 'prod']) mkdirSync(join(place.targets, name), { recursive: true });
-  const server = await startServerProcess(place);
+  const server = await startServerProcess(place, {
+    env: { STELLA_COMMAND_DIRECTORIES: join(place.directory, 'commands') },
+  });
   const names = new Map([
     [server.url, 'http://stella.example'],
     [server.url.replace('http://', ''), 'busy.example:80'],

@@ -1,5 +1,5 @@
 /** Environments on the wire, and what `apply` sends and answers. */
-import { CONCURRENCY_MODES, GATE_KINDS, MISSING_KINDS, TARGET_KINDS } from '@stella/domain';
+import { CONCURRENCY_MODES, FENCE_KEEPERS, GATE_KINDS, MISSING_KINDS, TARGET_KINDS } from '@stella/domain';
 import { z } from 'zod';
 import { debtSchema } from './skips.ts';
 import { digestSchema, environmentStateSchema, instantSchema, nameSchema, reasonSchema } from './values.ts';
@@ -65,7 +65,17 @@ export const environmentSchema = z
     appliedAt: instantSchema,
     promotesFrom: z.array(z.string()),
     gates: z.array(z.object({ name: z.string(), kind: z.enum(GATE_KINDS) })),
-    targets: z.array(z.object({ name: z.string(), kind: z.enum(TARGET_KINDS), component: z.string() })),
+    targets: z.array(
+      z.object({
+        name: z.string(),
+        kind: z.enum(TARGET_KINDS),
+        component: z.string(),
+        /** `deploy@10.0.0.5:22`, over SSH; null: the orchestrator's own machine. */
+        host: z.string().nullable(),
+        /** What keeps its fence, which shuts out older operations: names in its own directory, or a script on its host. */
+        fence: z.enum(FENCE_KEEPERS),
+      }),
+    ),
     state: environmentStateSchema,
     /** What runs there, as last verified; null before the first, and while components are of several releases. */
     release: z.object({ id: z.string(), name: z.string() }).nullable(),

@@ -39,6 +39,7 @@ const CAUSE_TABLE = {
   'fence.behind': fault('a target holds what the database does not know', 'environment'),
   'target.misconfigured': fault('the definition of a target cannot work', 'promotion', 'probes'),
   'target.credentials': fault('a target refuses access', 'promotion', 'probes'),
+  'target.host_key': fault('a host does not prove to be the one that was named', 'promotion', 'probes'),
   'target.disk_full': fault('the disk of a target is full', 'promotion', 'probes'),
   'target.unreachable': fault('a target cannot be worked on', 'promotion', 'probes'),
   'target.slow': fault('an operation at a target does not end', 'promotion', 'probes'),

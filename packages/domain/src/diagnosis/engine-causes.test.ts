@@ -1,6 +1,7 @@
 /** One example of each cause at targets, registry, locks, workers and the database, and of nothing at all. */
 import {
   caseOf,
+  makeCommandTarget,
   makeDefinition,
   makeHttpGate,
   makeRelease,
@@ -19,6 +20,7 @@ import {
   type Diagnosis,
   digestOf,
   type DiagnosisSnapshot,
+  type ProbeCode,
   type Promotion,
   type PromotionId,
   type Step,
@@ -61,7 +63,10 @@ describe('a target or the registry', () => {
     ['target.unreachable', 'target.disk', '"/srv/web-1" is not a directory'],
     ['target.credentials', 'target.denied', "EACCES: permission denied, access '/srv/web-1'"],
     ['target.disk_full', 'target.disk_full', 'no block is free'],
+    ['target.credentials', 'target.credentials', 'deploy was refused with the key env:STELLA_SECRET_KEY'],
+    ['target.host_key', 'target.host_key', 'it shows ssh-ed25519 SHA256:…; /etc/known_hosts knows no key of it'],
     ['target.misconfigured', 'target.directory_forbidden', 'outside of the allowed ones'],
+    ['target.misconfigured', 'target.program_missing', '/opt/deploy'],
   ])('is %s at its precheck by the code %s, mended outside and then probed again', (code, attemptCode, message) => {
     const { stage, id } = stageAt();
     stage.answer(id, 'precheck_target', 'web-1', { outcome: 'failed', code: attemptCode, message });
@@ -99,6 +104,23 @@ describe('a target or the registry', () => {
     expect(diagnosis.causes[0]?.remedies[0]?.command).toBe(`stella promotion ${verb} ${id}`);
   });
 
+  it.each([
+    ['pinned in the definition, which a promotion keeps', { hostKey: `SHA256:${'A'.repeat(43)}` }, ' --anew'],
+    ['known from a file, which is read anew', { knownHosts: '/etc/ssh/ssh_known_hosts' }, ''],
+  ])('is target.host_key of a host whose key is %s', (_what, known, option) => {
+    const ssh = { address: 'web-1.example', port: 22, user: 'deploy', key: 'env:STELLA_SECRET_KEY', ...known };
+    const web = makeCommandTarget({ name: 'web-1', host: { ssh } });
+    const stage = makeStage({ definition: makeDefinition({ targets: [web] }) });
+    const id = stage.create();
+    const refusal = { outcome: 'error', code: 'target.host_key', message: 'it shows another key' } as const;
+    stage.answer(id, 'precheck_target', 'web-1', refusal);
+    stage.answerAll(id);
+    const [cause] = diagnose(caseOf(stage, id)).causes;
+    expect(cause).toMatchObject({ code: 'target.host_key' });
+    expect(cause?.remedies[0]).toMatchObject({ kind: 'external', command: `stella promotion retry ${id}${option}` });
+    expect(cause?.remedies[0]?.text).toContain('ssh-keygen -lf');
+  });
+
   it('is told by a probe where the answer has no code of its own', () => {
     const { stage, id } = stageAt();
     stage.answer(id, 'precheck_target', 'web-1', {
@@ -108,13 +130,16 @@ describe('a target or the registry', () => {
     });
     stage.answerAll(id);
     const subject = { kind: 'target', environment: 'prod', name: 'web-1' } as const;
-    const probeAs = (code: 'disk.full' | 'rights.denied' | 'path.forbidden' | 'path.missing'): CauseCode[] => {
+    const probeAs = (code: ProbeCode): CauseCode[] => {
       const stages = [{ stage: 'path', outcome: 'failed', durationMs: 1, code, detail: 'said so' } as const];
       return codes(diagnose(caseOf(stage, id, { probes: [{ subject, atMs: stage.nowMs(), isOk: false, stages }] })));
     };
     expect(probeAs('disk.full')).toEqual(['target.disk_full']);
     expect(probeAs('rights.denied')).toEqual(['target.credentials']);
     expect(probeAs('path.forbidden')).toEqual(['target.misconfigured']);
+    expect(probeAs('programs.missing')).toEqual(['target.misconfigured']);
+    expect(probeAs('host_key.changed')).toEqual(['target.host_key']);
+    expect(probeAs('auth.refused')).toEqual(['target.credentials']);
     expect(probeAs('path.missing')).toEqual(['target.unreachable']);
   });
 

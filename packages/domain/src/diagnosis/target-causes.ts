@@ -1,4 +1,5 @@
 /** Targets and the registry: what their last answers in the step that it stands in, or ended in, say. */
+import { hostOf } from '../environment/target-places.ts';
 import type { Attempt, AttemptPurpose, AttemptResult } from '../promotion/promotion.ts';
 import { boundBaseOf } from '../promotion/scope.ts';
 import type { Step } from '../promotion/status.ts';
@@ -34,6 +35,7 @@ const CAUSE_BY_CODE: Readonly<Record<string, CauseCode>> = {
   'target.program_forbidden': 'target.misconfigured',
   'target.program_missing': 'target.misconfigured',
   'target.credentials': 'target.credentials',
+  'target.host_key': 'target.host_key',
   'target.denied': 'target.credentials',
   'target.disk_full': 'target.disk_full',
   'target.busy': 'target.busy',
@@ -143,6 +145,7 @@ function causeByProbe(probe: ProbeReport | null): CauseCode {
   const code = probe ? (failedStage(probe)?.code ?? '') : '';
   if (code === 'path.forbidden' || code === 'programs.missing') return 'target.misconfigured';
   if (code.startsWith('rights.') || code.startsWith('auth.')) return 'target.credentials';
+  if (code.startsWith('host_key.')) return 'target.host_key';
   return code === 'disk.full' ? 'target.disk_full' : 'target.unreachable';
 }
 
@@ -179,8 +182,10 @@ function precheckHoldEndsAtMs({ snapshot, isEnded }: CaseView): number | null {
 
 const MENDING: Readonly<Partial<Record<CauseCode, string>>> = {
   'target.misconfigured':
-    'correct the directory and apply the definition, or allow it in STELLA_TARGET_DIRECTORIES and start the server again',
-  'target.credentials': 'give the user of the server the rights to write there',
+    'correct the definition and apply it, or allow what it names in STELLA_TARGET_DIRECTORIES or STELLA_COMMAND_DIRECTORIES and start the server again',
+  'target.credentials': 'give the user of the server the rights to write there; over SSH, let its key in',
+  'target.host_key':
+    'compare with what "ssh-keygen -lf" says on the host itself; only when its key was really changed, correct hostKey or knownHosts',
   'target.disk_full': 'free space on the disk',
   'target.unreachable': 'mend what it names',
   'target.unhealthy': 'look into the log of what runs there, and at its health check',
@@ -214,12 +219,16 @@ function troubleRemedies(view: CaseView, code: CauseCode, troubles: readonly Tar
     code === 'target.credentials' || code === 'registry.credentials' ? ['credentials', 'verify'] : ['connectivity'];
   const check = commandLine('orch', ...verb, '--target', environment) ?? '';
   const text = `${MENDING[code] ?? 'mend what it names'} (${names}); check it with: ${check}`;
-  return [externalRemedy({ text, ...resumptionAfter(view, code) })];
+  return [externalRemedy({ text, ...resumptionAfter(view, code, troubles) })];
 }
 
 /** An artifact never changes, and a promotion keeps its definition: after their correction another promotion is made. */
-function resumptionAfter(view: CaseView, code: CauseCode): Pick<CommandDraft, 'command' | 'effect' | 'needs'> {
-  if (code === 'target.misconfigured') return renewal(view);
+function resumptionAfter(
+  view: CaseView,
+  code: CauseCode,
+  troubles: readonly TargetTrouble[],
+): Pick<CommandDraft, 'command' | 'effect' | 'needs'> {
+  if (code === 'target.misconfigured' || (code === 'target.host_key' && isPinned(view, troubles))) return renewal(view);
   if (code !== 'artifact.refused') return resumption(view);
   const { id, environment } = view.snapshot.promotion;
   return {
@@ -227,6 +236,14 @@ function resumptionAfter(view: CaseView, code: CauseCode): Pick<CommandDraft, 'c
     effect: `this release can never be promoted; promote the new one with: stella promotion create --release … --to ${environment}`,
     needs: view.isEnded ? null : 'releaser',
   };
+}
+
+/** By the definition, which a promotion keeps; a file of known hosts is read anew each time. */
+function isPinned({ snapshot }: CaseView, troubles: readonly TargetTrouble[]): boolean {
+  const { targets } = snapshot.promotion.definition;
+  return troubles.some(({ attempt }) =>
+    targets.some((one) => one.name === attempt.subject && hostOf(one)?.ssh.hostKey !== undefined),
+  );
 }
 
 /** Nothing has failed, but an operation runs for longer than a stall. */

@@ -1,7 +1,7 @@
-/** Which places change hands between components. */
-import { makeTarget } from '@stella/testkit';
+/** Which places change hands between components, which host they are on, and what keeps their fence. */
+import { makeCommandTarget, makeTarget } from '@stella/testkit';
 import { describe, expect, it } from 'vitest';
-import { doOverlap, findMovedTarget } from './target-places.ts';
+import { doOverlap, doShareDirectory, fenceKeeperOf, findMovedTarget, hostNameOf } from './target-places.ts';
 
 const web = makeTarget({ name: 'web-1', directory: '/srv/shop' });
 
@@ -32,5 +32,26 @@ describe('doOverlap', () => {
   it('looks at whole names', () => {
     expect(doOverlap('/srv/shop', '/srv/shop/web')).toBe(true);
     expect(doOverlap('/srv/shop', '/srv/shop-2')).toBe(false);
+  });
+});
+
+describe('the host of a target', () => {
+  const hostOn = (address: string) => ({ ssh: { address, port: 22, user: 'deploy', key: 'env:STELLA_SECRET_KEY' } });
+  const there = makeCommandTarget({ host: hostOn('10.0.0.5'), stateDirectory: '/srv/shop' });
+
+  it('has a name when it is reached over SSH', () => {
+    expect([web, makeCommandTarget(), there].map(hostNameOf)).toEqual([null, null, 'deploy@10.0.0.5:22']);
+  });
+
+  it('makes directories of one name two places', () => {
+    expect(doShareDirectory(web, makeCommandTarget({ stateDirectory: '/srv/shop/fence' }))).toBe(true);
+    expect(doShareDirectory(web, there)).toBe(false);
+    expect(doShareDirectory(there, makeCommandTarget({ host: hostOn('10.0.0.6'), stateDirectory: '/srv/shop' }))).toBe(
+      false,
+    );
+  });
+
+  it('keeps the fence by a script, where the kind has no directory of its own', () => {
+    expect([web, there].map(fenceKeeperOf)).toEqual(['directory', 'script']);
   });
 });

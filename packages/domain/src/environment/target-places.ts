@@ -1,5 +1,5 @@
 /** Where targets write. Two that write to the same place undo each other's work, whatever excludes their promotions. */
-import type { TargetDefinition } from './target-definition.ts';
+import type { TargetDefinition, TargetHostDefinition } from './target-definition.ts';
 
 /** One directory is the other, or lies within it. Both in their shortest form. */
 export function doOverlap(one: string, other: string): boolean {
@@ -37,6 +37,28 @@ export function directoryOf(target: TargetDefinition): string | null {
 }
 
 function addressOf(target: TargetDefinition): string {
-  const host = target.kind === 'files' ? undefined : target.host;
-  return host === undefined ? '' : `${host.ssh.address}:${host.ssh.port}`;
+  const host = hostOf(target);
+  return host === null ? '' : `${host.ssh.address}:${host.ssh.port}`;
+}
+
+/** Null: the machine of the orchestrator. */
+export function hostOf(target: TargetDefinition): TargetHostDefinition | null {
+  return target.kind === 'files' ? null : (target.host ?? null);
+}
+
+/** As SSH names it, `deploy@10.0.0.5:22`; null: the machine of the orchestrator. */
+export function hostNameOf(target: TargetDefinition): string | null {
+  const ssh = hostOf(target)?.ssh;
+  return ssh === undefined ? null : `${ssh.user}@${ssh.address}:${ssh.port}`;
+}
+
+/**
+ * What keeps the fence of a target: names in its own `directory` (decision 8), or a `script` that decides and stores in one
+ * step on its host. A kind that cannot keep one would be a third, and would get the lock delay.
+ */
+export const FENCE_KEEPERS = ['directory', 'script'] as const;
+export type FenceKeeper = (typeof FENCE_KEEPERS)[number];
+
+export function fenceKeeperOf({ kind }: TargetDefinition): FenceKeeper {
+  return kind === 'files' ? 'directory' : 'script';
 }

@@ -5,6 +5,7 @@ import {
   type Digest,
   formatSource,
   type HealthCheck,
+  hostOf,
   type HttpGateDefinition,
   isAppError,
   type ProbeCode,
@@ -59,6 +60,7 @@ export function lookablesOf(
     ...definition.targets.map(
       (target): Lookable => ({
         subject: { kind: 'target', environment, name: target.name },
+        ...keyOf(target),
         look: (deps, call) => lookAtTarget(deps, call, { target, environment, hasRelease }),
       }),
     ),
@@ -77,6 +79,11 @@ export function lookablesOf(
     ),
     ...registriesOf(environment, releases, declared),
   ];
+}
+
+function keyOf(target: TargetDefinition): Pick<Lookable, 'reference'> {
+  const reference = hostOf(target)?.ssh.key;
+  return reference === undefined ? {} : { reference };
 }
 
 async function lookAtTarget(

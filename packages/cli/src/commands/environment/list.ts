@@ -25,7 +25,7 @@ export const environmentList: CommandSpec = {
           { title: 'RELEASED', value: (row, nowMs) => relativeTo(nowMs, row.releasedAt) },
           { title: 'DEBTS', value: (row) => (row.debts.length === 0 ? '-' : `${row.debts.length} open`) },
           { title: 'GATES', value: (row) => row.gates.map((gate) => gate.name).join(',') || '-', isWide: true },
-          { title: 'TARGETS', value: (row) => row.targets.map((target) => target.name).join(','), isWide: true },
+          { title: 'TARGETS', value: (row) => row.targets.map(targetWords).join(', '), isWide: true },
           { title: 'VERSION', value: (row) => String(row.version), isWide: true },
         ],
         nameOf: (row) => row.name,
@@ -35,6 +35,11 @@ export const environmentList: CommandSpec = {
     return undefined;
   },
 };
+
+/** `web (files)`, `worker (command on deploy@10.0.0.5:22)` */
+function targetWords({ name, kind, host }: Row['targets'][number]): string {
+  return `${name} (${kind}${host === null ? '' : ` on ${host}`})`;
+}
 
 function stateOf({ state, stop, freeze }: Row): string {
   return [state, ...(stop === null ? [] : ['STOPPED']), ...(freeze === null ? [] : ['frozen'])].join(', ');

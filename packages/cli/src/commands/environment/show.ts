@@ -2,12 +2,15 @@
 import type { Answer } from '@stella/contract/client';
 import type { CommandSpec } from '../../command.ts';
 import { positional } from '../../input.ts';
+import { displayWidth, padToWidth } from '../../output/display-width.ts';
 import { textView } from '../../view.ts';
 import { debtWords } from '../promotion/promotion-view.ts';
 import { relativeTo } from '../show-age.ts';
 import { releaseWords } from './release-words.ts';
 
 type Component = Answer<'getEnvironment'>['components'][number];
+
+type Target = Answer<'getEnvironment'>['targets'][number];
 
 type Freeze = NonNullable<Answer<'getEnvironment'>['freeze']>;
 
@@ -40,6 +43,7 @@ export const environmentShow: CommandSpec = {
             ...facts.debts.map(
               (debt) => `Debt         gate '${debt.gate}' ${debtWords(debt, nowMs)}, of ${debt.promotionId}`,
             ),
+            ...targetLines(facts.targets),
             '',
             yaml.trimEnd(),
           ].join('\n'),
@@ -64,3 +68,22 @@ function componentLines(components: readonly Component[], nowMs: number): string
       `             ${component}: ${release?.name ?? 'none yet'}  ${state}, ${relativeTo(nowMs, releasedAt)}`,
   );
 }
+
+const LABEL = 'Targets      ';
+/** Blanks between two columns. */
+const GAP = 2;
+
+/** One line each: kind, host, and what keeps its fence. */
+function targetLines(targets: readonly Target[]): string[] {
+  const rows = targets.map(({ name, kind, host, fence }) => [name, kind, host ?? 'this machine', FENCE_WORDS[fence]]);
+  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => displayWidth(row[column] ?? ''))) + GAP);
+  return rows.map((row, index) => {
+    const cells = row.map((cell, column) => padToWidth(cell, widths[column] ?? 0));
+    return `${index === 0 ? LABEL : ' '.repeat(LABEL.length)}${cells.join('')}`.trimEnd();
+  });
+}
+
+const FENCE_WORDS: Readonly<Record<Target['fence'], string>> = {
+  directory: 'fence kept in its directory',
+  script: 'fence kept by a script there',
+};

@@ -1,6 +1,6 @@
 /** Probes and credentials as the API shows them; no form holds a secret, for the reports hold none. */
 import type { Answer } from '@stella/contract';
-import { failedStage, type ProbeReport, toRfc3339 } from '@stella/domain';
+import { failedStage, type ProbeReport, type ProbeStage, toRfc3339 } from '@stella/domain';
 import { presentInstant } from './values.ts';
 
 export function presentProbe({
@@ -30,10 +30,10 @@ export function presentCredential(
   reference: string | null,
 ): Answer<'verifyCredentials'>['items'][number] {
   const { subject, stages } = report;
-  const asked = subject.kind === 'target' ? 'rights' : 'auth';
-  const own = stages.find(({ stage }) => stage === asked);
+  const own = subject.kind === 'target' ? ownOfTarget(report) : stages.find(({ stage }) => stage === 'auth');
   const failed = failedStage(report);
-  const isResolved = reference === null ? null : own?.code !== 'auth.secret_missing';
+  // Of a host that is not reached it was not read.
+  const isResolved = reference === null || own === undefined ? null : own.code !== 'auth.secret_missing';
   const about = { kind: subject.kind, name: subject.name, reference, isResolved };
   // It signs: whether the other side has the same one is seen by its first callback.
   if (subject.kind === 'gate' && isResolved === true && own?.outcome === 'ok') {
@@ -44,4 +44,13 @@ export function presentCredential(
   // Whoever answers without one has let us in.
   if (failed === null) return { ...about, isAccepted: true, detail: 'let in without a credential' };
   return { ...about, isAccepted: null, detail: `not reached: ${failed.stage}: ${failed.detail}` };
+}
+
+/** To write there, or to log in on its host; a fence on a host has no stage of its own for rights. */
+function ownOfTarget({ stages }: ProbeReport): ProbeStage | undefined {
+  return (
+    stages.find(({ stage }) => stage === 'rights') ??
+    stages.find(({ code }) => code?.startsWith('rights.')) ??
+    stages.find(({ stage }) => stage === 'auth')
+  );
 }

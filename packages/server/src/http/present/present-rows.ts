@@ -1,6 +1,6 @@
 /** Rows of environments, releases, locks, events and tokens as the API shows them. */
 import type { Answer } from '@stella/contract';
-import { formatFence, formatSource, type Release, toRfc3339 } from '@stella/domain';
+import { fenceKeeperOf, formatFence, formatSource, hostNameOf, type Release, toRfc3339 } from '@stella/domain';
 import type { EnvironmentRow, LockRow, RecordedEvent, TokenRow } from '../../ports/read-store.ts';
 import { presentFreeze } from './present-freeze.ts';
 import { presentStop } from './present-stop.ts';
@@ -16,7 +16,13 @@ export function presentEnvironment(row: EnvironmentRow, nowMs: number): Answer<'
     appliedAt: toRfc3339(row.appliedAtMs),
     promotesFrom: [...definition.promotesFrom],
     gates: definition.gates.map(({ name, kind }) => ({ name, kind })),
-    targets: definition.targets.map(({ name, kind, component }) => ({ name, kind, component })),
+    targets: definition.targets.map((target) => ({
+      name: target.name,
+      kind: target.kind,
+      component: target.component,
+      host: hostNameOf(target),
+      fence: fenceKeeperOf(target),
+    })),
     state: status.state,
     release: status.releaseId === null ? null : { id: status.releaseId, name: row.releaseName ?? status.releaseId },
     releasedAt: presentInstant(status.releasedAtMs),
