@@ -101,7 +101,7 @@ export const ZONES: readonly Zone[] = [
     folder: `${SERVER}/system`,
     world: 'all',
     zones: [DOMAIN, PORTS],
-    packages: ['undici', 'pino', 'nodemailer', 'ssh2', 'shlex'],
+    packages: ['undici', 'pino', 'nodemailer', 'ssh2', 'shlex', 'docker-modem'],
   },
   { folder: `${SERVER}/main`, world: 'all', zones: ['*'], packages: ['pino'] },
   // The public face of the package: what the command line and the testkit may use of the server.

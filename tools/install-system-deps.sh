@@ -5,7 +5,9 @@ set -euo pipefail
 
 # One line per package, with the tests that need it.
 packages=(
+  apache2-utils   # test/system/registry-auth.test.ts, targets: the passwords of a registry
   busybox-static  # test/system/fence.test.ts: a shell that hosts of targets have
+  docker.io containerd # test/system/targets: an engine whose containers are real
   docker-registry # test/system/registry.test.ts: a real OCI registry
   faketime        # test/system/torture: a replica whose clock is wrong
   fish            # test/system/completion.test.ts: the tab key

@@ -11,6 +11,7 @@ export * from './values/secret-reference.ts';
 export * from './values/storable-text.ts';
 export * from './values/strict-json.ts';
 export * from './environment/deploy-strategy.ts';
+export * from './environment/docker-options.ts';
 export * from './environment/empty-environment.ts';
 export * from './environment/environment-definition.ts';
 export * from './environment/environment-stop.ts';
@@ -26,7 +27,7 @@ export * from './environment/raise-fence.ts';
 export {
   directoryOf,
   doOverlap,
-  doShareDirectory,
+  doShareSpace,
   FENCE_KEEPERS,
   fenceKeeperOf,
   findMovedTarget,

@@ -8,6 +8,7 @@ import {
   type CanaryStrategy,
   type CommandGateDefinition,
   type CommandTargetDefinition,
+  type DockerTargetDefinition,
   type DependencyGateDefinition,
   digestOf,
   type EnvironmentDefinition,
@@ -91,6 +92,27 @@ export function makeCommandTarget(patch: Partial<CommandTargetDefinition> = {}):
     deploy: ['/opt/web/deploy'],
     observe: ['/opt/web/running'],
     health: null,
+    ...patch,
+  };
+}
+
+export function makeDockerTarget(patch: Partial<DockerTargetDefinition> = {}): DockerTargetDefinition {
+  return {
+    kind: 'docker',
+    name: 'api-1',
+    component: 'web',
+    health: null,
+    container: 'api',
+    socket: null,
+    command: null,
+    env: {},
+    secretEnv: {},
+    ports: [],
+    volumes: [],
+    network: null,
+    restart: 'no',
+    stopTimeoutMs: 1_000,
+    order: 'stop_first',
     ...patch,
   };
 }

@@ -1,4 +1,5 @@
 export * from './debian-postgres.ts';
+export * from './docker-engine.ts';
 export * from './docker-registry.ts';
 export * from './find-free-port.ts';
 export * from './find-program.ts';

@@ -42,6 +42,8 @@ export interface OciImage {
   readonly platforms?: readonly OciPlatform[];
   /** What a container engine runs. */
   readonly command?: readonly string[];
+  /** Test and timing of a health check, as image configurations hold them; Docker reads it, OCI has no word for it. */
+  readonly healthCheck?: { readonly test: readonly string[]; readonly intervalMs: number; readonly retries: number };
   /** True compresses the layers; digests are then the same only for one build of Node. */
   readonly isCompressed?: boolean;
 }
@@ -196,16 +198,25 @@ function writeIndex(
 }
 
 /** Image-spec, config.md. */
-function configOf({ command }: OciImage, { os, architecture, variant }: OciPlatform, tars: readonly Buffer[]): unknown {
+function configOf(image: OciImage, { os, architecture, variant }: OciPlatform, tars: readonly Buffer[]): unknown {
   return {
     created: EPOCH,
     architecture,
     ...(variant === undefined ? {} : { variant }),
     os,
-    config: command ? { Cmd: command } : {},
+    config: {
+      ...(image.command && { Cmd: image.command }),
+      ...(image.healthCheck && { Healthcheck: healthOf(image.healthCheck) }),
+    },
     rootfs: { type: 'layers', diff_ids: tars.map((tar) => digestOfBytes(tar)) },
     history: tars.map((_tar, index) => ({ created: EPOCH, created_by: `layer ${index + 1}` })),
   };
+}
+
+const NANOSECONDS_PER_MS = 1_000_000;
+
+function healthOf({ test, intervalMs, retries }: NonNullable<OciImage['healthCheck']>): unknown {
+  return { Test: test, Interval: intervalMs * NANOSECONDS_PER_MS, Retries: retries };
 }
 
 /** The files and the directories above them, sorted, each directory before what it holds. */

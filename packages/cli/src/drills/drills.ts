@@ -24,6 +24,7 @@ export const DRILLS: readonly Drill[] = [
 
 /** Causes that no drill shows, with the reason. */
 export const UNDRILLED: Readonly<Partial<Record<CauseCode, string>>> = {
+  'target.engine_down': 'an engine of containers would have to be stopped, which others use',
   'canary.failed': 'the drill would need a second target, which its world has not',
   'canary.unanswered': 'the drill would need a second target, which its world has not',
   'registry.tls': 'a registry by TLS would have to be declared; gate.tls drills the same',

@@ -41,6 +41,7 @@ const CAUSE_TABLE = {
   'target.credentials': fault('a target refuses access', 'promotion', 'probes'),
   'target.host_key': fault('a host does not prove to be the one that was named', 'promotion', 'probes'),
   'target.disk_full': fault('the disk of a target is full', 'promotion', 'probes'),
+  'target.engine_down': fault('the engine of a target does not answer', 'promotion', 'probes'),
   'target.unreachable': fault('a target cannot be worked on', 'promotion', 'probes'),
   'target.slow': fault('an operation at a target does not end', 'promotion', 'probes'),
   'target.busy': fault('a target is busy with another operation', 'promotion', 'probes'),

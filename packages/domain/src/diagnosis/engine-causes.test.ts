@@ -60,6 +60,11 @@ function withRow(whole: DiagnosisSnapshot, patch: Partial<Promotion>): Diagnosis
 
 describe('a target or the registry', () => {
   it.each<[CauseCode, string, string]>([
+    ['target.engine_down', 'target.engine_down', 'Cannot connect to the Docker daemon'],
+    ['target.credentials', 'target.secret_missing', 'DB: there is no such variable'],
+    ['target.misconfigured', 'target.engine_forbidden', 'is not allowed'],
+    ['target.misconfigured', 'target.engine_refused', 'no such network'],
+    ['target.misconfigured', 'target.in_the_way', 'is somebody else’s'],
     ['target.unreachable', 'target.disk', '"/srv/web-1" is not a directory'],
     ['target.credentials', 'target.denied', "EACCES: permission denied, access '/srv/web-1'"],
     ['target.disk_full', 'target.disk_full', 'no block is free'],

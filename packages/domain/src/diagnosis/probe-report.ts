@@ -5,13 +5,15 @@
 import type { InstantMs } from '../values/instant.ts';
 
 /**
- * `path`, `rights`, `disk`, `fence`: of a directory or a program on the server's own machine. `dns` to `answer`: of an
- * address. A host over SSH has `dns`, `tcp`, `host_key`, `auth`, then `programs`, `path` and `disk` of its own. A subject has
- * only the stages that make sense for it.
+ * `path`, `rights`, `disk`, `fence`: of a directory or a program on the server's own machine. `engine`, `version`: of what
+ * runs containers. `dns` to `answer`: of an address. A host over SSH has `dns`, `tcp`, `host_key`, `auth`, then `programs`,
+ * `path` and `disk` of its own. A subject has only the stages that make sense for it.
  */
 export const PROBE_STAGES = [
   'path',
   'rights',
+  'engine',
+  'version',
   'disk',
   'fence',
   'dns',
@@ -35,6 +37,11 @@ export const PROBE_CODES = [
   'path.missing',
   'rights.denied',
   'rights.read_only',
+  'engine.down',
+  'engine.denied',
+  'engine.forbidden',
+  'engine.in_the_way',
+  'version.old',
   'disk.full',
   'disk.error',
   'fence.unreadable',

@@ -40,6 +40,12 @@ const CAUSE_BY_CODE: Readonly<Record<string, CauseCode>> = {
   'target.disk_full': 'target.disk_full',
   'target.busy': 'target.busy',
   'target.fence_stale': 'target.fence_stale',
+  'target.engine_down': 'target.engine_down',
+  'target.engine_forbidden': 'target.misconfigured',
+  'target.engine_refused': 'target.misconfigured',
+  'target.in_the_way': 'target.misconfigured',
+  'target.source_unfit': 'artifact.refused',
+  'target.secret_missing': 'target.credentials',
   'target.unhealthy': 'target.unhealthy',
   'target.wrong_digest': 'target.wrong_digest',
   'target.unpack_refused': 'artifact.refused',
@@ -144,6 +150,9 @@ function probeOf({ whole, snapshot }: CaseView, { subject, purpose, startedAtMs 
 function causeByProbe(probe: ProbeReport | null): CauseCode {
   const code = probe ? (failedStage(probe)?.code ?? '') : '';
   if (code === 'path.forbidden' || code === 'programs.missing') return 'target.misconfigured';
+  if (code === 'engine.forbidden' || code === 'engine.in_the_way') return 'target.misconfigured';
+  if (code === 'engine.denied') return 'target.credentials';
+  if (code === 'engine.down') return 'target.engine_down';
   if (code.startsWith('rights.') || code.startsWith('auth.')) return 'target.credentials';
   if (code.startsWith('host_key.')) return 'target.host_key';
   return code === 'disk.full' ? 'target.disk_full' : 'target.unreachable';
@@ -187,6 +196,7 @@ const MENDING: Readonly<Partial<Record<CauseCode, string>>> = {
   'target.host_key':
     'compare with what "ssh-keygen -lf" says on the host itself; only when its key was really changed, correct hostKey or knownHosts',
   'target.disk_full': 'free space on the disk',
+  'target.engine_down': 'start the engine on its host, or open the way to it',
   'target.unreachable': 'mend what it names',
   'target.unhealthy': 'look into the log of what runs there, and at its health check',
   'target.wrong_digest': 'find out who changes what runs there beside Stella',

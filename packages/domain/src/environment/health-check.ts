@@ -27,6 +27,16 @@ export interface TcpHealthCheck extends HealthTiming {
   readonly port: number;
 }
 
-export const HEALTH_KINDS = ['http', 'tcp'] as const;
+/** The health check that the image of a container brings, as its engine tells it. Only of targets that are containers. */
+export interface ContainerHealthCheck {
+  readonly kind: 'container';
+  /** Pause between looks. */
+  readonly intervalMs: number;
+  /** Gives up and says unhealthy after this long; a clear no of the check is believed at once. */
+  readonly deadlineMs: number;
+}
+
+export const HEALTH_KINDS = ['http', 'tcp', 'container'] as const;
 export type HealthKind = (typeof HEALTH_KINDS)[number];
+/** Those that ask from outside, whatever runs there. */
 export type HealthCheck = HttpHealthCheck | TcpHealthCheck;

@@ -1,5 +1,6 @@
 /** What targets are, and where they run; one type per kind. */
-import type { HealthCheck } from './health-check.ts';
+import type { DockerOptions } from './docker-options.ts';
+import type { ContainerHealthCheck, HealthCheck } from './health-check.ts';
 
 /** A host that is reached over SSH. Its key is always checked: at least one of `hostKey` and `knownHosts` is there. */
 export interface SshHostDefinition {
@@ -24,7 +25,6 @@ interface TargetCommon {
   readonly name: string;
   /** The one component of the release that this target runs. */
   readonly component: string;
-  readonly health: HealthCheck | null;
 }
 
 /** Unpacks the layers of one component's OCI artifact into a directory, switched by an atomic symlink `current`. */
@@ -34,6 +34,7 @@ export interface FilesTargetDefinition extends TargetCommon {
   readonly directory: string;
   /** Unpacked releases that stay on disk, the running one included. Default 3. */
   readonly keepCount: number;
+  readonly health: HealthCheck | null;
 }
 
 /**
@@ -51,11 +52,25 @@ export interface CommandTargetDefinition extends TargetCommon {
   readonly observe: CommandArgv;
   /** Absolute. Absent: `targets/<environment>/<name>` below `/var/lib/stella`, or of an ordinary user's state. */
   readonly stateDirectory?: string;
+  readonly health: HealthCheck | null;
 }
 
 /** The program's absolute path, then its arguments. */
 export type CommandArgv = readonly [string, ...string[]];
 
-export const TARGET_KINDS = ['files', 'command'] as const;
+/**
+ * One container of the component, by digest, on the Docker engine of a host. What belongs to a container alone is in
+ * `DockerOptions`.
+ */
+export interface DockerTargetDefinition extends TargetCommon, DockerOptions {
+  readonly kind: 'docker';
+  /** Absent: this machine. */
+  readonly host?: TargetHostDefinition;
+  /** As of a command target. */
+  readonly stateDirectory?: string;
+  readonly health: HealthCheck | ContainerHealthCheck | null;
+}
+
+export const TARGET_KINDS = ['files', 'command', 'docker'] as const;
 export type TargetKind = (typeof TARGET_KINDS)[number];
-export type TargetDefinition = FilesTargetDefinition | CommandTargetDefinition;
+export type TargetDefinition = FilesTargetDefinition | CommandTargetDefinition | DockerTargetDefinition;

@@ -1,7 +1,7 @@
 /** Which places change hands between components, which host they are on, and what keeps their fence. */
-import { makeCommandTarget, makeTarget } from '@stella/testkit';
+import { makeCommandTarget, makeDockerTarget, makeTarget } from '@stella/testkit';
 import { describe, expect, it } from 'vitest';
-import { doOverlap, doShareDirectory, fenceKeeperOf, findMovedTarget, hostNameOf } from './target-places.ts';
+import { doOverlap, doShareSpace, fenceKeeperOf, findMovedTarget, hostNameOf } from './target-places.ts';
 
 const web = makeTarget({ name: 'web-1', directory: '/srv/shop' });
 
@@ -44,11 +44,21 @@ describe('the host of a target', () => {
   });
 
   it('makes directories of one name two places', () => {
-    expect(doShareDirectory(web, makeCommandTarget({ stateDirectory: '/srv/shop/fence' }))).toBe(true);
-    expect(doShareDirectory(web, there)).toBe(false);
-    expect(doShareDirectory(there, makeCommandTarget({ host: hostOn('10.0.0.6'), stateDirectory: '/srv/shop' }))).toBe(
+    expect(doShareSpace(web, makeCommandTarget({ stateDirectory: '/srv/shop/fence' }))).toBe(true);
+    expect(doShareSpace(web, there)).toBe(false);
+    expect(doShareSpace(there, makeCommandTarget({ host: hostOn('10.0.0.6'), stateDirectory: '/srv/shop' }))).toBe(
       false,
     );
+  });
+
+  it('makes containers of one name of one engine one place, by whichever path of its socket', () => {
+    const container = makeDockerTarget({ name: 'a' });
+    const at = (socket: string) => makeDockerTarget({ name: 'b', socket });
+    expect(doShareSpace(container, at('/var/run/docker.sock'))).toBe(true);
+    expect(doShareSpace(container, at('/run/docker.sock'))).toBe(true);
+    expect(doShareSpace(container, at('/run/other.sock'))).toBe(false);
+    expect(doShareSpace(container, makeDockerTarget({ name: 'b', container: 'other' }))).toBe(false);
+    expect(doShareSpace(container, makeDockerTarget({ name: 'b', host: hostOn('10.0.0.5') }))).toBe(false);
   });
 
   it('keeps the fence by a script, where the kind has no directory of its own', () => {

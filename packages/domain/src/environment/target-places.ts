@@ -1,5 +1,5 @@
 /** Where targets write. Two that write to the same place undo each other's work, whatever excludes their promotions. */
-import type { TargetDefinition, TargetHostDefinition } from './target-definition.ts';
+import type { DockerTargetDefinition, TargetDefinition, TargetHostDefinition } from './target-definition.ts';
 
 /** One directory is the other, or lies within it. Both in their shortest form. */
 export function doOverlap(one: string, other: string): boolean {
@@ -21,14 +21,22 @@ export function findMovedTarget(
 }
 
 function isSamePlace(one: TargetDefinition, other: TargetDefinition): boolean {
-  return one.name === other.name || doShareDirectory(one, other);
+  return one.name === other.name || doShareSpace(one, other);
 }
 
-/** They write below one directory of one host. */
-export function doShareDirectory(one: TargetDefinition, other: TargetDefinition): boolean {
+/** They write below one directory of one host, or make one container of one engine. */
+export function doShareSpace(one: TargetDefinition, other: TargetDefinition): boolean {
+  if (addressOf(one) !== addressOf(other)) return false;
+  if (one.kind === 'docker' && other.kind === 'docker' && one.container === other.container) {
+    if (socketOf(one) === socketOf(other)) return true;
+  }
   const [first, second] = [directoryOf(one), directoryOf(other)];
-  if (first === null || second === null || addressOf(one) !== addressOf(other)) return false;
-  return doOverlap(first, second);
+  return first !== null && second !== null && doOverlap(first, second);
+}
+
+/** Docker's own is meant where none is named. */
+function socketOf({ socket }: DockerTargetDefinition): string {
+  return (socket ?? '/run/docker.sock').replace(/^\/var\/run\//, '/run/');
 }
 
 /** Null: one of its own, by its name. */

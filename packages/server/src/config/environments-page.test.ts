@@ -26,6 +26,7 @@ freezes: [{ from: 2026-12-20T18:00, to: 2026-12-21T18:00, reason: x }]
 targets:
   - { name: web, kind: files, component: web, directory: /srv, health: { url: 'http://127.0.0.1:1/' } }
   - { name: worker, kind: command, component: web, deploy: [/bin/a], observe: [/bin/b], host: { ssh: { address: a, user: u, key: 'file:/k', hostKey: 'SHA256:${'a'.repeat(43)}' } } }
+  - { name: mail, kind: docker, component: web, health: { kind: container } }
 `;
 
 /** Parsed and written out with every value in force. */
@@ -76,6 +77,13 @@ describe('docs/environments.md', () => {
         'rollback',
         'observe',
         'stateDirectory',
+        'socket',
+        'command',
+        'env',
+        'secretEnv',
+        'ports',
+        'volumes',
+        'network',
         'release',
         'perHour',
         'inProgress',

@@ -4,12 +4,11 @@ import type {
   EnvironmentDefinition,
   GateDefinition,
   HttpGateDefinition,
-  HealthCheck,
   QuotaDefinition,
-  TargetDefinition,
 } from '@stella/domain';
 import { formatDuration, QUOTA_NAMES, usualSkipRule } from '@stella/domain';
 import { stringify } from 'yaml';
+import { targetForm } from './format-target.ts';
 import { ENVIRONMENT_KIND } from './parse-environments.ts';
 
 /** The inverse of `parseEnvironmentDocuments`: one document, without `---`. Equal definitions give equal texts. */
@@ -146,36 +145,4 @@ function gateForm(gate: GateDefinition): object {
 function modeOf({ callback, pollIntervalMs }: HttpGateDefinition): string {
   if (callback !== undefined) return 'callback';
   return pollIntervalMs === undefined ? 'sync' : 'poll';
-}
-
-function targetForm(target: TargetDefinition): object {
-  const { name, kind, component, health } = target;
-  const common = { name, kind, component };
-  const healthKey = health ? { health: healthForm(health) } : {};
-  if (target.kind === 'files') return { ...common, directory: target.directory, keep: target.keepCount, ...healthKey };
-  const { host, deploy, rollback, observe, stateDirectory } = target;
-  return {
-    ...common,
-    ...(host && { host }),
-    deploy,
-    ...(rollback && { rollback }),
-    observe,
-    ...(stateDirectory !== undefined && { stateDirectory }),
-    ...healthKey,
-  };
-}
-
-function healthForm(health: HealthCheck): object {
-  const { timeoutMs, intervalMs, threshold, deadlineMs } = health;
-  const asked =
-    health.kind === 'tcp'
-      ? { kind: health.kind, address: health.address, port: health.port }
-      : { url: health.url, expectStatus: health.expectStatus };
-  return {
-    ...asked,
-    timeout: formatDuration(timeoutMs),
-    interval: formatDuration(intervalMs),
-    threshold,
-    deadline: formatDuration(deadlineMs),
-  };
 }

@@ -444,9 +444,9 @@ describe('refuses', () => {
     ['keep 0', ['name: w', 'kind: files', 'component: w', 'directory: /s', 'keep: 0'], 8, 'from 1 to 50'],
     [
       'another kind',
-      ['name: w', 'kind: docker', 'component: w', 'directory: /s'],
+      ['name: w', 'kind: nomad', 'component: w', 'directory: /s'],
       5,
-      'expected files or command, not "docker"',
+      'expected files or command or docker, not "nomad"',
     ],
     [
       'a health check without URL',

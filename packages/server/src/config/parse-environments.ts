@@ -14,7 +14,7 @@
 import {
   CONCURRENCY_MODES,
   directoryOf,
-  doShareDirectory,
+  doShareSpace,
   type EnvironmentDefinition,
   type GateDefinition,
   type NotificationChannel,
@@ -148,7 +148,7 @@ function readEnvironment(map: MapReader): EnvironmentDefinition {
   refuseRepeated(gates, 'gate');
   const targets = readEach(map.maps('targets', { countMax: TARGET_COUNT_MAX, isRequired: true }), readTarget);
   refuseRepeated(targets, 'target');
-  refuseSharedDirectories(targets);
+  refuseSharedSpace(targets);
   const concurrency = map.choice('concurrency', CONCURRENCY_MODES, 'exclusive') ?? 'exclusive';
   const quotas = readQuotas(map.map('quotas'), concurrency);
   const deployDeadlineMs = map.duration('deployDeadline', DEPLOY_DEADLINE);
@@ -199,15 +199,21 @@ function refuseRepeated(entries: readonly Read<{ readonly name: string }>[], nou
   }
 }
 
-/** Two targets that write into one another's directory would undo each other's work. */
-function refuseSharedDirectories(entries: readonly Read<TargetDefinition>[]): void {
+function refuseShared(map: MapReader, target: TargetDefinition, other: TargetDefinition): void {
+  const isContainer = target.kind === 'docker' && other.kind === 'docker' && target.container === other.container;
+  const key = isContainer ? 'container' : target.kind === 'files' ? 'directory' : 'stateDirectory';
+  const space = isContainer ? target.container : (directoryOf(target) ?? '');
+  map.refuse(key, `${key}: "${space}" overlaps that of target "${other.name}"`);
+}
+
+/** Two targets that write into one another's directory, or make the same container, would undo each other's work. */
+function refuseSharedSpace(entries: readonly Read<TargetDefinition>[]): void {
   const seen: TargetDefinition[] = [];
   for (const { map, value } of entries) {
     const directory = directoryOf(value);
     if (directory === '') continue;
-    const other = seen.find((one) => doShareDirectory(value, one));
-    const key = value.kind === 'files' ? 'directory' : 'stateDirectory';
-    if (other) map.refuse(key, `${key}: "${directory ?? ''}" overlaps that of target "${other.name}"`);
+    const other = seen.find((one) => doShareSpace(value, one));
+    if (other) refuseShared(map, value, other);
     seen.push(value);
   }
 }

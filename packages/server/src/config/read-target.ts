@@ -2,6 +2,7 @@
 import {
   type CommandArgv,
   type CommandTargetDefinition,
+  type ContainerHealthCheck,
   HEALTH_KINDS,
   type HealthCheck,
   type HealthKind,
@@ -21,6 +22,7 @@ import {
   withoutEndSlash,
 } from './definition-checks.ts';
 import type { MapReader, NumberRule } from './map-reader.ts';
+import { DOCKER_KEYS, readDockerOptions } from './read-docker-options.ts';
 import { readTargetHost } from './read-target-host.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from './time-units.ts';
 
@@ -28,6 +30,7 @@ const COMMON_KEYS = ['name', 'kind', 'component', 'health'] as const;
 const KEYS_BY_KIND: Readonly<Record<TargetKind, readonly string[]>> = {
   files: ['directory', 'keep'],
   command: ['host', 'deploy', 'rollback', 'observe', 'stateDirectory'],
+  docker: ['host', 'stateDirectory', ...DOCKER_KEYS],
 };
 /** A program and its arguments. */
 const ARGV_COUNT_MAX = 50;
@@ -37,6 +40,7 @@ const KEEP: NumberRule = { standard: 3, min: 1, max: 50 };
 const TIMING_KEYS = ['timeout', 'interval', 'threshold', 'deadline'] as const;
 const HTTP_HEALTH_KEYS = ['kind', 'url', 'expectStatus', ...TIMING_KEYS] as const;
 const TCP_HEALTH_KEYS = ['kind', 'address', 'port', ...TIMING_KEYS] as const;
+const CONTAINER_HEALTH_KEYS = ['kind', 'interval', 'deadline'] as const;
 const EXPECT_STATUS: NumberRule = { standard: 200, min: 100, max: 599 };
 const PORT: NumberRule = { min: 1, max: 65_535 };
 const TIMEOUT: NumberRule = { standard: 5 * SECOND_MS, min: 10, max: MINUTE_MS };
@@ -53,35 +57,49 @@ export function readTarget(map: MapReader): TargetDefinition | null {
     const owner = TARGET_KINDS.find((other) => KEYS_BY_KIND[other].includes(key));
     return owner === undefined ? null : `targets of kind ${owner} have it, this one is of kind ${kind}`;
   });
+  const health = readHealth(map.map('health'));
   const common = {
     name: map.text('name', checkName),
     component: map.text('component', checkName),
-    health: readHealth(map.map('health')),
   };
+  if (kind === 'docker')
+    return { kind, ...common, health, ...readHostPlace(map), ...readDockerOptions(map, common.name) };
+  if (health?.kind === 'container') {
+    map.refuse('health', 'health: only containers have a health check of their own; use another kind');
+    return null;
+  }
   switch (kind) {
     case 'files':
       return {
         kind,
         ...common,
+        health,
         directory: withoutEndSlash(map.text('directory', checkDirectory)),
         keepCount: map.count('keep', KEEP),
       };
     case 'command':
-      return { kind, ...common, ...readCommand(map) };
+      return { kind, ...common, health, ...readCommand(map) };
   }
 }
 
 type Own = Omit<CommandTargetDefinition, 'kind' | 'name' | 'component' | 'health'>;
 
 function readCommand(map: MapReader): Own {
-  const host = readTargetHost(map);
-  const stateDirectory = map.text('stateDirectory', (value) => (value === '' ? null : checkDirectory(value)), '');
   const rollback = map.has('rollback') ? readArgv(map, 'rollback') : null;
   return {
-    ...(host && { host }),
+    ...readHostPlace(map),
     deploy: readArgv(map, 'deploy'),
     ...(rollback && { rollback }),
     observe: readArgv(map, 'observe'),
+  };
+}
+
+/** Where it runs, and where its fence is kept there. */
+function readHostPlace(map: MapReader): Pick<CommandTargetDefinition, 'host' | 'stateDirectory'> {
+  const host = readTargetHost(map);
+  const stateDirectory = map.text('stateDirectory', (value) => (value === '' ? null : checkDirectory(value)), '');
+  return {
+    ...(host && { host }),
     ...(stateDirectory !== '' && { stateDirectory: withoutEndSlash(stateDirectory) }),
   };
 }
@@ -94,16 +112,27 @@ function readArgv(map: MapReader, key: string): CommandArgv {
   return [program, ...args];
 }
 
-function readHealth(map: MapReader | null): HealthCheck | null {
+function readHealth(map: MapReader | null): HealthCheck | ContainerHealthCheck | null {
   if (!map) return null;
   switch (map.choice('kind', HEALTH_KINDS, 'http')) {
     case 'http':
       return readHttpHealth(map);
     case 'tcp':
       return readTcpHealth(map);
+    case 'container':
+      return readContainerHealth(map);
     case null:
       return null;
   }
+}
+
+function readContainerHealth(map: MapReader): ContainerHealthCheck {
+  map.allow(CONTAINER_HEALTH_KEYS, (key) => healthOwner('http', key, HTTP_HEALTH_KEYS));
+  return {
+    kind: 'container',
+    intervalMs: map.duration('interval', INTERVAL),
+    deadlineMs: map.duration('deadline', DEADLINE),
+  };
 }
 
 function readHttpHealth(map: MapReader): HttpHealthCheck {

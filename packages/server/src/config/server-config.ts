@@ -34,6 +34,8 @@ export interface ServerConfig {
   readonly logLevel: (typeof LOG_LEVELS)[number];
   /** Directories below which targets may write, and below which image layouts may be read. Empty: none. */
   readonly targetDirectories: readonly string[];
+  /** Sockets of Docker engines of this machine that targets may use; absolute. Whoever uses one is as good as root. */
+  readonly engineSockets: readonly string[];
   readonly layoutDirectories: readonly string[];
   /** Below which programs of gates may lie. Empty: none is run. */
   readonly commandDirectories: readonly string[];
@@ -84,6 +86,7 @@ const NAMES = [
   'STELLA_DATABASE_OWNER_URL',
   'STELLA_LOG_LEVEL',
   'STELLA_TARGET_DIRECTORIES',
+  'STELLA_ENGINE_SOCKETS',
   'STELLA_LAYOUT_DIRECTORIES',
   'STELLA_COMMAND_DIRECTORIES',
   'STELLA_SECRETS_DIRECTORY',
@@ -132,6 +135,7 @@ export function readServerConfig(flags: ServeFlags, { env, uid, home, cwd }: Ser
     database: url === undefined ? null : { url, ownerUrl: ownerUrl ?? url },
     logLevel: wordOf('STELLA_LOG_LEVEL', env['STELLA_LOG_LEVEL'] ?? 'info', LOG_LEVELS),
     targetDirectories: directoriesOf('STELLA_TARGET_DIRECTORIES', env['STELLA_TARGET_DIRECTORIES']),
+    engineSockets: directoriesOf('STELLA_ENGINE_SOCKETS', env['STELLA_ENGINE_SOCKETS']),
     layoutDirectories: directoriesOf('STELLA_LAYOUT_DIRECTORIES', env['STELLA_LAYOUT_DIRECTORIES']),
     commandDirectories: directoriesOf('STELLA_COMMAND_DIRECTORIES', env['STELLA_COMMAND_DIRECTORIES']),
     secretsDirectory: directoryOf('STELLA_SECRETS_DIRECTORY', env['STELLA_SECRETS_DIRECTORY'] ?? SECRETS_STANDARD),

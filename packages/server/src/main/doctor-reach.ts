@@ -8,6 +8,7 @@ import type { Prober } from '../probes/prober.ts';
 import { makeAddressCheck } from '../system/address-check.ts';
 import { nodeFileSystem } from '../system/node-file-system.ts';
 import { isStateCovered } from '../targets/command-place.ts';
+import { isEngineAllowed } from '../targets/docker/engine-session.ts';
 import { findPlace } from '../targets/files/open-place.ts';
 import { ADMIN_TOKEN_FILE, RECOVERY_KEY_FILE } from './first-admin.ts';
 
@@ -24,7 +25,7 @@ export interface DoctorWays {
 }
 
 export function makeDoctorReach(
-  { dataDir, outgoingAllow, targetDirectories, tls }: ServerConfig,
+  { dataDir, outgoingAllow, targetDirectories, engineSockets, tls }: ServerConfig,
   { prober, probes, secrets }: DoctorWays,
 ): Pick<DoctorDeps, 'probing' | 'reach' | 'secretFiles' | 'secrets'> {
   const place = { fileSystem: nodeFileSystem, allowedDirectories: targetDirectories };
@@ -33,13 +34,16 @@ export function makeDoctorReach(
     probing: { prober, listProbes: (environment) => probes.listProbes(environment) },
     reach: {
       coversAddress: makeAddressCheck(outgoingAllow),
-      coversTarget: (target) =>
-        target.kind === 'files'
-          ? findPlace(place, target).then(
-              () => true,
-              () => false,
-            )
-          : Promise.resolve(isStateCovered(place, target)),
+      coversTarget(target) {
+        if (target.kind === 'files') {
+          return findPlace(place, target).then(
+            () => true,
+            () => false,
+          );
+        }
+        const isEngine = target.kind !== 'docker' || isEngineAllowed(target, engineSockets);
+        return Promise.resolve(isEngine && isStateCovered(place, target));
+      },
     },
     secretFiles: [
       join(dataDir, ADMIN_TOKEN_FILE),

@@ -44,7 +44,6 @@ import { makeProber, type ProberDeps } from '../probes/prober.ts';
 import type { DoctorDeps } from '../doctor/check.ts';
 import { makeRegistry } from '../registry/open-registry.ts';
 import { makeRegistryAccesses } from '../registry/registry-accesses.ts';
-import { linuxPlatform, pickManifest } from '../registry/pick-manifest.ts';
 import { type Sequencer, startSequencer } from '../sequencer/sequencer.ts';
 import { openLivenessSession } from '../store/liveness-session.ts';
 import { makeAuditStore } from '../store/postgres-audit-store.ts';
@@ -65,7 +64,6 @@ import { nodeProcesses } from '../system/node-processes.ts';
 import { nodeRandom } from '../system/node-random.ts';
 import { startNodeWatchdog } from '../system/node-watchdog.ts';
 import { makeTargetHosts, type TargetHosts } from '../system/target-hosts.ts';
-import { makeOpenTarget } from '../targets/open-target.ts';
 import {
   ADMIN_TOKEN_FILE,
   ensureFirstAdmin,
@@ -82,6 +80,7 @@ import { type OpenStore, openStore } from './open-store.ts';
 import { makeStallCauses } from './stall-causes.ts';
 import { readTlsFiles, watchTlsFiles } from './tls-files.ts';
 import { makeSecrets } from '../webhooks/read-secret.ts';
+import { composeTargets } from './compose-targets.ts';
 import { superviseWorker, type WorkerSupervisor } from './worker-supervisor.ts';
 
 /** What the command line on this machine reads to find the server. */
@@ -214,17 +213,15 @@ function makeParts({ config, logger, version, faults = NO_FAULTS }: StartOptions
     makeRegistry({ http, accesses, fileSystem: nodeFileSystem, clock: nodeClock, layoutRoots }),
   );
   const hosts = makeTargetHosts({ secrets, allowedRanges: config.outgoingAllow, home: homedir() });
-  const openTarget = makeOpenTarget({
-    fileSystem: nodeFileSystem,
+  const openTarget = composeTargets({
+    config,
     http,
     network: makeNetworkProbe({ allowedRanges: config.outgoingAllow }),
     registry,
-    clock: nodeClock,
-    random: nodeRandom,
+    accesses,
+    secrets,
     logger,
     faults,
-    pickManifest: (index, repository) => pickManifest(index, linuxPlatform(process.arch), repository),
-    allowedDirectories: config.targetDirectories,
     openHost: hosts.openHost,
     findProgram: (wish) => findProgram(programsOf(config), wish),
   });

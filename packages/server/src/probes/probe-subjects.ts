@@ -99,7 +99,8 @@ async function lookAtTarget(
     signal: call.signal,
     timeoutMs: call.stageTimeoutMs,
   });
-  if (target.health === null) return stages;
+  // An engine tells it with the rest, when a container runs there.
+  if (target.health === null || target.health.kind === 'container') return stages;
   if (!hasRelease) return [...stages, skippedStage('answer', 'nothing was deployed yet, so its health is not asked')];
   return [...stages, ...(await lookAtHealth(network, call, target.health))];
 }

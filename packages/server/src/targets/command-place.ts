@@ -1,4 +1,4 @@
-/** Where the work of a `command` target is done: its host, its fence, and whether the server may write there. */
+/** Where the work of a target on a host is done: its host, its fence, and whether the server may write there. */
 import { resolve } from 'node:path';
 import { AppError, type CommandTargetDefinition } from '@stella/domain';
 import type { TargetHost } from '../ports/target-host.ts';
@@ -16,7 +16,7 @@ export interface CommandPlace {
 /** On this machine the server writes only where it may. */
 export function checkStatePlace(
   deps: Pick<TargetDeps, 'allowedDirectories'>,
-  definition: CommandTargetDefinition,
+  definition: Pick<CommandTargetDefinition, 'name' | 'host' | 'stateDirectory'>,
 ): void {
   if (isStateCovered(deps, definition)) return;
   const { name, stateDirectory = '' } = definition;
@@ -25,7 +25,7 @@ export function checkStatePlace(
 
 export function isStateCovered(
   { allowedDirectories }: Pick<TargetDeps, 'allowedDirectories'>,
-  { host, stateDirectory }: CommandTargetDefinition,
+  { host, stateDirectory }: Pick<CommandTargetDefinition, 'host' | 'stateDirectory'>,
 ): boolean {
   if (host !== undefined || stateDirectory === undefined) return true;
   return isWithinAny(resolve(stateDirectory), allowedDirectories);

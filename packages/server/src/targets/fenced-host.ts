@@ -47,6 +47,8 @@ export interface Operation {
   readonly operationId: string;
 }
 
+export type LastOperation = Operation & { readonly result: OperationAnswer | null };
+
 /** The program inside of the fence; its stdout begins after the script's own answer. */
 export type FencedWork = (program: HostProgram) => Promise<OperationAnswer>;
 
@@ -55,6 +57,8 @@ export interface FencedHost {
   probe(scope: CallScope): Promise<FenceProbe>;
   holds(scope: CallScope): Promise<TargetHolding | null>;
   seal(scope: CallScope, fence: Fence): Promise<SealAnswer>;
+  /** The operation that was accepted last, with what it recorded; null before the first. */
+  last(scope: CallScope): Promise<LastOperation | null>;
   /** Throws `FencedOut` when the operation is no longer the accepted one: just before the switch. */
   check(scope: CallScope, operation: Operation): Promise<void>;
   /**
@@ -70,6 +74,7 @@ export function makeFencedHost(host: TargetHost, place: FencePlace): FencedHost 
     probe: async (scope) => toProbe(await script(scope, 'probe'), place),
     holds: async (scope) => toHolding(await script(scope, 'holds')),
     seal: (scope, fence) => seal(script, scope, fence),
+    last: async (scope) => toLast(await script(scope, 'holds')),
     check: async (scope, operation) => {
       await script(scope, 'check', ...keyOf(operation));
     },
@@ -79,7 +84,7 @@ export function makeFencedHost(host: TargetHost, place: FencePlace): FencedHost 
 
 async function seal(script: RunScript, scope: CallScope, fence: Fence): Promise<SealAnswer> {
   try {
-    return toSealAnswer(await script(scope, 'seal', ...words(fence), seconds(SEAL_WAIT_MS)));
+    return { outcome: 'sealed', last: toLast(await script(scope, 'seal', ...words(fence), seconds(SEAL_WAIT_MS))) };
   } catch (error) {
     if (error instanceof FencedOut) return { outcome: 'refused', held: error.held };
     throw error;
@@ -262,9 +267,9 @@ function toHolding({ lines }: ScriptAnswer): TargetHolding | null {
 
 const NONE = '-';
 
-function toSealAnswer({ lines }: ScriptAnswer): SealAnswer {
+function toLast({ lines }: ScriptAnswer): LastOperation | null {
   const last = toHolding({ lines })?.operation ?? null;
-  return { outcome: 'sealed', last: last && { ...last, result: toResult(lines, last) } };
+  return last && { ...last, result: toResult(lines, last) };
 }
 
 /** `result <epoch> <n> <operation> <JSON>` of that operation. */

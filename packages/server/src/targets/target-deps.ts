@@ -1,13 +1,16 @@
 /** What the targets are given from outside. */
 import type { Clock } from '../ports/clock.ts';
+import type { EngineFacts, OpenDockerEngine } from '../ports/docker-engine.ts';
 import type { Faults } from '../ports/faults.ts';
 import type { FileSystem } from '../ports/file-system.ts';
 import type { HttpClient } from '../ports/http-client.ts';
-import type { OpenHost } from '../ports/target-host.ts';
 import type { NetworkProbe } from '../ports/network-probe.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Random } from '../ports/random.ts';
 import type { ArtifactDocument, Descriptor, Registry } from '../ports/registry.ts';
+import type { RegistryLogin } from '../ports/registry-credentials.ts';
+import type { Secrets } from '../ports/secrets.ts';
+import type { OpenHost } from '../ports/target-host.ts';
 import type { TargetFaultPoint } from './fault-points.ts';
 
 /**
@@ -39,6 +42,18 @@ export interface TargetDeps {
   readonly findProgram: FindProgram;
   /** Absolute; a target's directory must be one of them or below one, also after all symlinks. Empty: none may be used. */
   readonly allowedDirectories: readonly string[];
+  /** Of engines of this machine. Empty: none may be used. */
+  readonly engineSockets: readonly string[];
+  readonly openEngine: OpenDockerEngine;
+  readonly secrets: Secrets;
+  /** What a registry is told of us by an engine that pulls; null: it is asked as anybody. */
+  readonly loginOf: (registry: string) => Promise<RegistryLogin | null>;
+  /** As `pickManifest`, for the platform of an engine. */
+  readonly pickManifestFor: (
+    index: Extract<ArtifactDocument, { kind: 'index' }>,
+    platform: Pick<EngineFacts, 'os' | 'architecture'>,
+    repository: string,
+  ) => Descriptor;
 }
 
 /** As `faults.hit`, for names that are listed in `fault-points.ts` only. */

@@ -17,6 +17,7 @@ import { nodeFileSystem } from '../../src/system/node-file-system.ts';
 import { nodeRandom } from '../../src/system/node-random.ts';
 import { type UnpackLimits, UNPACK_LIMITS } from '../../src/targets/files/entry-path.ts';
 import { openFilesTarget } from '../../src/targets/files-target.ts';
+import { makeSecrets } from '../../src/webhooks/read-secret.ts';
 import type { TargetDeps } from '../../src/targets/target-deps.ts';
 import { NOTHING_DECLARED } from './nothing-declared.ts';
 
@@ -28,6 +29,16 @@ const SILENT: Logger = {
   warn: () => undefined,
   error: () => undefined,
   child: () => SILENT,
+};
+
+const NO_CONTAINERS = {
+  engineSockets: [],
+  openEngine: () => {
+    throw new Error('the kind files has no engine');
+  },
+  secrets: makeSecrets({ env: {}, fileSystem: nodeFileSystem, clock: nodeClock, directory: '/nowhere' }),
+  loginOf: () => Promise.resolve(null),
+  pickManifestFor: pickManifest,
 };
 
 export interface TargetPlace {
@@ -77,6 +88,7 @@ export function targetDeps(place: Pick<TargetPlace, 'root' | 'layout'>, options:
     openHost: () => makeLocalHost({ home: place.root }),
     findProgram: (wish) => findProgram({ fileSystem: nodeFileSystem, commandDirectories: [place.root] }, wish),
     allowedDirectories: options.allowedDirectories ?? [place.root],
+    ...NO_CONTAINERS,
   };
 }
 

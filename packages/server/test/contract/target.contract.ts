@@ -1,8 +1,8 @@
 /** What every target promises (`ports/target.ts`, safety S4, S10): one suite for each kind. */
 import type { Digest, Fence, ReleaseComponent } from '@stella/domain';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Observation, OperationAnswer, Target } from '../../src/ports/target.ts';
-import { call } from './files-target-fixture.ts';
+import type { Observation, OperationAnswer, Target, TargetCall } from '../../src/ports/target.ts';
+import { call as callWithin } from './files-target-fixture.ts';
 
 export interface TargetHarness {
   readonly open: () => Target;
@@ -10,7 +10,9 @@ export interface TargetHarness {
   readonly components: readonly [ReleaseComponent, ReleaseComponent];
   /** Changes a byte of what runs, behind the target's back. */
   readonly tamper: () => Promise<void>;
-  readonly remove: () => void;
+  readonly remove: () => void | Promise<void>;
+  /** Of each call, for kinds whose work takes longer. */
+  readonly callTimeoutMs?: number;
 }
 
 const at = (n: number, epoch = 1): Fence => ({ epoch, n });
@@ -19,6 +21,7 @@ export function describeTarget(kind: string, make: () => Promise<TargetHarness>)
   describe(`a ${kind} target`, () => {
     let harness: TargetHarness;
     let target: Target;
+    const call = (): TargetCall => callWithin(harness.callTimeoutMs);
     const first = (): ReleaseComponent => harness.components[0];
     const second = (): ReleaseComponent => harness.components[1];
     const deploy = (n: number, id: string, component: ReleaseComponent): Promise<OperationAnswer> =>

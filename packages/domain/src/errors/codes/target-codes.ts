@@ -127,4 +127,44 @@ export const TARGET_CODES = {
     'the fence of target {target} cannot be read: {message}',
     'make sure that nothing works on the target, then remove the files in its state directory',
   ),
+  'target.engine_down': entry(
+    'Unavailable',
+    'the engine of target {target} does not answer: {message}',
+    'start the engine, or open the way to it, then retry the promotion',
+  ),
+  'target.engine_refused': entry(
+    'Unprocessable',
+    'the engine of target {target} refuses: {message}',
+    'correct what it names in the definition of the target or on its host',
+  ),
+  'target.engine_forbidden': entry(
+    'Forbidden',
+    'target {target} would use the engine at {socket} of this machine, which is not allowed',
+    'allow it in STELLA_ENGINE_SOCKETS, or name the host by which it is reached',
+  ),
+  'target.switch_broken': entry(
+    'Unavailable',
+    'target {target} was cut off in the middle of its switch: {message}',
+    'retry the promotion: the next operation brings the containers in order',
+  ),
+  'target.engine_old': entry(
+    'Unprocessable',
+    'the engine of target {target} speaks API {actual}, at least {expected} is needed',
+    'update the engine',
+  ),
+  'target.in_the_way': entry(
+    'Unprocessable',
+    "target {target} would have the container {container}, which is somebody else's",
+    'rename or remove that container, or give the target another name for its own',
+  ),
+  'target.source_unfit': entry(
+    'Unprocessable',
+    'target {target} takes artifacts from a registry, not from {source}',
+    'push the artifact to a registry and release it from there',
+  ),
+  'target.secret_missing': entry(
+    'Unprocessable',
+    'target {target} lacks a secret: {message}',
+    'give it to the server, then retry the promotion',
+  ),
 } as const satisfies Record<string, ErrorEntry>;

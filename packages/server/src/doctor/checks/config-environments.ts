@@ -1,6 +1,7 @@
 /** Definitions that lead nowhere: unknown neighbours, gates that nobody may pass, places that this server may not reach. */
 import { isIP } from 'node:net';
 import {
+  type TargetDefinition,
   type ApprovalGateDefinition,
   budgetWarnings,
   directoryOf,
@@ -72,7 +73,7 @@ async function outOfReach(
   const places = [
     ...gates.flatMap((gate) => (gate.kind === 'http' ? [{ what: `${name}/${gate.name}`, address: hostOf(gate) }] : [])),
     ...targets.flatMap(({ name: target, health }) => {
-      if (health === null) return [];
+      if (health === null || health.kind === 'container') return [];
       const address = health.kind === 'tcp' ? health.address : hostOf(health);
       return [{ what: `${name}/${target}`, address }];
     }),
@@ -85,8 +86,7 @@ async function outOfReach(
   });
   for (const target of targets) {
     if (await reach.coversTarget(target)) continue;
-    const value = `${directoryOf(target) ?? ''} is below none of the directories that targets may write`;
-    const text = 'add one to STELLA_TARGET_DIRECTORIES, then restart';
+    const { value, text } = wayTo(target);
     const fact = { what: `${name}/${target.name}`, value };
     found.push({ status: 'fail', fact, remedy: { text, command: RESTART } });
   }
@@ -95,6 +95,17 @@ async function outOfReach(
 
 function hostOf({ url }: { readonly url: string }): string {
   return new URL(url).hostname.replace(/^\[|\]$/g, '');
+}
+
+/** What is wrong with where a target is, and what helps. */
+function wayTo(target: TargetDefinition): { readonly value: string; readonly text: string } {
+  const directory = directoryOf(target);
+  if (target.kind === 'docker' && directory === null) {
+    const value = 'its engine is on this machine, and is not among the allowed ones';
+    return { value, text: 'add its socket to STELLA_ENGINE_SOCKETS, then restart' };
+  }
+  const value = `${directory ?? ''} is below none of the directories that targets may write`;
+  return { value, text: 'add one to STELLA_TARGET_DIRECTORIES, then restart' };
 }
 
 const RESTART = 'stella service restart orchestrator';

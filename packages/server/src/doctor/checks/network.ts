@@ -113,6 +113,8 @@ function ageOf({ atMs }: ProbeReport, nowMs: number): CheckFact {
 const CURES: Readonly<Record<ProbeStageName, string>> = {
   path: 'make the directory on the machine of the orchestrator, or correct it in the definition',
   rights: 'let the user of the orchestrator write there',
+  engine: 'start the engine there, and let the user of the orchestrator use its socket',
+  version: 'update what runs there',
   disk: 'make room on its disk',
   fence: 'see what became of the directory .stella in there',
   dns: 'correct the host in the definition, or the name server',
@@ -126,6 +128,8 @@ const CURES: Readonly<Record<ProbeStageName, string>> = {
 
 const CURES_BY_CODE: Readonly<Record<string, string>> = {
   'path.forbidden': 'add its directory to STELLA_TARGET_DIRECTORIES, and restart the orchestrator',
+  'engine.forbidden': 'add its socket to STELLA_ENGINE_SOCKETS, and restart the orchestrator',
+  'engine.in_the_way': 'rename the container that has its name, or give the target another',
   'tcp.forbidden': 'add its range to STELLA_OUTGOING_ALLOW, and restart the orchestrator',
 };
 

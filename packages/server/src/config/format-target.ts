@@ -1,0 +1,74 @@
+/** One target as the YAML that `apply` takes, with every value in force. */
+import {
+  type ContainerHealthCheck,
+  type DockerTargetDefinition,
+  formatDuration,
+  formatPublishedPort,
+  formatVolumeMount,
+  type HealthCheck,
+  type TargetDefinition,
+} from '@stella/domain';
+
+/** The inverse of `readTarget`. */
+export function targetForm(target: TargetDefinition): object {
+  const { name, kind, component } = target;
+  const health = target.health ? { health: healthForm(target.health) } : {};
+  switch (target.kind) {
+    case 'files':
+      return { name, kind, component, directory: target.directory, keep: target.keepCount, ...health };
+    case 'command': {
+      const { host, deploy, rollback, observe, stateDirectory } = target;
+      return {
+        name,
+        kind,
+        component,
+        ...(host && { host }),
+        deploy,
+        ...(rollback && { rollback }),
+        observe,
+        ...(stateDirectory !== undefined && { stateDirectory }),
+        ...health,
+      };
+    }
+    case 'docker':
+      return { name, kind, component, ...dockerForm(target), ...health };
+  }
+}
+
+function dockerForm(target: DockerTargetDefinition): object {
+  const { host, stateDirectory, container, socket, command, env, secretEnv, network, restart, order } = target;
+  return {
+    ...(host && { host }),
+    ...(stateDirectory !== undefined && { stateDirectory }),
+    container,
+    ...(socket !== null && { socket }),
+    ...(command && { command }),
+    ...(Object.keys(env).length > 0 && { env }),
+    ...(Object.keys(secretEnv).length > 0 && { secretEnv }),
+    ...(target.ports.length > 0 && { ports: target.ports.map(formatPublishedPort) }),
+    ...(target.volumes.length > 0 && { volumes: target.volumes.map(formatVolumeMount) }),
+    ...(network !== null && { network }),
+    restart,
+    stopTimeout: formatDuration(target.stopTimeoutMs),
+    order,
+  };
+}
+
+function healthForm(health: HealthCheck | ContainerHealthCheck): object {
+  if (health.kind === 'container') {
+    const { kind, intervalMs, deadlineMs } = health;
+    return { kind, interval: formatDuration(intervalMs), deadline: formatDuration(deadlineMs) };
+  }
+  const { timeoutMs, intervalMs, threshold, deadlineMs } = health;
+  const asked =
+    health.kind === 'tcp'
+      ? { kind: health.kind, address: health.address, port: health.port }
+      : { url: health.url, expectStatus: health.expectStatus };
+  return {
+    ...asked,
+    timeout: formatDuration(timeoutMs),
+    interval: formatDuration(intervalMs),
+    threshold,
+    deadline: formatDuration(deadlineMs),
+  };
+}

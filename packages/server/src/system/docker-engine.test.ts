@@ -1,0 +1,59 @@
+import { createServer, type RequestListener } from 'node:http';
+import { type Duplex, duplexPair } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { openDockerEngine } from './docker-engine.ts';
+
+const VERSION = { Version: '20.10.24', ApiVersion: '1.41', Os: 'linux', Arch: 'amd64' };
+
+/** An engine at the other end of a stream. */
+function serve(listener: RequestListener): { readonly near: Duplex; readonly far: Duplex } {
+  const [near, far] = duplexPair();
+  createServer(listener).emit('connection', far);
+  return { near, far };
+}
+
+describe('openDockerEngine', () => {
+  it('asks nothing more of a stream whose other end has closed, instead of waiting for an answer', async () => {
+    const { near, far } = serve((_request, response) => void response.end(JSON.stringify(VERSION)));
+    const engine = openDockerEngine(near, new AbortController().signal);
+    expect(await engine.facts()).toMatchObject({ version: '20.10.24', architecture: 'amd64' });
+    const ended = new Promise((resolve) => near.once('end', resolve));
+    far.end();
+    await ended;
+    await expect(engine.facts()).rejects.toMatchObject({ name: 'EngineFailure', status: null });
+  });
+
+  it('gives the login of a registry to its pull and to nothing else, in the head alone', async () => {
+    const seen: { readonly url: string; readonly auth: string | undefined }[] = [];
+    const { near } = serve((request, response) => {
+      const auth = request.headers['x-registry-auth'];
+      seen.push({ url: request.url ?? '', auth: Array.isArray(auth) ? auth.join() : auth });
+      response.end(request.url?.endsWith('/version') ? JSON.stringify(VERSION) : '{"status":"done"}\n');
+    });
+    const engine = openDockerEngine(near, new AbortController().signal);
+    await engine.pull('127.0.0.1:5000/shop/web', 'sha256:11', { username: 'ana', password: 'correct horse' });
+    await engine.pull('127.0.0.1:5000/shop/web', 'sha256:22', null);
+    await engine.facts();
+    const [, first, second, last] = seen;
+    const told: unknown = JSON.parse(Buffer.from(first?.auth ?? '', 'base64url').toString());
+    expect(told).toEqual({ username: 'ana', password: 'correct horse', serveraddress: '127.0.0.1:5000' });
+    expect([second?.auth, last?.auth]).toEqual([undefined, undefined]);
+    expect(seen.map(({ url }) => url).join()).not.toContain('horse');
+    engine.close();
+  });
+
+  it('fails a pull by what stands in its progress, though it began well', async () => {
+    const { near } = serve((request, response) => {
+      response.end(
+        request.url?.endsWith('/version')
+          ? JSON.stringify(VERSION)
+          : '{"status":"Pulling"}\n{"error":"no space left on device"}\n',
+      );
+    });
+    const engine = openDockerEngine(near, new AbortController().signal);
+    await expect(engine.pull('127.0.0.1:5000/shop/web', 'sha256:11', null)).rejects.toMatchObject({
+      message: 'no space left on device',
+    });
+    engine.close();
+  });
+});

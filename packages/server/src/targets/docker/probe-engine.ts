@@ -1,0 +1,160 @@
+/** May a `docker` target be worked on? Looks at host, engine, room, secrets and fence; changes nothing that runs. */
+import { AppError, formatFence, isAppError, type ProbeCode, type TargetHolding } from '@stella/domain';
+import type { Clock } from '../../ports/clock.ts';
+import type { DockerEngine } from '../../ports/docker-engine.ts';
+import type { ProbeAnswer, TargetCall } from '../../ports/target.ts';
+import { type CallScope, withinCall } from '../call-scope.ts';
+import type { FencedHost } from '../fenced-host.ts';
+import { makeStageTimer, type StageTimer } from '../stage-timer.ts';
+import { isClearNo, toTargetError } from '../target-errors.ts';
+import type { TargetPlace } from './container-names.ts';
+import { type EnginePlace, withEngine } from './engine-session.ts';
+import { type OperateDeps, readSecrets } from './operate.ts';
+import { checkOwn, findContainers } from './switch-container.ts';
+
+/** Of the engine that Debian 12 has; all that we ask is in it. */
+const API_VERSION_MIN = '1.41';
+/** With less no image comes in. */
+const FREE_BYTES_MIN = 64 * 1_048_576;
+const BYTES_PER_MIB = 1_048_576;
+const DF_TIMEOUT_MS = 5_000;
+const DF_BYTES_MAX = 8_192;
+
+export interface ProbeDeps extends Pick<OperateDeps, 'secrets'> {
+  readonly clock: Clock;
+  readonly engine: EnginePlace;
+  readonly fence: FencedHost;
+  readonly place: TargetPlace;
+}
+
+export function probeEngine(deps: ProbeDeps, call: TargetCall): Promise<ProbeAnswer> {
+  const timer = makeStageTimer(deps.clock);
+  const target = deps.engine.definition.name;
+  return withinCall<ProbeAnswer>(
+    { call, clock: deps.clock, target },
+    (error) => {
+      const known = toTargetError(error, target);
+      const { code, message } = known;
+      return { outcome: isClearNo(known) ? 'failed' : 'errored', code, message, stages: timer.cut(message) };
+    },
+    (scope) => look(deps, timer, { scope, call }),
+  );
+}
+
+interface Looking {
+  readonly scope: CallScope;
+  readonly call: TargetCall;
+}
+
+async function look(deps: ProbeDeps, timer: StageTimer, { scope, call }: Looking): Promise<ProbeAnswer> {
+  const { engine: place, fence, secrets } = deps;
+  const { definition, host } = place;
+  const reached = await host.look({ stageTimeoutMs: call.timeoutMs, signal: scope.signal });
+  const lost = reached.find((one) => one.outcome === 'failed');
+  if (lost) {
+    const message = `${lost.stage}: ${lost.detail}`;
+    const error = new AppError('target.engine_down', { details: { target: definition.name, message } });
+    return { outcome: 'errored', code: error.code, message: error.message, stages: reached };
+  }
+  let words = '';
+  await withEngine(place, scope, async (engine) => {
+    words = await lookAtEngine(deps, timer, { engine, scope });
+  }).catch(async (error: unknown) => {
+    if (timer.stages.some((one) => one.outcome === 'failed')) throw error;
+    // It was lost before the first answer, which is the engine's stage.
+    await timer.run('engine', engineCode, () => Promise.reject(error));
+  });
+  if (Object.keys(definition.secretEnv).length > 0) {
+    await timer.run(
+      'auth',
+      () => 'auth.secret_missing',
+      async () => {
+        const values = await readSecrets({ secrets }, definition);
+        return `${Object.keys(values).length} secrets are there`;
+      },
+    );
+  }
+  let holds: TargetHolding | null = null;
+  await timer.run(
+    'fence',
+    () => 'fence.unreadable',
+    async () => {
+      const found = await fence.probe(scope);
+      if (found.missing.length > 0) throw missing(definition.name, found.missing);
+      holds = found.holds;
+      return found.holds === null ? 'holds no fence yet' : `holds fence ${formatFence(found.holds.fence)}`;
+    },
+  );
+  return { outcome: 'ok', message: words, holds, stages: [...reached, ...timer.stages] };
+}
+
+async function lookAtEngine(
+  { engine: place, place: own }: ProbeDeps,
+  timer: StageTimer,
+  { engine, scope }: { readonly engine: DockerEngine; readonly scope: CallScope },
+): Promise<string> {
+  const { definition, host } = place;
+  let words = '';
+  await timer.run('engine', engineCode, async () => {
+    const { version, os, architecture } = await engine.facts();
+    checkOwn(own, await findContainers(engine, own));
+    words = `Docker ${version} on ${os}/${architecture} answers`;
+    return words;
+  });
+  await timer.run(
+    'version',
+    () => 'version.old',
+    async () => {
+      const { apiVersion } = await engine.facts();
+      if (!isAtLeast(apiVersion, API_VERSION_MIN)) {
+        const details = { target: definition.name, actual: apiVersion, expected: API_VERSION_MIN };
+        throw new AppError('target.engine_old', { details });
+      }
+      return `API ${apiVersion}`;
+    },
+  );
+  await timer.run('disk', diskCode, async () => {
+    const freeBytes = await freeAt(await engine.storePath(), { host, scope });
+    if (freeBytes === null) return 'the host does not say how much is free';
+    if (freeBytes >= FREE_BYTES_MIN) return `${Math.floor(freeBytes / BYTES_PER_MIB)} MiB free`;
+    const message = `${Math.floor(freeBytes / BYTES_PER_MIB)} MiB are free where the engine keeps images`;
+    throw new AppError('target.disk_full', { details: { target: definition.name, message } });
+  });
+  return words;
+}
+
+/** `df -P`, POSIX: the fourth column of the second line, in KiB. Null where it may not look, or the engine is elsewhere. */
+async function freeAt(
+  path: string,
+  { host, scope }: { readonly host: EnginePlace['host']; readonly scope: CallScope },
+): Promise<number | null> {
+  const { exitCode, stdout } = await host.run(['df', '-Pk', path], {
+    timeoutMs: DF_TIMEOUT_MS,
+    signal: scope.signal,
+    outputBytesMax: DF_BYTES_MAX,
+  });
+  const free = Number(stdout.trim().split('\n')[1]?.split(/\s+/)[3] ?? Number.NaN);
+  return exitCode === 0 && Number.isFinite(free) ? free * 1_024 : null;
+}
+
+function isAtLeast(version: string, min: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [minMajor = 0, minMinor = 0] = min.split('.').map(Number);
+  return major > minMajor || (major === minMajor && minor >= minMinor);
+}
+
+function missing(target: string, programs: readonly string[]): AppError {
+  const message = `its host lacks ${programs.join(', ')}`;
+  return new AppError('target.engine_refused', { details: { target, message } });
+}
+
+function engineCode(error: unknown): ProbeCode {
+  if (isAppError(error, 'target.engine_forbidden')) return 'engine.forbidden';
+  if (isAppError(error, 'target.denied')) return 'engine.denied';
+  if (isAppError(error, 'target.in_the_way')) return 'engine.in_the_way';
+  return 'engine.down';
+}
+
+function diskCode(error: unknown): ProbeCode {
+  return isAppError(error, 'target.disk_full') ? 'disk.full' : 'disk.error';
+}
