@@ -4,6 +4,7 @@
  * the raw limit of the same cluster, in the same run.
  */
 import { join } from 'node:path';
+import { promisedDigestOf } from '@stella/domain';
 import { type Client, makeClient } from '@stella/contract/client';
 import { type EffectResult, type Logger, readServerConfig, type RunEffect, startServer } from '@stella/server';
 import { makeServerPlace, type ServerPlace, writeOciLayout } from '@stella/testkit';
@@ -30,8 +31,8 @@ const CALL_TIMEOUT_MS = 60_000;
 
 /** Gates pass, targets do what they are asked to, and observe what was promised: at once. */
 const doNothing: RunEffect = ({ attempt, snapshot }) => {
-  const { component } = snapshot.promotion.definition.targets[0] ?? { component: '' };
-  const digest = snapshot.release.components.find((one) => one.name === component)?.digest ?? null;
+  const [target] = snapshot.promotion.definition.targets;
+  const digest = target ? promisedDigestOf(target, snapshot.release) : null;
   const outcome = attempt.purpose === 'gate' ? 'passed' : 'succeeded';
   const result: EffectResult = { outcome, code: '', message: '', output: '', digest, sealed: null };
   return Promise.resolve(result);

@@ -70,7 +70,7 @@ export const ZONES: readonly Zone[] = [
   serverZone('faults', { zones: [`${SERVER}/store`], packages: ['pg'] }),
   serverZone('webhooks'),
   serverZone('gates', { zones: [`${SERVER}/webhooks`] }),
-  serverZone('targets', { packages: ['tar-stream'] }),
+  serverZone('targets', { packages: ['tar-stream', 'yaml'] }),
   serverZone('registry'),
   serverZone('config', { packages: ['yaml', 'zod'] }),
   serverZone('auth'),

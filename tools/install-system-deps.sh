@@ -7,6 +7,7 @@ set -euo pipefail
 packages=(
   apache2-utils   # test/system/registry-auth.test.ts, targets: the passwords of a registry
   busybox-static  # test/system/fence.test.ts: a shell that hosts of targets have
+  docker-compose  # test/system/targets/compose.test.ts: Compose
   docker.io containerd # test/system/targets: an engine whose containers are real
   docker-registry # test/system/registry.test.ts: a real OCI registry
   faketime        # test/system/torture: a replica whose clock is wrong

@@ -17,6 +17,8 @@ export * from './environment/environment-definition.ts';
 export * from './environment/environment-stop.ts';
 export * from './environment/freeze.ts';
 export * from './environment/health-check.ts';
+export * from './environment/compose-options.ts';
+export * from './environment/target-components.ts';
 export * from './environment/target-definition.ts';
 export * from './environment/quota.ts';
 export * from './environment/quota-request.ts';

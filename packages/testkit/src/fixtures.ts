@@ -8,6 +8,7 @@ import {
   type CanaryStrategy,
   type CommandGateDefinition,
   type CommandTargetDefinition,
+  type ComposeTargetDefinition,
   type DockerTargetDefinition,
   type DependencyGateDefinition,
   digestOf,
@@ -113,6 +114,21 @@ export function makeDockerTarget(patch: Partial<DockerTargetDefinition> = {}): D
     restart: 'no',
     stopTimeoutMs: 1_000,
     order: 'stop_first',
+    ...patch,
+  };
+}
+
+/** Of two components, `api` and `web`. */
+export function makeComposeTarget(patch: Partial<ComposeTargetDefinition> = {}): ComposeTargetDefinition {
+  const name = patch.name ?? 'shop-1';
+  return {
+    kind: 'compose',
+    name,
+    components: { api: 'api', web: 'web' },
+    project: name,
+    socket: null,
+    compose: { services: { api: {}, web: {} } },
+    health: null,
     ...patch,
   };
 }

@@ -90,12 +90,15 @@ export interface DockerWorld {
   readonly engine: DockerEngineProcess;
   readonly root: string;
   readonly log: Log;
+  /** For targets of other kinds on the same engine. */
+  deps(wish?: TargetWish): TargetDeps;
   registry(): DockerRegistry;
   /** Another one with the same artifacts, for those only whom a file of htpasswd names. */
   closedRegistry(htpasswd: string): Promise<DockerRegistry>;
-  /** Pushes it, and answers the component `web` that names it. */
+  /** Pushes it, and answers the component that names it, `web` unless it has another name. */
   publish(
     image: Omit<OciImage, 'files' | 'layers' | 'command'> & { readonly args: readonly string[] },
+    name?: string,
   ): Promise<ReleaseComponent & { readonly image: WrittenImage }>;
   open(name: string, wish?: TargetWish): Target;
   /** A container as the engine tells it, null when there is none. */
@@ -122,6 +125,8 @@ export async function makeDockerWorld({ programs, registry: registryProgram }: D
   const registry = onceStopped(await startDockerRegistry(registryProgram, { storage }));
   const http = makeHttpClient({ allowedRanges: ['127.0.0.0/8'] });
   const log = makeLog();
+  const deps: DockerWorld['deps'] = (wish = {}) =>
+    makeDeps({ root, http, logger: log.logger, socket: engine.socket }, wish);
   const asking: DockerWorld['ask'] = async (method, path, body) => {
     const answer = await ask(engine.socket, method, path, body);
     if (answer.status >= 400) throw new Error(`${method} ${path}: ${answer.status} ${answer.body}`);
@@ -131,15 +136,15 @@ export async function makeDockerWorld({ programs, registry: registryProgram }: D
     engine,
     root,
     log,
+    deps,
     registry: () => registry,
     closedRegistry: (htpasswd) =>
       startDockerRegistry(registryProgram, { storage, auth: { htpasswd: { realm: 'here', path: htpasswd } } }),
     ask: asking,
-    publish: (image) => publish(registry, root, image),
+    publish: (image, name = 'web') => publish({ registry, root, name }, image),
     open(name, { definition, environment = 'prod', ...wish } = {}) {
       const own = { ...definitionOf(name, engine.socket), stateDirectory: join(root, 'state', name) };
-      const deps = makeDeps({ root, http, logger: log.logger, socket: engine.socket }, wish);
-      return openDockerTarget({ ...own, ...definition }, environment, deps);
+      return openDockerTarget({ ...own, ...definition }, environment, deps(wish));
     },
     async inspect(container) {
       const { status, body } = await ask(engine.socket, 'GET', `/containers/${container}/json`);
@@ -260,16 +265,15 @@ function definitionOf(name: string, socket: string): DockerTargetDefinition {
 }
 
 async function publish(
-  registry: DockerRegistry,
-  root: string,
+  { registry, root, name }: { readonly registry: DockerRegistry; readonly root: string; readonly name: string },
   wanted: Parameters<DockerWorld['publish']>[0],
 ): ReturnType<DockerWorld['publish']> {
   const spec = await busyboxImage(wanted);
   const layout = join(root, 'layout');
   const [image] = spec ? await writeOciLayout(layout, [spec]) : [];
   if (!image) throw new Error('busybox is missing');
-  await registry.push(layout, image, 'shop/web');
-  const { source } = parseArtifactReference(`${registry.address}/shop/web:${wanted.tag}`);
+  await registry.push(layout, image, `shop/${name}`);
+  const { source } = parseArtifactReference(`${registry.address}/shop/${name}:${wanted.tag}`);
   const { digest, mediaType } = image;
-  return { name: 'web', source, digest: digest satisfies Digest, mediaType, tag: wanted.tag, image };
+  return { name, source, digest: digest satisfies Digest, mediaType, tag: wanted.tag, image };
 }

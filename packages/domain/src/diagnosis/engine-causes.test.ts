@@ -65,6 +65,7 @@ describe('a target or the registry', () => {
     ['target.misconfigured', 'target.engine_forbidden', 'is not allowed'],
     ['target.misconfigured', 'target.engine_refused', 'no such network'],
     ['target.misconfigured', 'target.in_the_way', 'is somebody else’s'],
+    ['target.misconfigured', 'target.compose_failed', 'port is already allocated'],
     ['target.unreachable', 'target.disk', '"/srv/web-1" is not a directory'],
     ['target.credentials', 'target.denied', "EACCES: permission denied, access '/srv/web-1'"],
     ['target.disk_full', 'target.disk_full', 'no block is free'],

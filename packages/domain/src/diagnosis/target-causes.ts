@@ -1,4 +1,5 @@
 /** Targets and the registry: what their last answers in the step that it stands in, or ended in, say. */
+import { promisedDigestOf } from '../environment/target-components.ts';
 import { hostOf } from '../environment/target-places.ts';
 import type { Attempt, AttemptPurpose, AttemptResult } from '../promotion/promotion.ts';
 import { boundBaseOf } from '../promotion/scope.ts';
@@ -44,6 +45,7 @@ const CAUSE_BY_CODE: Readonly<Record<string, CauseCode>> = {
   'target.engine_forbidden': 'target.misconfigured',
   'target.engine_refused': 'target.misconfigured',
   'target.in_the_way': 'target.misconfigured',
+  'target.compose_failed': 'target.misconfigured',
   'target.source_unfit': 'artifact.refused',
   'target.secret_missing': 'target.credentials',
   'target.unhealthy': 'target.unhealthy',
@@ -132,8 +134,8 @@ function isOtherDigest({ snapshot }: CaseView, { purpose, subject, result }: Att
   if (purpose !== 'verify' && purpose !== 'batch_verify' && purpose !== 'rollback_verify') return false;
   const release = purpose === 'rollback_verify' ? boundBaseOf(snapshot) : snapshot.release;
   const target = snapshot.promotion.definition.targets.find((one) => one.name === subject);
-  const promised = release?.components.find((one) => one.name === target?.component)?.digest;
-  return promised !== undefined && result?.digest !== promised;
+  const promised = target ? promisedDigestOf(target, release) : null;
+  return promised !== null && result?.digest !== promised;
 }
 
 /** The newest probe of the same target, when it failed and is not older than the answer. */

@@ -1,4 +1,5 @@
 /** What targets are, and where they run; one type per kind. */
+import type { ComposeOptions } from './compose-options.ts';
 import type { DockerOptions } from './docker-options.ts';
 import type { ContainerHealthCheck, HealthCheck } from './health-check.ts';
 
@@ -23,12 +24,15 @@ export interface TargetHostDefinition {
 interface TargetCommon {
   /** Unique in its environment, `[a-z0-9-]{1,63}`. */
   readonly name: string;
-  /** The one component of the release that this target runs. */
+}
+
+interface OfOneComponent extends TargetCommon {
+  /** The one component of the release that this target runs; `componentsOf` tells it of every kind. */
   readonly component: string;
 }
 
 /** Unpacks the layers of one component's OCI artifact into a directory, switched by an atomic symlink `current`. */
-export interface FilesTargetDefinition extends TargetCommon {
+export interface FilesTargetDefinition extends OfOneComponent {
   readonly kind: 'files';
   /** Absolute. Holds `current`, `releases/` and `.stella/`. */
   readonly directory: string;
@@ -41,7 +45,7 @@ export interface FilesTargetDefinition extends TargetCommon {
  * Three programs of the user, run on the host without a shell: one brings the digest in, one brings an earlier one back, one
  * says what runs. They are told target, component, digest and operation in variables `STELLA_…`.
  */
-export interface CommandTargetDefinition extends TargetCommon {
+export interface CommandTargetDefinition extends OfOneComponent {
   readonly kind: 'command';
   /** Absent: this machine. */
   readonly host?: TargetHostDefinition;
@@ -62,7 +66,7 @@ export type CommandArgv = readonly [string, ...string[]];
  * One container of the component, by digest, on the Docker engine of a host. What belongs to a container alone is in
  * `DockerOptions`.
  */
-export interface DockerTargetDefinition extends TargetCommon, DockerOptions {
+export interface DockerTargetDefinition extends OfOneComponent, DockerOptions {
   readonly kind: 'docker';
   /** Absent: this machine. */
   readonly host?: TargetHostDefinition;
@@ -71,6 +75,20 @@ export interface DockerTargetDefinition extends TargetCommon, DockerOptions {
   readonly health: HealthCheck | ContainerHealthCheck | null;
 }
 
-export const TARGET_KINDS = ['files', 'command', 'docker'] as const;
+/** A project of Compose on the Docker engine of a host: several components, each image by digest. */
+export interface ComposeTargetDefinition extends TargetCommon, ComposeOptions {
+  readonly kind: 'compose';
+  /** Absent: this machine. */
+  readonly host?: TargetHostDefinition;
+  /** As of a command target. Locks, one per deploy, are kept in it. */
+  readonly stateDirectory?: string;
+  readonly health: HealthCheck | ContainerHealthCheck | null;
+}
+
+export const TARGET_KINDS = ['files', 'command', 'docker', 'compose'] as const;
 export type TargetKind = (typeof TARGET_KINDS)[number];
-export type TargetDefinition = FilesTargetDefinition | CommandTargetDefinition | DockerTargetDefinition;
+export type TargetDefinition =
+  | FilesTargetDefinition
+  | CommandTargetDefinition
+  | DockerTargetDefinition
+  | ComposeTargetDefinition;

@@ -1,6 +1,7 @@
 /** Which places change hands between components, which host they are on, and what keeps their fence. */
-import { makeCommandTarget, makeDockerTarget, makeTarget } from '@stella/testkit';
+import { makeCommandTarget, makeComposeTarget, makeDockerTarget, makeTarget } from '@stella/testkit';
 import { describe, expect, it } from 'vitest';
+import type { ComposeTargetDefinition } from './target-definition.ts';
 import { doOverlap, doShareSpace, fenceKeeperOf, findMovedTarget, hostNameOf } from './target-places.ts';
 
 const web = makeTarget({ name: 'web-1', directory: '/srv/shop' });
@@ -58,6 +59,11 @@ describe('the host of a target', () => {
     expect(doShareSpace(container, at('/run/docker.sock'))).toBe(true);
     expect(doShareSpace(container, at('/run/other.sock'))).toBe(false);
     expect(doShareSpace(container, makeDockerTarget({ name: 'b', container: 'other' }))).toBe(false);
+    const project = makeComposeTarget({ name: 'shop-1', project: 'shop' });
+    const other = (socket: string | null): ComposeTargetDefinition => ({ ...project, name: 'shop-2', socket });
+    expect(doShareSpace(project, other('/run/docker.sock'))).toBe(true);
+    expect(doShareSpace(project, other('/run/other.sock'))).toBe(false);
+    expect(doShareSpace(project, makeComposeTarget({ name: 'shop-2', project: 'other' }))).toBe(false);
     expect(doShareSpace(container, makeDockerTarget({ name: 'b', host: hostOn('10.0.0.5') }))).toBe(false);
   });
 

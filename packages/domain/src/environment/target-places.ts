@@ -1,4 +1,5 @@
 /** Where targets write. Two that write to the same place undo each other's work, whatever excludes their promotions. */
+import { componentWords } from './target-components.ts';
 import type { DockerTargetDefinition, TargetDefinition, TargetHostDefinition } from './target-definition.ts';
 
 /** One directory is the other, or lies within it. Both in their shortest form. */
@@ -16,7 +17,9 @@ export function findMovedTarget(
   next: readonly TargetDefinition[],
 ): TargetDefinition | null {
   return (
-    next.find((target) => former.some((old) => isSamePlace(old, target) && old.component !== target.component)) ?? null
+    next.find((target) =>
+      former.some((old) => isSamePlace(old, target) && componentWords(old) !== componentWords(target)),
+    ) ?? null
   );
 }
 
@@ -24,10 +27,13 @@ function isSamePlace(one: TargetDefinition, other: TargetDefinition): boolean {
   return one.name === other.name || doShareSpace(one, other);
 }
 
-/** They write below one directory of one host, or make one container of one engine. */
+/** They write below one directory of one host, or make one container or project of one engine. */
 export function doShareSpace(one: TargetDefinition, other: TargetDefinition): boolean {
   if (addressOf(one) !== addressOf(other)) return false;
   if (one.kind === 'docker' && other.kind === 'docker' && one.container === other.container) {
+    if (socketOf(one) === socketOf(other)) return true;
+  }
+  if (one.kind === 'compose' && other.kind === 'compose' && one.project === other.project) {
     if (socketOf(one) === socketOf(other)) return true;
   }
   const [first, second] = [directoryOf(one), directoryOf(other)];
@@ -35,7 +41,7 @@ export function doShareSpace(one: TargetDefinition, other: TargetDefinition): bo
 }
 
 /** Docker's own is meant where none is named. */
-function socketOf({ socket }: DockerTargetDefinition): string {
+function socketOf({ socket }: Pick<DockerTargetDefinition, 'socket'>): string {
   return (socket ?? '/run/docker.sock').replace(/^\/var\/run\//, '/run/');
 }
 

@@ -2,6 +2,7 @@
 import { isPlanted } from '../planted-bugs.ts';
 import type { EnvironmentDefinition } from '../environment/environment-definition.ts';
 import { definitionHash } from '../environment/environment-definition.ts';
+import { componentsOf } from '../environment/target-components.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Actor } from '../identity/actor.ts';
 import type { Release } from '../release/release.ts';
@@ -144,8 +145,9 @@ function refuseWhatMayNotEnter(input: PromotionPlanInput): void {
   const hasNone = targetsOf({ definition }, release).length === 0;
   if (environment.concurrency === 'per_component' && !hasNone) return;
   for (const target of definition.targets) {
-    if (release.components.some((component) => component.name === target.component)) continue;
-    const message = `release ${release.name} has no component "${target.component}", which target ${target.name} of ${definition.name} runs`;
+    const missing = componentsOf(target).find((name) => !release.components.some((one) => one.name === name));
+    if (missing === undefined) continue;
+    const message = `release ${release.name} has no component "${missing}", which target ${target.name} of ${definition.name} runs`;
     throw new AppError('input.invalid', { details: { message } });
   }
 }

@@ -2,6 +2,7 @@
  * What of an environment a promotion is about: all of it, or with `concurrency: per_component` the components that its
  * release carries. Its base, its locks, its turn and what it changes follow from that.
  */
+import { partsFor } from '../environment/target-components.ts';
 import type { TargetDefinition } from '../environment/target-definition.ts';
 import { isPlanted } from '../planted-bugs.ts';
 import type { Release, ReleaseComponent } from '../release/release.ts';
@@ -25,9 +26,9 @@ function scopeOf(environment: EnvironmentStatus, release: Release): readonly Com
   );
 }
 
-/** Targets that run a component of the release; with `exclusive` all of them do, or it may not enter. */
+/** Targets whose components the release carries; with `exclusive` all of them do, or it may not enter. */
 export function targetsOf({ definition }: Pick<Promotion, 'definition'>, release: Release): TargetDefinition[] {
-  return definition.targets.filter((target) => release.components.some((one) => one.name === target.component));
+  return definition.targets.filter((target) => partsFor(target, release) !== null);
 }
 
 /** Resources that the promotion excludes others from. */

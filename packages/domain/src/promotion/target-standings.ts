@@ -2,6 +2,7 @@
  * What each target of a promotion runs, as far as its attempts tell: what people are told when a deploy stops half-way.
  */
 import { type Batch, batchesOf } from '../environment/deploy-strategy.ts';
+import { componentWords, promisedDigestOf } from '../environment/target-components.ts';
 import type { Attempt, AttemptPurpose, AttemptResult } from './promotion.ts';
 import { boundBaseOf, stateOfScope, targetsOf } from './scope.ts';
 import type { PromotionSnapshot } from './snapshot.ts';
@@ -25,6 +26,7 @@ export type TargetState = (typeof TARGET_STATES)[number];
 
 export interface TargetStanding {
   readonly target: string;
+  /** Of several all, as `componentWords` has them. */
   readonly component: string;
   readonly batch: number;
   readonly state: TargetState;
@@ -45,15 +47,15 @@ export function targetStandings(facts: Facts): readonly TargetStanding[] {
   const last = lastByTarget(facts.attempts);
   const base = boundBaseOf(facts);
   const isKnown = wasKnown(facts);
-  return targets.map(({ name, component }) => {
+  return targets.map((target) => {
+    const { name } = target;
     const of = (purpose: AttemptPurpose): Attempt | null => last.get(`${purpose} ${name}`) ?? null;
-    const digestOf = (release: Facts['base']): string | undefined =>
-      release?.components.find((one) => one.name === component)?.digest;
+    const digestOf = (release: Facts['base']): string | undefined => promisedDigestOf(target, release) ?? undefined;
     const before = digestOf(base);
     // A base without that component tells nothing of its targets.
     const untouched = isKnown && (base === null || before !== undefined) ? 'old' : 'unknown';
     const standing = standingOf(of, { promised: digestOf(facts.release), before, untouched });
-    return { target: name, component, batch: batchNumberOf(batches, name), ...standing };
+    return { target: name, component: componentWords(target), batch: batchNumberOf(batches, name), ...standing };
   });
 }
 

@@ -1,6 +1,7 @@
 /** The release that `stella deploy` makes on the way: one artifact, and beside it what runs already where all must be carried. */
 import { AppError } from '../errors/app-error.ts';
 import type { EnvironmentDefinition } from '../environment/environment-definition.ts';
+import { componentsOf } from '../environment/target-components.ts';
 import type { InstantMs } from '../values/instant.ts';
 import { toRfc3339 } from '../values/instant.ts';
 import type { Release, ReleaseComponent } from './release.ts';
@@ -17,7 +18,7 @@ type Place = Pick<EnvironmentDefinition, 'name' | 'concurrency' | 'targets'>;
  * releases. Errors: `input.invalid`, naming those that there are.
  */
 export function deployedComponent({ name, targets }: Place, wanted: string | null, known: readonly string[]): string {
-  const there = [...new Set(targets.map((one) => one.component))].sort();
+  const there = [...new Set(targets.flatMap(componentsOf))].sort();
   const fitting = wanted === null ? there.filter((one) => known.includes(one)) : there.filter((one) => one === wanted);
   const [component, second] = fitting.length === 0 && wanted === null ? there : fitting;
   if (component !== undefined && second === undefined) return component;
@@ -35,7 +36,7 @@ export function deployRelease(
   { base, nowMs }: { readonly base: Release | null; readonly nowMs: InstantMs },
 ): { readonly name: string; readonly components: readonly ReleaseComponent[] } {
   const others = place.concurrency === 'exclusive' ? (base?.components ?? []) : [];
-  const wanted = new Set(place.targets.map((one) => one.component));
+  const wanted = new Set(place.targets.flatMap(componentsOf));
   const kept = others.filter((one) => one.name !== component.name && wanted.has(one.name));
   // Each deploy has a release of its own: the moment tells it from earlier ones of the same artifact.
   const at = toRfc3339(nowMs).replace(/[^0-9T]/g, '');

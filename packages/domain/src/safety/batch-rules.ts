@@ -1,5 +1,6 @@
 /** S19: no target of a batch is touched before every target of the batches before it was verified, and a canary judged. */
 import { type Batch, batchesOf } from '../environment/deploy-strategy.ts';
+import { promisedDigestOf } from '../environment/target-components.ts';
 import { targetsOf } from '../promotion/scope.ts';
 import type { Release } from '../release/release.ts';
 import type { InstantMs } from '../values/instant.ts';
@@ -60,8 +61,8 @@ function targetsBefore(batches: readonly Batch[], target: string): readonly stri
 
 /** Every time that the target reported what was promised. */
 function verifications({ promotion, attempts }: PromotionRecord, release: Release, name: string): StoredOutcome[] {
-  const component = promotion.definition.targets.find((one) => one.name === name)?.component;
-  const promised = release.components.find((one) => one.name === component)?.digest;
+  const target = promotion.definition.targets.find((one) => one.name === name);
+  const promised = target ? promisedDigestOf(target, release) : null;
   return attempts.flatMap((attempt) => {
     const outcome = attempt.purpose === 'batch_verify' && attempt.subject === name ? countedOutcome(attempt) : null;
     return outcome?.outcome === 'succeeded' && outcome.digest === promised ? [outcome] : [];

@@ -1,4 +1,5 @@
 /** S10: what was resolved is what was locked, sent and observed, and what the environment is said to run. */
+import { combinedDigest, componentsOf } from '../environment/target-components.ts';
 import type { AttemptPurpose, EnvironmentStatus } from '../promotion/promotion.ts';
 import { worstOf } from '../promotion/scope.ts';
 import type { Release } from '../release/release.ts';
@@ -22,10 +23,15 @@ const GIVES_BASE: ReadonlySet<AttemptPurpose> = new Set(['rollback', 'rollback_v
 /** What a target is to run by an attempt of that purpose; null when the release has nothing for it. */
 function promised(record: PromotionRecord, view: StoreView, purpose: AttemptPurpose, target: string): Digest | null {
   const { definition, releaseId, baseReleaseId } = record.promotion;
-  const component = definition.targets.find((one) => one.name === target)?.component;
-  if (component === undefined) return null;
-  const wanted = GIVES_BASE.has(purpose) ? baseOf(view, baseReleaseId, component) : releaseId;
-  return wanted === null ? null : digestIn(view.releases.get(wanted), component);
+  const own = definition.targets.find((one) => one.name === target);
+  if (own === undefined) return null;
+  const names = componentsOf(own);
+  const parts = names.flatMap((name) => {
+    const wanted = GIVES_BASE.has(purpose) ? baseOf(view, baseReleaseId, name) : releaseId;
+    const digest = wanted === null ? null : digestIn(view.releases.get(wanted), name);
+    return digest === null ? [] : [{ name, digest }];
+  });
+  return parts.length === names.length ? combinedDigest(parts) : null;
 }
 
 function digestIn(release: Release | undefined, component: string | undefined): Digest | null {

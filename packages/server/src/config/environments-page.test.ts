@@ -26,6 +26,7 @@ freezes: [{ from: 2026-12-20T18:00, to: 2026-12-21T18:00, reason: x }]
 targets:
   - { name: web, kind: files, component: web, directory: /srv, health: { url: 'http://127.0.0.1:1/' } }
   - { name: worker, kind: command, component: web, deploy: [/bin/a], observe: [/bin/b], host: { ssh: { address: a, user: u, key: 'file:/k', hostKey: 'SHA256:${'a'.repeat(43)}' } } }
+  - { name: cart, kind: compose, components: { web: web }, compose: { services: { web: {} } } }
   - { name: mail, kind: docker, component: web, health: { kind: container } }
 `;
 
@@ -39,8 +40,11 @@ function exampleOf(name: string): string {
   return new RegExp(`<!-- example: ${name} -->\n\`\`\`yaml\n([^\`]*)\`\`\``).exec(PAGE)?.[1] ?? '';
 }
 
+/** What is free to be named: services, variables, and what a Compose file holds. */
+const FREE = /^( +)(components|compose|env|secretEnv):\n(?:\1 +.*\n)+/gm;
+
 function keysOf(yaml: string): readonly string[] {
-  return [...yaml.matchAll(/^[ -]*([A-Za-z]+):/gm)].map(([, key = '']) => key);
+  return [...yaml.replace(FREE, '$1$2:\n').matchAll(/^[ -]*([A-Za-z]+):/gm)].map(([, key = '']) => key);
 }
 
 /** Key, type and default of each row of each table. */
@@ -97,6 +101,10 @@ describe('docs/environments.md', () => {
 
   it('shows a shortest one that is accepted', () => {
     expect(inForce(exampleOf('shortest'))).toContain('name: dev\n');
+  });
+
+  it('shows a project of Compose that is accepted', () => {
+    expect(inForce(exampleOf('compose'))).toContain('project: shop-1\n');
   });
 
   it('shows a canary that is accepted', () => {

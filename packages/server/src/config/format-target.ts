@@ -1,5 +1,6 @@
 /** One target as the YAML that `apply` takes, with every value in force. */
 import {
+  type ComposeTargetDefinition,
   type ContainerHealthCheck,
   type DockerTargetDefinition,
   formatDuration,
@@ -11,13 +12,20 @@ import {
 
 /** The inverse of `readTarget`. */
 export function targetForm(target: TargetDefinition): object {
-  const { name, kind, component } = target;
+  const { name, kind } = target;
   const health = target.health ? { health: healthForm(target.health) } : {};
   switch (target.kind) {
     case 'files':
-      return { name, kind, component, directory: target.directory, keep: target.keepCount, ...health };
+      return {
+        name,
+        kind,
+        component: target.component,
+        directory: target.directory,
+        keep: target.keepCount,
+        ...health,
+      };
     case 'command': {
-      const { host, deploy, rollback, observe, stateDirectory } = target;
+      const { component, host, deploy, rollback, observe, stateDirectory } = target;
       return {
         name,
         kind,
@@ -31,7 +39,9 @@ export function targetForm(target: TargetDefinition): object {
       };
     }
     case 'docker':
-      return { name, kind, component, ...dockerForm(target), ...health };
+      return { name, kind, component: target.component, ...dockerForm(target), ...health };
+    case 'compose':
+      return { name, kind, ...composeForm(target), ...health };
   }
 }
 
@@ -51,6 +61,18 @@ function dockerForm(target: DockerTargetDefinition): object {
     restart,
     stopTimeout: formatDuration(target.stopTimeoutMs),
     order,
+  };
+}
+
+function composeForm(target: ComposeTargetDefinition): object {
+  const { host, stateDirectory, components, project, socket, compose } = target;
+  return {
+    ...(host && { host }),
+    ...(stateDirectory !== undefined && { stateDirectory }),
+    components,
+    project,
+    ...(socket !== null && { socket }),
+    compose,
   };
 }
 

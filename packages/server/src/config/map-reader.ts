@@ -3,7 +3,7 @@
  * What is wrong is noted with its place and a harmless value is answered, so that one run finds every mistake; nothing
  * that was read counts unless `Findings` stayed empty.
  */
-import { formatDuration, isAppError, nearestOf, parseDuration } from '@stella/domain';
+import { formatDuration, isAppError, type Json, type JsonMap, nearestOf, parseDuration } from '@stella/domain';
 import { isAlias, isMap, isScalar, isSeq, type Node, type Pair } from 'yaml';
 import type { Findings } from './findings.ts';
 import type { YamlDocument } from './yaml-documents.ts';
@@ -11,6 +11,8 @@ import type { YamlDocument } from './yaml-documents.ts';
 /** Answers what is wrong with a text, null when nothing is. */
 export type TextCheck = (value: string) => string | null;
 
+/** Of what is taken as it is; a Compose file needs 7. */
+const JSON_DEPTH_MAX = 30;
 /** Larger ones lose their decimals. */
 const DECIMAL_MAX = 1_000_000_000;
 
@@ -47,6 +49,8 @@ export interface MapReader {
   list(key: string, check: TextCheck, rule: ListRule): readonly string[] | null;
   /** A mapping whose keys are free; empty when the key is absent. */
   pairs(key: string, check: (name: string, value: string) => string | null, countMax: number): Record<string, string>;
+  /** A mapping of anything, as JSON; empty, and noted, when it is none, or longer than so many characters as such. */
+  json(key: string, lengthMax: number): JsonMap;
   /** Null when the key is absent or no mapping. */
   map(key: string): MapReader | null;
   /** Empty when the key is absent; what is no mapping is noted and left out. */
@@ -210,6 +214,16 @@ class NodeMapReader implements MapReader {
     return Object.fromEntries(names.map((name) => [name, map.text(name, (value) => check(name, value))]));
   }
 
+  json(key: string, lengthMax: number): JsonMap {
+    const node = this.find(key, false);
+    if (!node) return {};
+    const found = isMap(node) ? toJson(this.source, node, { left: lengthMax, depth: 0 }) : null;
+    if (isJsonMap(found)) return found;
+    const limits = `of plain values, at most ${lengthMax} characters and ${JSON_DEPTH_MAX} levels deep`;
+    this.note(node, `${key}: expected a mapping ${limits}${isMap(node) ? '' : `, not ${describe(node)}`}`);
+    return {};
+  }
+
   map(key: string): MapReader | null {
     const node = this.find(key, true);
     return node ? readMap(this.source, node, key) : null;
@@ -267,6 +281,50 @@ class NodeMapReader implements MapReader {
   private note(node: Node, message: string): void {
     this.source.findings.note(this.source.document.placeOf(node), message);
   }
+}
+
+/**
+ * Undefined when it is too long or too deep, as a mapping is that holds itself, or has what JSON has not. `left` are the
+ * characters that it may still have.
+ */
+function toJson(source: Source, given: Node, budget: { left: number; readonly depth: number }): Json | undefined {
+  const node = follow(source, given);
+  budget.left -= 2;
+  if (!node || budget.left < 0 || budget.depth > JSON_DEPTH_MAX) return undefined;
+  if (isScalar(node)) {
+    const { value } = node;
+    if (typeof value === 'string') budget.left -= value.length;
+    if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
+    return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
+  }
+  const inner = { left: budget.left, depth: budget.depth + 1 };
+  const members = isSeq<Node>(node) ? listToJson(source, node.items, inner) : mapToJson(source, node, inner);
+  budget.left = inner.left;
+  return members;
+}
+
+type Budget = Parameters<typeof toJson>[2];
+
+function listToJson(source: Source, nodes: readonly Node[], budget: Budget): Json | undefined {
+  const items = nodes.map((item) => toJson(source, item, budget));
+  return items.every((item) => item !== undefined) ? items : undefined;
+}
+
+function mapToJson(source: Source, node: Node, budget: Budget): Json | undefined {
+  if (!isMap<Node, Node | null>(node)) return undefined;
+  const members: Record<string, Json> = {};
+  for (const { key, value } of node.items) {
+    const name = isScalar(key) && typeof key.value === 'string' ? key.value : null;
+    const member = value ? toJson(source, value, budget) : null;
+    budget.left -= name?.length ?? 0;
+    if (name === null || member === undefined || Object.hasOwn(members, name)) return undefined;
+    members[name] = member;
+  }
+  return members;
+}
+
+function isJsonMap(value: Json | null | undefined): value is JsonMap {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function checkChoice(value: string, among: readonly string[]): string | null {

@@ -446,7 +446,7 @@ describe('refuses', () => {
       'another kind',
       ['name: w', 'kind: nomad', 'component: w', 'directory: /s'],
       5,
-      'expected files or command or docker, not "nomad"',
+      'expected files or command or docker or compose, not "nomad"',
     ],
     [
       'a health check without URL',

@@ -12,6 +12,7 @@
  *       - { name: web, kind: files, component: web, directory: /srv/shop }
  */
 import {
+  componentsOf,
   CONCURRENCY_MODES,
   directoryOf,
   doShareSpace,
@@ -150,6 +151,7 @@ function readEnvironment(map: MapReader): EnvironmentDefinition {
   refuseRepeated(targets, 'target');
   refuseSharedSpace(targets);
   const concurrency = map.choice('concurrency', CONCURRENCY_MODES, 'exclusive') ?? 'exclusive';
+  if (concurrency === 'per_component') targets.forEach(refuseSeveral);
   const quotas = readQuotas(map.map('quotas'), concurrency);
   const deployDeadlineMs = map.duration('deployDeadline', DEPLOY_DEADLINE);
   const known = { targets: targets.map((target) => target.value), concurrency, deployDeadlineMs };
@@ -200,10 +202,26 @@ function refuseRepeated(entries: readonly Read<{ readonly name: string }>[], nou
 }
 
 function refuseShared(map: MapReader, target: TargetDefinition, other: TargetDefinition): void {
-  const isContainer = target.kind === 'docker' && other.kind === 'docker' && target.container === other.container;
-  const key = isContainer ? 'container' : target.kind === 'files' ? 'directory' : 'stateDirectory';
-  const space = isContainer ? target.container : (directoryOf(target) ?? '');
+  const [key, space] = sharedSpace(target, other);
   map.refuse(key, `${key}: "${space}" overlaps that of target "${other.name}"`);
+}
+
+function sharedSpace(target: TargetDefinition, other: TargetDefinition): readonly [key: string, space: string] {
+  if (target.kind === 'docker' && other.kind === 'docker' && target.container === other.container) {
+    return ['container', target.container];
+  }
+  if (target.kind === 'compose' && other.kind === 'compose' && target.project === other.project) {
+    return ['project', target.project];
+  }
+  return [target.kind === 'files' ? 'directory' : 'stateDirectory', directoryOf(target) ?? ''];
+}
+
+/** A release of one component alone would have nothing to make the other images of. */
+function refuseSeveral({ map, value }: Read<TargetDefinition>): void {
+  const [first, second] = componentsOf(value);
+  if (second === undefined) return;
+  const why = 'with concurrency: per_component releases carry one of them without the other';
+  map.refuse('components', `components: "${first}" and "${second}" change together; ${why}`);
 }
 
 /** Two targets that write into one another's directory, or make the same container, would undo each other's work. */

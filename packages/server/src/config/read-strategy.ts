@@ -2,6 +2,7 @@
 import {
   type CanaryJudge,
   type CanaryStrategy,
+  componentsOf,
   type DeployStrategy,
   type EnvironmentDefinition,
   type JudgedValue,
@@ -57,11 +58,11 @@ function refuseTargets(map: MapReader, names: readonly string[], { targets, conc
     map.refuse('targets', 'targets: all targets of the environment; at least one has to come after the canary');
   }
   if (concurrency === 'exclusive') return;
-  const covered = new Set(targets.filter((target) => names.includes(target.name)).map((target) => target.component));
-  const missing = targets.find((target) => !covered.has(target.component));
-  if (missing) {
+  const covered = new Set(targets.filter((target) => names.includes(target.name)).flatMap(componentsOf));
+  const missing = targets.flatMap(componentsOf).find((component) => !covered.has(component));
+  if (missing !== undefined) {
     const why = 'with concurrency: per_component a release of it alone would have no canary';
-    map.refuse('targets', `targets: none runs component "${missing.component}"; ${why}`);
+    map.refuse('targets', `targets: none runs component "${missing}"; ${why}`);
   }
 }
 

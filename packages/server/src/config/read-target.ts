@@ -22,15 +22,17 @@ import {
   withoutEndSlash,
 } from './definition-checks.ts';
 import type { MapReader, NumberRule } from './map-reader.ts';
+import { COMPOSE_KEYS, readComposeOptions } from './read-compose-options.ts';
 import { DOCKER_KEYS, readDockerOptions } from './read-docker-options.ts';
 import { readTargetHost } from './read-target-host.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from './time-units.ts';
 
-const COMMON_KEYS = ['name', 'kind', 'component', 'health'] as const;
+const COMMON_KEYS = ['name', 'kind', 'health'] as const;
 const KEYS_BY_KIND: Readonly<Record<TargetKind, readonly string[]>> = {
-  files: ['directory', 'keep'],
-  command: ['host', 'deploy', 'rollback', 'observe', 'stateDirectory'],
-  docker: ['host', 'stateDirectory', ...DOCKER_KEYS],
+  files: ['component', 'directory', 'keep'],
+  command: ['component', 'host', 'deploy', 'rollback', 'observe', 'stateDirectory'],
+  docker: ['component', 'host', 'stateDirectory', ...DOCKER_KEYS],
+  compose: ['host', 'stateDirectory', ...COMPOSE_KEYS],
 };
 /** A program and its arguments. */
 const ARGV_COUNT_MAX = 50;
@@ -58,12 +60,10 @@ export function readTarget(map: MapReader): TargetDefinition | null {
     return owner === undefined ? null : `targets of kind ${owner} have it, this one is of kind ${kind}`;
   });
   const health = readHealth(map.map('health'));
-  const common = {
-    name: map.text('name', checkName),
-    component: map.text('component', checkName),
-  };
-  if (kind === 'docker')
-    return { kind, ...common, health, ...readHostPlace(map), ...readDockerOptions(map, common.name) };
+  const name = map.text('name', checkName);
+  if (kind === 'compose') return { kind, name, health, ...readHostPlace(map), ...readComposeOptions(map, name) };
+  const common = { name, component: map.text('component', checkName) };
+  if (kind === 'docker') return { kind, ...common, health, ...readHostPlace(map), ...readDockerOptions(map, name) };
   if (health?.kind === 'container') {
     map.refuse('health', 'health: only containers have a health check of their own; use another kind');
     return null;

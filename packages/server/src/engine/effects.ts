@@ -3,6 +3,7 @@
  * not is aborted by the signal, and when it does not heed the signal it is given up shortly after. Nothing here throws.
  */
 import {
+  combinedDigest,
   isPlanted,
   type Attempt,
   type AttemptOutcome,
@@ -14,10 +15,10 @@ import {
   type FreshProbe,
   isAppError,
   makeFreshProbe,
+  partsFor,
   type ProbeStage,
   type PromotionSnapshot,
   type Release,
-  type ReleaseComponent,
   type TargetHolding,
 } from '@stella/domain';
 import type { Clock } from '../ports/clock.ts';
@@ -27,7 +28,14 @@ import type { AskJudge } from '../ports/judge.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { EngineMetrics } from '../ports/metrics.ts';
 import type { Registry } from '../ports/registry.ts';
-import type { AcceptedOperation, OpenTarget, OperationAnswer, Target, TargetCall } from '../ports/target.ts';
+import type {
+  AcceptedOperation,
+  OpenTarget,
+  OperationAnswer,
+  Target,
+  TargetCall,
+  TargetParts,
+} from '../ports/target.ts';
 
 /** Every effect ends by itself at its deadline, and knows best what that means; only after this it is aborted. */
 const ABORT_AFTER_MS = 100;
@@ -236,18 +244,18 @@ async function operate(
   targetCall: TargetCall,
   release: Release | null,
 ): Promise<EffectResult> {
-  const component = componentFor(call, release);
-  if (!component) return answer('failed', 'deploy.failed', 'the release has no component for this target');
+  const parts = partsOf(call, release);
+  if (!parts) return answer('failed', 'deploy.failed', 'the release has no component for this target');
   const target = targetOf(deps, call);
   const { attempt } = call;
   const { operationId } = attempt;
   const given = await (attempt.purpose === 'rollback'
-    ? target.rollback(targetCall, fenceOf(attempt), operationId, component)
-    : target.deploy(targetCall, fenceOf(attempt), operationId, component));
+    ? target.rollback(targetCall, fenceOf(attempt), operationId, ...parts)
+    : target.deploy(targetCall, fenceOf(attempt), operationId, ...parts));
   if (given.outcome === 'succeeded') return { ...answer('succeeded', '', given.message), digest: given.digest };
   if (given.outcome === 'refused') return refused(given.held, given.message);
   if (given.outcome === 'errored' && isPlanted('effect.lost_answer_is_success')) {
-    return { ...answer('succeeded', '', given.message), digest: component.digest };
+    return { ...answer('succeeded', '', given.message), digest: combinedDigest(parts) };
   }
   return answer(given.outcome === 'failed' ? 'failed' : 'error', given.code, given.message);
 }
@@ -269,9 +277,10 @@ function targetOf(deps: EffectDeps, { attempt, snapshot }: EffectCall): Target {
   return deps.openTarget(definition, snapshot.promotion.environment);
 }
 
-function componentFor({ attempt, snapshot }: EffectCall, release: Release | null): ReleaseComponent | null {
+function partsOf({ attempt, snapshot }: EffectCall, release: Release | null): TargetParts | null {
   const target = snapshot.promotion.definition.targets.find((one) => one.name === attempt.subject);
-  return release?.components.find((one) => one.name === target?.component) ?? null;
+  const [first, ...others] = (target && partsFor(target, release)) ?? [];
+  return first ? [first, ...others] : null;
 }
 
 function fenceOf(attempt: Attempt): Fence {

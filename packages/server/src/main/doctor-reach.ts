@@ -41,7 +41,7 @@ export function makeDoctorReach(
             () => false,
           );
         }
-        const isEngine = target.kind !== 'docker' || isEngineAllowed(target, engineSockets);
+        const isEngine = target.kind === 'command' || isEngineAllowed(target, engineSockets);
         return Promise.resolve(isEngine && isStateCovered(place, target));
       },
     },

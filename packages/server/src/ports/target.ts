@@ -19,7 +19,7 @@ export type ProbeAnswer = {
 
 /** What really runs, found by looking and not by remembering. */
 export interface Observation {
-  /** Of the running component; null when nothing runs or what runs is not whole. */
+  /** Of the running component, or of several as `promisedDigestOf` has it; null when nothing runs or what runs is not whole. */
   readonly digest: Digest | null;
   readonly isHealthy: boolean;
   /** For people: why it is not healthy or not whole; empty when all is well. */
@@ -57,6 +57,9 @@ export type OperationAnswer =
   | { readonly outcome: 'refused'; readonly held: Fence; readonly message: string }
   | { readonly outcome: 'errored'; readonly code: string; readonly message: string };
 
+/** What of a release a target runs: one component, of kind `compose` as many as it has, each once. */
+export type TargetParts = readonly [ReleaseComponent, ...ReleaseComponent[]];
+
 /**
  * The fence rules (safety S4): the target stores the highest `(fence, operationId)`. `seal(f)` stores `(f, none)`; an
  * operation is accepted when its fence is higher or the stored pair is `(fence, none)`; the same pair returns the
@@ -67,8 +70,8 @@ export interface Target {
   probe(call: TargetCall): Promise<ProbeAnswer>;
   observe(call: TargetCall): Promise<ObserveAnswer>;
   seal(call: TargetCall, fence: Fence): Promise<SealAnswer>;
-  deploy(call: TargetCall, fence: Fence, operationId: string, component: ReleaseComponent): Promise<OperationAnswer>;
-  rollback(call: TargetCall, fence: Fence, operationId: string, component: ReleaseComponent): Promise<OperationAnswer>;
+  deploy(call: TargetCall, fence: Fence, operationId: string, ...parts: TargetParts): Promise<OperationAnswer>;
+  rollback(call: TargetCall, fence: Fence, operationId: string, ...parts: TargetParts): Promise<OperationAnswer>;
 }
 
 /**

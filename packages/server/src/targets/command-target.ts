@@ -102,8 +102,8 @@ async function apply(
   });
 }
 
-/** The last line of `HOLD`; without one the program, or the connection, was ended before. */
-async function readEnd(
+/** The last line of `HOLD`, the operation and an exit code; without one the program, or the connection, was ended before. */
+export async function readEnd(
   { stream }: HostProgram,
   operationId: string,
 ): Promise<{ readonly exitCode: number | null; readonly said: string }> {

@@ -6,16 +6,24 @@
 import { AppError, type DockerTargetDefinition, type Fence, type ReleaseComponent } from '@stella/domain';
 import { type Clock, pause } from '../ports/clock.ts';
 import type { HostProgram } from '../ports/target-host.ts';
-import type { Observation, ObserveAnswer, OperationAnswer, SealAnswer, Target, TargetCall } from '../ports/target.ts';
+import type {
+  Observation,
+  ObserveAnswer,
+  OperationAnswer,
+  ProbeAnswer,
+  SealAnswer,
+  Target,
+  TargetCall,
+} from '../ports/target.ts';
 import { type CallScope, withinCall } from './call-scope.ts';
 import { checkStatePlace } from './command-place.ts';
 import { checkSteady, waitForHealth } from './docker/container-health.ts';
 import type { TargetPlace } from './docker/container-names.ts';
 import { dialArgv, type EnginePlace, explainFailure, withEngine } from './docker/engine-session.ts';
 import { lookAtContainer } from './docker/observe-container.ts';
-import { lookUp, operate } from './docker/operate.ts';
+import { lookUp, operate, readSecrets } from './docker/operate.ts';
 import { probeEngine } from './docker/probe-engine.ts';
-import { SwitchBroken } from './docker/switch-container.ts';
+import { checkOwn, findContainers, SwitchBroken } from './docker/switch-container.ts';
 import { type FencedHost, makeFencedHost } from './fenced-host.ts';
 import { isOperationId } from './files/files-place.ts';
 import { checkHealth } from './health-check.ts';
@@ -43,14 +51,14 @@ export function openDockerTarget(definition: DockerTargetDefinition, environment
       checkStatePlace(deps, definition);
       return run(scope);
     });
-  const apply: Target['deploy'] = (call, ...wish) =>
+  const apply: Target['deploy'] = (call, fence, operationId, component) =>
     within<OperationAnswer>(
       call,
       (error) => toOperationAnswer(error, target),
-      (scope) => carryOut(parts, wish, scope),
+      (scope) => carryOut(parts, [fence, operationId, component], scope),
     );
   return {
-    probe: (call) => probeEngine({ ...parts, clock: deps.clock, secrets: deps.secrets }, call),
+    probe: (call) => probe(parts, call),
     observe: (call) =>
       within<ObserveAnswer>(
         call,
@@ -83,6 +91,29 @@ function openParts(definition: DockerTargetDefinition, environment: string, deps
     fence: makeFencedHost(host, { target, stateDirectory }),
     deps,
   };
+}
+
+function probe(
+  { definition, place, engine, fence, deps: { clock, secrets } }: Parts,
+  call: TargetCall,
+): Promise<ProbeAnswer> {
+  return probeEngine(
+    {
+      clock,
+      engine,
+      fence,
+      checkOwn: async (found) => checkOwn(place, await findContainers(found, place)),
+      lookFurther: async (timer) => {
+        if (Object.keys(definition.secretEnv).length === 0) return;
+        await timer.run(
+          'auth',
+          () => 'auth.secret_missing',
+          async () => `${Object.keys(await readSecrets({ secrets }, definition)).length} secrets are there`,
+        );
+      },
+    },
+    call,
+  );
 }
 
 async function observe(

@@ -1,6 +1,7 @@
 /** From a definition to the verbs of its kind. */
 import type { OpenTarget } from '../ports/target.ts';
 import { openCommandTarget } from './command-target.ts';
+import { openComposeTarget } from './compose-target.ts';
 import { openDockerTarget } from './docker-target.ts';
 import { openFilesTarget } from './files-target.ts';
 import type { TargetDeps } from './target-deps.ts';
@@ -15,6 +16,8 @@ export function makeOpenTarget(deps: TargetDeps): OpenTarget {
         return openCommandTarget(definition, environment, deps);
       case 'docker':
         return openDockerTarget(definition, environment, deps);
+      case 'compose':
+        return openComposeTarget(definition, environment, deps);
     }
   };
 }

@@ -1,6 +1,13 @@
 /** A store with a past: promotions that ended in every way, and others in the middle of their lives, by real ticks. */
 import type { Attempt, AttemptResult, EnvironmentDefinition, PromotionId, PromotionSnapshot } from '@stella/domain';
-import { makeApprovalGate, makeCanary, makeDefinition, makeHttpGate, makeTarget } from '@stella/testkit';
+import {
+  makeApprovalGate,
+  makeCanary,
+  makeComposeTarget,
+  makeDefinition,
+  makeHttpGate,
+  makeTarget,
+} from '@stella/testkit';
 import type { Claim, OutcomeRecord } from '../../src/ports/engine-store.ts';
 import {
   ACTOR,
@@ -30,6 +37,11 @@ export const HISTORY_DEFINITIONS: readonly EnvironmentDefinition[] = [
     name: 'bird',
     strategy: makeCanary({ targets: ['web-1'] }),
     targets: [makeTarget(), makeTarget({ name: 'web-2' })],
+  }),
+  makeDefinition({
+    name: 'duo',
+    strategy: { kind: 'rolling', maxUnavailable: 1 },
+    targets: [makeComposeTarget(), makeComposeTarget({ name: 'shop-2' })],
   }),
   makeDefinition({
     name: 'mix',
@@ -125,6 +137,8 @@ export async function writeHistory(world: StoreWorld): Promise<{ place: Place; w
   const worker = await changeHands(place, first);
   await live(world, await begin(place, worker, 'fleet', 1));
   await soakThrough(place, worker);
+  // One of two components, which a target promises together.
+  await live(world, await begin(place, worker, 'duo', 11));
   await leaveOpen(place, worker);
   await goSideBySide(place, worker);
   for (let count = 0; count < TICKS_MAX && (await world.sequencer.appendToChain(50)) > 0; count += 1);

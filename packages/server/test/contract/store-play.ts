@@ -14,6 +14,7 @@ import {
   type RoleBinding,
   type AnySettingKey,
   type WorkerId,
+  promisedDigestOf,
 } from '@stella/domain';
 import { makeApprovalGate, makeDefinition, makeHttpGate, makeRelease, toBindings } from '@stella/testkit';
 import { changeSetting } from '../../src/engine/commands/change-setting.ts';
@@ -185,9 +186,9 @@ export function goodResult(
   { release, base, promotion }: PromotionSnapshot,
   attempt: Attempt,
 ): Omit<AttemptResult, 'endedAtMs'> {
-  const { component } = promotion.definition.targets.find((one) => one.name === attempt.subject) ?? { component: '' };
+  const target = promotion.definition.targets.find((one) => one.name === attempt.subject);
   const isBack = attempt.purpose === 'rollback' || attempt.purpose === 'rollback_verify';
-  const digest = (isBack ? base : release)?.components.find((one) => one.name === component)?.digest ?? null;
+  const digest = target ? promisedDigestOf(target, isBack ? base : release) : null;
   const outcome = attempt.purpose === 'gate' || attempt.purpose === 'judge' ? 'passed' : 'succeeded';
   const sealed = attempt.purpose === 'seal' ? { operationId: null, outcome: null } : null;
   return { outcome, code: '', message: '', output: '', digest, sealed };

@@ -8,6 +8,7 @@ import {
   type PromotionId,
   type PromotionSnapshot,
   STANDARD_SETTINGS,
+  promisedDigestOf,
 } from '@stella/domain';
 import type { Claim, OutcomeRecord } from '../../src/ports/engine-store.ts';
 import { type Database, openDatabase } from '../../src/store/connection.ts';
@@ -84,7 +85,7 @@ export async function takeEngineInHand(dataDir: string): Promise<EngineHand> {
 
 function goodOutcome(attempt: Attempt, { promotion, release }: PromotionSnapshot): OutcomeRecord {
   const target = promotion.definition.targets.find((one) => one.name === attempt.subject);
-  const digest = release.components.find((one) => one.name === target?.component)?.digest ?? null;
+  const digest = target ? promisedDigestOf(target, release) : null;
   const outcome = attempt.purpose === 'gate' ? 'passed' : 'succeeded';
   return {
     operationId: attempt.operationId,

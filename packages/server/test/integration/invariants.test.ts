@@ -35,6 +35,7 @@ describe('a store with a past', () => {
       'dev in_progress precheck',
       'dev rejected evaluate_gates',
       'dev rolled_back rollback',
+      'duo completed verify',
       'fleet completed verify',
       'lab completed verify',
       'lab in_progress acquire_locks',

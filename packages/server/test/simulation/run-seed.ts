@@ -2,7 +2,7 @@
  * One seed from beginning to end: three servers with the real engine, four environments, twenty promotions, people, and
  * the faults that the seed has drawn. The first broken promise ends it. The same seed is the same run, on every machine.
  */
-import { FREEZE_GATE, isTerminal, type Settings, type WorkerId } from '@stella/domain';
+import { FREEZE_GATE, isTerminal, promisedDigestOf, type Settings, type WorkerId } from '@stella/domain';
 import {
   insist,
   makeEmptyEnvironment,
@@ -172,8 +172,7 @@ class SeedRun {
       const release = runs === null ? null : makeRelease(runs, ['api', 'web']);
       putEnvironment(state, definition, release ? makeWholeEnvironment(name, release) : makeEmptyEnvironment(name));
       for (const target of definition.targets) {
-        const component = release?.components.find((one) => one.name === target.component);
-        machines.set(target.name, makeMachine(target.name, component?.digest ?? null));
+        machines.set(target.name, makeMachine(target.name, promisedDigestOf(target, release)));
       }
     }
   }
@@ -241,9 +240,9 @@ class SeedRun {
       insist('S17', row?.attempts.has(operationId) === true, () => `${operationId} is no committed intent`);
       if (purpose !== 'deploy') return;
       const { promotion } = row;
-      const component = promotion.definition.targets.find((one) => one.name === target)?.component;
+      const definition = promotion.definition.targets.find((one) => one.name === target);
       const release = this.state.releases.get(promotion.releaseId);
-      const promised = release?.components.find((one) => one.name === component)?.digest;
+      const promised = definition && promisedDigestOf(definition, release);
       insist('S10', promised === digest, () => `${operationId} brings ${digest}, ${promised} was gated`);
     });
   }

@@ -16,7 +16,9 @@ import {
   type GateRun,
   isTerminal,
   lookAtWindow,
+  partsFor,
   priorityRank,
+  promisedDigestOf,
   type Promotion,
   type PromotionSnapshot,
   type RoleBinding,
@@ -206,7 +208,7 @@ function checkIntents({ before, context, decision }: WriteRecord): void {
   insist('S8', before !== null && context.guard !== null, () => `${decision.promotion.id} deploys without a guard`);
   const names = new Set(
     decision.promotion.definition.targets
-      .filter((target) => before && hasComponent(before.release, target.component))
+      .filter((target) => before && partsFor(target, before.release) !== null)
       .map((target) => target.name),
   );
   insist(
@@ -229,10 +231,7 @@ function checkBatches(
 ): void {
   const names = targetsOf(promotion, release).map((target) => target.name);
   const digests = new Map(
-    targetsOf(promotion, release).map((target) => [
-      target.name,
-      release.components.find((one) => one.name === target.component)?.digest,
-    ]),
+    targetsOf(promotion, release).map((target) => [target.name, promisedDigestOf(target, release)]),
   );
   const isVerified = (name: string): boolean =>
     attempts.some(
@@ -296,7 +295,7 @@ function checkRight(before: PromotionSnapshot, decision: Decision, nowMs: number
     .map((one) => one.releaseNumber);
   const isNewest = numbers.every((number) => number <= release.number);
   insist('S11', isNewest || promotion.kind !== 'promote', () => `${id} puts an older release over a newer one`);
-  const targets = promotion.definition.targets.filter((one) => hasComponent(release, one.component));
+  const targets = promotion.definition.targets.filter((one) => partsFor(one, release) !== null);
   const isWhole = environment.concurrency === 'per_component' || targets.length === promotion.definition.targets.length;
   insist('S8', isWhole, () => `${id} deploys only some components at once`);
   for (const name of promotion.kind === 'rollback' || promotion.isForced ? [] : promotion.definition.promotesFrom) {

@@ -157,6 +157,11 @@ export const TARGET_CODES = {
     "target {target} would have the container {container}, which is somebody else's",
     'rename or remove that container, or give the target another name for its own',
   ),
+  'target.compose_failed': entry(
+    'Unprocessable',
+    'the project of target {target} could not be brought up: {message}',
+    'correct what it names in the definition of the target or on its host',
+  ),
   'target.source_unfit': entry(
     'Unprocessable',
     'target {target} takes artifacts from a registry, not from {source}',

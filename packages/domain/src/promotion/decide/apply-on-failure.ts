@@ -1,4 +1,5 @@
 /** `onFailure`: what becomes of an environment whose deploy or verification did not succeed. */
+import { partsFor } from '../../environment/target-components.ts';
 import type { Ending } from '../promotion.ts';
 import { type Draft, endPromotion, moveToStep, requireGuard, updatePromotion } from './draft.ts';
 import { failStopped, isStopped } from './stop.ts';
@@ -38,5 +39,5 @@ function hasWayBack(draft: Draft): boolean {
   const touched = touchedTargets(draft);
   return promotion.definition.targets
     .filter((target) => touched.includes(target.name))
-    .every((target) => base.components.some((one) => one.name === target.component));
+    .every((target) => partsFor(target, base) !== null);
 }

@@ -10,6 +10,7 @@ import { currentGateRuns, GATE_ROUNDS_MAX, openGateRun, openNextRound } from './
 import { skipInEffect } from './skips.ts';
 import { lacksFreezeGate, WINDOW_CLOSED, windowOf } from './windows.ts';
 import { FREEZE_GATE, hasWindow } from '../../environment/freeze.ts';
+import { partsFor } from '../../environment/target-components.ts';
 import { asksPredecessors, gatesOf } from '../gates-of.ts';
 import type { GateRun } from '../promotion.ts';
 
@@ -108,9 +109,7 @@ export function reopenGates(draft: Draft): boolean {
 function lackingTargets({ promotion, environment, snapshot: { release } }: Draft): string[] {
   if (environment.concurrency === 'per_component') return [];
   const { targets } = promotion.definition;
-  return targets
-    .filter((target) => !release.components.some((one) => one.name === target.component))
-    .map((target) => target.name);
+  return targets.filter((target) => partsFor(target, release) === null).map((target) => target.name);
 }
 
 /** Rounds whose verdict ran out; those opened by a changed base, a lapsed skip or a closed window are not counted. */

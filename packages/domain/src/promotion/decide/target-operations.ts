@@ -1,4 +1,5 @@
 /** Operations at targets: what deploy, verify and rollback have in common. */
+import { promisedDigestOf } from '../../environment/target-components.ts';
 import { isPlanted } from '../../planted-bugs.ts';
 import type { Digest } from '../../values/digest.ts';
 import type { Release } from '../../release/release.ts';
@@ -24,10 +25,10 @@ export function isPastDeadline(draft: Draft): boolean {
   return draft.context.nowMs >= (draft.promotion.deployDeadlineAtMs ?? Number.POSITIVE_INFINITY);
 }
 
-/** The digest that a target must report when it runs `release`; null when the release has no such component. */
+/** The digest that a target must report when it runs `release`; null when the release lacks what it runs. */
 export function promisedDigest(draft: Draft, release: Release, targetName: string): Digest | null {
   const target = draft.promotion.definition.targets.find((one) => one.name === targetName);
-  return release.components.find((component) => component.name === target?.component)?.digest ?? null;
+  return target ? promisedDigestOf(target, release) : null;
 }
 
 /** Observed, healthy, and the digest is the promised one. */

@@ -100,7 +100,7 @@ function hostOf({ url }: { readonly url: string }): string {
 /** What is wrong with where a target is, and what helps. */
 function wayTo(target: TargetDefinition): { readonly value: string; readonly text: string } {
   const directory = directoryOf(target);
-  if (target.kind === 'docker' && directory === null) {
+  if ((target.kind === 'docker' || target.kind === 'compose') && directory === null) {
     const value = 'its engine is on this machine, and is not among the allowed ones';
     return { value, text: 'add its socket to STELLA_ENGINE_SOCKETS, then restart' };
   }

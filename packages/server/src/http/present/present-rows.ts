@@ -1,6 +1,14 @@
 /** Rows of environments, releases, locks, events and tokens as the API shows them. */
 import type { Answer } from '@stella/contract';
-import { fenceKeeperOf, formatFence, formatSource, hostNameOf, type Release, toRfc3339 } from '@stella/domain';
+import {
+  componentWords,
+  fenceKeeperOf,
+  formatFence,
+  formatSource,
+  hostNameOf,
+  type Release,
+  toRfc3339,
+} from '@stella/domain';
 import type { EnvironmentRow, LockRow, RecordedEvent, TokenRow } from '../../ports/read-store.ts';
 import { presentFreeze } from './present-freeze.ts';
 import { presentStop } from './present-stop.ts';
@@ -19,7 +27,7 @@ export function presentEnvironment(row: EnvironmentRow, nowMs: number): Answer<'
     targets: definition.targets.map((target) => ({
       name: target.name,
       kind: target.kind,
-      component: target.component,
+      component: componentWords(target),
       host: hostNameOf(target),
       fence: fenceKeeperOf(target),
     })),

@@ -1,5 +1,14 @@
 /** `GET /environments/{environment}/status`: what runs on every target as last verified, and what is going on there. */
-import { authorize, type Digest, LIVE_STATUSES, type Release, type TargetDefinition, toRfc3339 } from '@stella/domain';
+import {
+  authorize,
+  componentWords,
+  type Digest,
+  promisedDigestOf,
+  LIVE_STATUSES,
+  type Release,
+  type TargetDefinition,
+  toRfc3339,
+} from '@stella/domain';
 import type { EnvironmentRow, TargetLook } from '../../ports/read-store.ts';
 import { presentPromotionRow } from '../present/present-promotion.ts';
 import { presentEnvironment, presentLock } from '../present/present-rows.ts';
@@ -40,7 +49,9 @@ interface Known {
   readonly releases: readonly Release[];
 }
 
-function presentTarget({ name, kind, component }: TargetDefinition, row: EnvironmentRow, known: Known): object {
+function presentTarget(target: TargetDefinition, row: EnvironmentRow, known: Known): object {
+  const { name, kind } = target;
+  const promised = promisedNow(target, row, known.releases);
   const own = known.looks.filter((one) => one.target === name);
   const isOperation = ({ purpose }: TargetLook): boolean => purpose === 'deploy' || purpose === 'rollback';
   const look = own.find((one) => !isOperation(one));
@@ -48,10 +59,10 @@ function presentTarget({ name, kind, component }: TargetDefinition, row: Environ
   return {
     target: name,
     kind,
-    component,
-    promised: promisedDigest(component, row, known.releases),
+    component: componentWords(target),
+    promised,
     seen: look?.digest ?? null,
-    state: stateOf(look, operation, promisedDigest(component, row, known.releases)),
+    state: stateOf(look, operation, promised),
     message: look?.message ?? operation?.message ?? '',
     seenAt: presentInstant(look?.endedAtMs ?? null),
     operation: operation
@@ -69,10 +80,17 @@ function presentTarget({ name, kind, component }: TargetDefinition, row: Environ
   };
 }
 
-function promisedDigest(component: string, { status }: EnvironmentRow, releases: readonly Release[]): Digest | null {
-  const running = status.components.find((one) => one.component === component);
-  const release = releases.find((one) => one.id === running?.releaseId);
-  return release?.components.find((one) => one.name === component)?.digest ?? null;
+/** Of what each component of it runs now. */
+function promisedNow(
+  target: TargetDefinition,
+  { status }: EnvironmentRow,
+  releases: readonly Release[],
+): Digest | null {
+  const components = status.components.flatMap(({ component, releaseId }) => {
+    const release = releases.find((one) => one.id === releaseId);
+    return release?.components.find((one) => one.name === component) ?? [];
+  });
+  return promisedDigestOf(target, { components });
 }
 
 /** `unverified`: something was done there since, or was never looked at. */

@@ -1,5 +1,5 @@
 /** `GET /environments/{environment}/artifacts`: every target is looked at now, so that nothing remembered is shown as seen. */
-import { authorize, type TargetDefinition } from '@stella/domain';
+import { authorize, componentsOf, componentWords, promisedDigestOf, type TargetDefinition } from '@stella/domain';
 import type { HttpDeps, RouteHandler } from '../route-handler.ts';
 
 /** A target that does not answer by then is shown as not seen. */
@@ -15,14 +15,14 @@ export const listArtifacts: RouteHandler<'listArtifacts'> = async (
   const releases = await Promise.all([...ids].map((id) => deps.reads.findRelease(id)));
   const rows = await Promise.all(
     row.definition.targets.map(async (target) => {
-      const running = row.status.components.find((one) => one.component === target.component);
+      const running = row.status.components.find((one) => one.component === componentsOf(target)[0]);
       const release = releases.find((one) => one.id === running?.releaseId);
-      const promised = release?.components.find((one) => one.name === target.component)?.digest ?? null;
+      const promised = promisedDigestOf(target, release);
       const seen = await observe(deps, { environment, target }, signal);
       return {
         environment,
         target: target.name,
-        component: target.component,
+        component: componentWords(target),
         promised,
         ...seen,
         // Only when that is what was seen.

@@ -1,8 +1,8 @@
 /** S19, as `batch-rules.ts` of the domain has it. */
-import { type Invariant, ofPromotions } from './invariant.ts';
+import { combinedDigest, componentsOf, type Invariant, ofPromotions } from './invariant.ts';
 
 /** Targets that the release has something for, with the batch that each is in; of definitions with a strategy alone. */
-const BATCHED = `select s.id, t.item ->> 'name' as target, c.digest as wanted, d.definition #>> '{strategy,kind}' as kind,
+const BATCHED = `select s.id, t.item ->> 'name' as target, c.wanted, d.definition #>> '{strategy,kind}' as kind,
     (d.definition #>> '{strategy,soakMs}')::bigint * interval '1 millisecond' as soak,
     case d.definition #>> '{strategy,kind}'
       when 'canary' then case when d.definition #> '{strategy,targets}' ? (t.item ->> 'name') then 0 else 1 end
@@ -10,7 +10,8 @@ const BATCHED = `select s.id, t.item ->> 'name' as target, c.digest as wanted, d
         / (d.definition #>> '{strategy,maxUnavailable}')::bigint end as batch
   from scope s join definitions d on d.hash = s.definition_hash and d.definition -> 'strategy' is not null
   cross join lateral jsonb_array_elements(d.definition -> 'targets') with ordinality t(item, n)
-  join release_components c on c.release_id = s.release_id and c.name = t.item ->> 'component'`;
+  join lateral (select ${combinedDigest('r')} as wanted from (${componentsOf('t.item')}) k
+    left join release_components r on r.release_id = s.release_id and r.name = k.name) c on c.wanted is not null`;
 
 /** A target of a batch has reported what was promised. */
 const VERIFIED = `v.promotion_id = u.id and v.purpose = 'batch_verify' and v.subject = u.target

@@ -1,15 +1,25 @@
 /** S10: what was resolved is what was locked, sent and observed, as `digest-rules.ts` of the domain has it. */
 import { COMPLETIONS_COMPARED_MAX, STATES_BY_HARM } from '@stella/domain';
-import { baseOf, byComponent, type Invariant, ofPromotions, ofStore } from './invariant.ts';
+import {
+  baseOf,
+  byComponent,
+  combinedDigest,
+  componentsOf,
+  type Invariant,
+  ofPromotions,
+  ofStore,
+} from './invariant.ts';
 
 const HARM = `array[${STATES_BY_HARM.map((word) => `'${word}'`).join(', ')}]`;
 
 /** Targets with their promised digests, forward and back. */
-const TARGETS = `select s.id, s.status, s.environment, t ->> 'name' as target, c.digest as wanted, b.digest as before
+const TARGETS = `select s.id, s.status, s.environment, t ->> 'name' as target, p.wanted, p.before
   from scope s join definitions d on d.hash = s.definition_hash
   cross join lateral jsonb_array_elements(d.definition -> 'targets') t
-  left join release_components c on c.release_id = s.release_id and c.name = t ->> 'component'
-  left join release_components b on b.release_id = ${baseOf("t ->> 'component'")} and b.name = t ->> 'component'`;
+  cross join lateral (select ${combinedDigest('c')} as wanted, ${combinedDigest('b')} as before
+    from (${componentsOf('t')}) k
+    left join release_components c on c.release_id = s.release_id and c.name = k.name
+    left join release_components b on b.release_id = ${baseOf('k.name')} and b.name = k.name) p`;
 
 /** Of the row `s` before it: joined for each attempt, all of them would be made for each. */
 const TARGETS_OF_ONE = TARGETS.replace('from scope s', () => 'from (select s.*) s');

@@ -68,6 +68,26 @@ export function baseOf(component: string): string {
     else s.base_release_id end`;
 }
 
+const COMPONENTS_OF = `select $target ->> 'component' as name where $target ? 'component'
+  union select v.value from jsonb_each_text(coalesce($target -> 'components', '{}')) v`;
+
+/** Names of what a target runs, as `componentsOf` of the domain has them; `target` is one of a definition. */
+export function componentsOf(target: string): string {
+  return COMPONENTS_OF.replaceAll('$target', () => target);
+}
+
+const COMBINED_DIGEST = `case when count(*) <> count($parts.digest) then null when count(*) = 1 then max($parts.digest)
+  else 'sha256:' || encode(sha256(convert_to('{' || string_agg('"' || k.name || '":"' || $parts.digest || '"', ','
+    order by k.name collate "C") || '}', 'UTF8')), 'hex') end`;
+
+/**
+ * An aggregate over rows of `componentsOf`, named `k`, with what a release has of each in `parts`: as `combinedDigest` of
+ * the domain has it, null when the release lacks some of them. Names and digests hold nothing that JSON escapes.
+ */
+export function combinedDigest(parts: string): string {
+  return COMBINED_DIGEST.replaceAll('$parts', () => parts);
+}
+
 const BY_COMPONENT = `exists (select from locks l where l.promotion_id = $id
     and starts_with(l.resource, 'environment:' || $environment || '/'))`;
 

@@ -22,8 +22,10 @@ export interface Origin {
   readonly config: Digest;
 }
 
+type Owner = Pick<TargetPlace, 'environment' | 'target'>;
+
 /** Labels by which all containers of a target are found. */
-export function placeLabels({ environment, target }: TargetPlace): Readonly<Record<string, string>> {
+export function placeLabels({ environment, target }: Owner): Readonly<Record<string, string>> {
   return { [`${PREFIX}environment`]: environment, [`${PREFIX}target`]: target };
 }
 
@@ -32,12 +34,18 @@ export function originLabels(
   { component, digest, operationId, config }: Origin,
 ): Readonly<Record<string, string>> {
   return {
-    ...placeLabels(place),
-    [`${PREFIX}component`]: component,
-    [`${PREFIX}digest`]: digest,
+    ...originLabelsOf(place, { name: component, digest }),
     [`${PREFIX}operation`]: operationId,
     [`${PREFIX}config`]: config,
   };
+}
+
+/** Of what is left running while it stays the same, whichever operation made it. */
+export function originLabelsOf(
+  owner: Owner,
+  { name, digest }: { readonly name: string; readonly digest: Digest },
+): Readonly<Record<string, string>> {
+  return { ...placeLabels(owner), [`${PREFIX}component`]: name, [`${PREFIX}digest`]: digest };
 }
 
 export function labelOf(
@@ -47,7 +55,7 @@ export function labelOf(
   return labels[`${PREFIX}${name}`] ?? null;
 }
 
-export function isOf(place: TargetPlace, { labels }: Pick<EngineContainer, 'labels'>): boolean {
+export function isOf(place: Owner, { labels }: Pick<EngineContainer, 'labels'>): boolean {
   return Object.entries(placeLabels(place)).every(([name, value]) => labels[name] === value);
 }
 

@@ -11,8 +11,11 @@ export const ENGINE_SOCKET = '/var/run/docker.sock';
 /** A program whose stream has ended says why at once. */
 const LAST_WORDS_TIMEOUT_MS = 2_000;
 
+/** Of a target whose containers are on an engine. */
+export type EngineDefinition = Pick<DockerTargetDefinition, 'name' | 'host' | 'socket'>;
+
 export interface EnginePlace {
-  readonly definition: DockerTargetDefinition;
+  readonly definition: EngineDefinition;
   readonly host: TargetHost;
   readonly openEngine: OpenDockerEngine;
   /** Of this machine, which definitions may use. */

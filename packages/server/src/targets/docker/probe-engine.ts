@@ -1,4 +1,4 @@
-/** May a `docker` target be worked on? Looks at host, engine, room, secrets and fence; changes nothing that runs. */
+/** May a target on an engine be worked on? Looks at host, engine, room, secrets and fence; changes nothing that runs. */
 import { AppError, formatFence, isAppError, type ProbeCode, type TargetHolding } from '@stella/domain';
 import type { Clock } from '../../ports/clock.ts';
 import type { DockerEngine } from '../../ports/docker-engine.ts';
@@ -7,10 +7,7 @@ import { type CallScope, withinCall } from '../call-scope.ts';
 import type { FencedHost } from '../fenced-host.ts';
 import { makeStageTimer, type StageTimer } from '../stage-timer.ts';
 import { isClearNo, toTargetError } from '../target-errors.ts';
-import type { TargetPlace } from './container-names.ts';
 import { type EnginePlace, withEngine } from './engine-session.ts';
-import { type OperateDeps, readSecrets } from './operate.ts';
-import { checkOwn, findContainers } from './switch-container.ts';
 
 /** Of the engine that Debian 12 has; all that we ask is in it. */
 const API_VERSION_MIN = '1.41';
@@ -20,11 +17,14 @@ const BYTES_PER_MIB = 1_048_576;
 const DF_TIMEOUT_MS = 5_000;
 const DF_BYTES_MAX = 8_192;
 
-export interface ProbeDeps extends Pick<OperateDeps, 'secrets'> {
+export interface ProbeDeps {
   readonly clock: Clock;
   readonly engine: EnginePlace;
   readonly fence: FencedHost;
-  readonly place: TargetPlace;
+  /** Throws `target.in_the_way` when what the target would make is there, and somebody else's. */
+  readonly checkOwn: (engine: DockerEngine) => Promise<void>;
+  /** Stages of the kind alone. */
+  readonly lookFurther: (timer: StageTimer, scope: CallScope) => Promise<void>;
 }
 
 export function probeEngine(deps: ProbeDeps, call: TargetCall): Promise<ProbeAnswer> {
@@ -47,7 +47,7 @@ interface Looking {
 }
 
 async function look(deps: ProbeDeps, timer: StageTimer, { scope, call }: Looking): Promise<ProbeAnswer> {
-  const { engine: place, fence, secrets } = deps;
+  const { engine: place, fence } = deps;
   const { definition, host } = place;
   const reached = await host.look({ stageTimeoutMs: call.timeoutMs, signal: scope.signal });
   const lost = reached.find((one) => one.outcome === 'failed');
@@ -64,16 +64,7 @@ async function look(deps: ProbeDeps, timer: StageTimer, { scope, call }: Looking
     // It was lost before the first answer, which is the engine's stage.
     await timer.run('engine', engineCode, () => Promise.reject(error));
   });
-  if (Object.keys(definition.secretEnv).length > 0) {
-    await timer.run(
-      'auth',
-      () => 'auth.secret_missing',
-      async () => {
-        const values = await readSecrets({ secrets }, definition);
-        return `${Object.keys(values).length} secrets are there`;
-      },
-    );
-  }
+  await deps.lookFurther(timer, scope);
   let holds: TargetHolding | null = null;
   await timer.run(
     'fence',
@@ -89,7 +80,7 @@ async function look(deps: ProbeDeps, timer: StageTimer, { scope, call }: Looking
 }
 
 async function lookAtEngine(
-  { engine: place, place: own }: ProbeDeps,
+  { engine: place, checkOwn }: ProbeDeps,
   timer: StageTimer,
   { engine, scope }: { readonly engine: DockerEngine; readonly scope: CallScope },
 ): Promise<string> {
@@ -97,7 +88,7 @@ async function lookAtEngine(
   let words = '';
   await timer.run('engine', engineCode, async () => {
     const { version, os, architecture } = await engine.facts();
-    checkOwn(own, await findContainers(engine, own));
+    await checkOwn(engine);
     words = `Docker ${version} on ${os}/${architecture} answers`;
     return words;
   });

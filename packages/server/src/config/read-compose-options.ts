@@ -1,0 +1,46 @@
+/**
+ * The keys of a target of kind `compose` beside those that every kind has. Of a Compose file only what says the same on every
+ * host is taken: what it would read there, variables, files and builds, could be another thing at the next deploy.
+ */
+import type { ComposeOptions } from '@stella/domain';
+import { faultsOfCompose } from './compose-file-rules.ts';
+import { checkDirectory, checkName } from './definition-checks.ts';
+import type { MapReader } from './map-reader.ts';
+
+export const COMPOSE_KEYS = ['components', 'project', 'socket', 'compose'] as const;
+
+/** Of a Compose file as JSON; one service needs 300. */
+const COMPOSE_LENGTH_MAX = 65_536;
+const COMPONENTS_MAX = 50;
+/** Compose specification, "Name top-level element". */
+const PROJECT_NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+/** As Compose takes the names of services. */
+const SERVICE_NAME = /^[a-zA-Z0-9._-]{1,63}$/;
+
+/** `name` is that of the target. */
+export function readComposeOptions(map: MapReader, name: string): ComposeOptions {
+  const components = map.pairs('components', checkComponent, COMPONENTS_MAX);
+  if (Object.keys(components).length === 0) {
+    map.refuse('components', 'components: expected at least one service with its component, such as "api: shop-api"');
+  }
+  const compose = map.json('compose', COMPOSE_LENGTH_MAX);
+  if (Object.keys(compose).length > 0) {
+    for (const fault of faultsOfCompose(compose, components)) map.refuse('compose', `compose: ${fault}`);
+  }
+  return {
+    components,
+    project: map.text('project', checkProject, name),
+    socket: map.has('socket') ? map.text('socket', checkDirectory) : null,
+    compose,
+  };
+}
+
+function checkComponent(service: string, component: string): string | null {
+  if (!SERVICE_NAME.test(service)) return `"${service.slice(0, 80)}" is not the name of a service`;
+  return checkName(component);
+}
+
+function checkProject(value: string): string | null {
+  if (PROJECT_NAME.test(value)) return null;
+  return `"${value.slice(0, 80)}" is not the name of a project; expected lower-case letters, digits, "_" and "-", at most 63`;
+}

@@ -1,0 +1,244 @@
+/**
+ * The `compose` target: a project of several services, whose images Stella pins. Each deploy is a lock that the host keeps
+ * under its checksum, and one run of Compose inside of the fence (`fenced-host.ts`), which a newer operation ends. An exit
+ * code promises nothing: what runs is read from the engine, by the image of every container.
+ */
+import {
+  AppError,
+  combinedDigest,
+  type ComposeTargetDefinition,
+  type Fence,
+  type ReleaseComponent,
+} from '@stella/domain';
+import type { HostProgram } from '../ports/target-host.ts';
+import type {
+  Observation,
+  ObserveAnswer,
+  OperationAnswer,
+  ProbeAnswer,
+  SealAnswer,
+  Target,
+  TargetCall,
+} from '../ports/target.ts';
+import { type CallScope, withinCall } from './call-scope.ts';
+import { readEnd } from './command-target.ts';
+import { checkStatePlace } from './command-place.ts';
+import { LOCK_NOT_KEPT, upArgv, versionArgv } from './compose/compose-script.ts';
+import { ensureImages } from './compose/ensure-images.ts';
+import { checkOwnProject, checkProjectHealth, lookAtProject, type SeenPart } from './compose/look-at-project.ts';
+import { type Lock, renderLock } from './compose/render-lock.ts';
+import { dialArgv, ENGINE_SOCKET, type EnginePlace, withEngine } from './docker/engine-session.ts';
+import { probeEngine } from './docker/probe-engine.ts';
+import { type FencedHost, makeFencedHost, type Operation } from './fenced-host.ts';
+import { isOperationId } from './files/files-place.ts';
+import { checkHealth } from './health-check.ts';
+import type { TargetDeps } from './target-deps.ts';
+import { toErroredAnswer, toOperationAnswer } from './target-errors.ts';
+
+const VERSION_TIMEOUT_MS = 20_000;
+const OUTPUT_BYTES_MAX = 10_000;
+/** Of what Compose said, for people. */
+const SAID_LENGTH_MAX = 500;
+
+interface Parts {
+  readonly definition: ComposeTargetDefinition;
+  readonly environment: string;
+  readonly engine: EnginePlace;
+  readonly fence: FencedHost;
+  readonly deps: TargetDeps;
+}
+
+export function openComposeTarget(definition: ComposeTargetDefinition, environment: string, deps: TargetDeps): Target {
+  const target = definition.name;
+  const parts = openParts(definition, environment, deps);
+  const within = <Answer>(
+    call: TargetCall,
+    toAnswer: (error: unknown) => Answer,
+    run: (scope: CallScope) => Promise<Answer>,
+  ): Promise<Answer> =>
+    withinCall<Answer>({ call, clock: deps.clock, target }, toAnswer, async (scope) => {
+      checkStatePlace(deps, definition);
+      return run(scope);
+    });
+  const apply: Target['deploy'] = (call, fence, operationId, ...components) =>
+    within<OperationAnswer>(
+      call,
+      (error) => toOperationAnswer(error, target),
+      (scope) => carryOut(parts, { operation: { fence, operationId }, components }, scope),
+    );
+  return {
+    probe: (call) => probe(parts, call),
+    observe: (call) =>
+      within<ObserveAnswer>(
+        call,
+        (error) => toErroredAnswer(error, target),
+        async (scope) => ({ outcome: 'ok', observation: await observe(parts, scope) }),
+      ),
+    seal: (call, fence: Fence) =>
+      within<SealAnswer>(
+        call,
+        (error) => toErroredAnswer(error, target),
+        (scope) => parts.fence.seal(scope, fence),
+      ),
+    deploy: apply,
+    rollback: apply,
+  };
+}
+
+function openParts(definition: ComposeTargetDefinition, environment: string, deps: TargetDeps): Parts {
+  const { name: target } = definition;
+  const { openEngine, engineSockets } = deps;
+  const host = deps.openHost(definition.host ?? null, target);
+  const stateDirectory = definition.stateDirectory ?? `targets/${environment}/${target}`;
+  return {
+    definition,
+    environment,
+    engine: { definition, host, openEngine, engineSockets },
+    fence: makeFencedHost(host, { target, stateDirectory }),
+    deps,
+  };
+}
+
+function probe(parts: Parts, call: TargetCall): Promise<ProbeAnswer> {
+  const { definition, engine, fence, deps } = parts;
+  return probeEngine(
+    {
+      clock: deps.clock,
+      engine,
+      fence,
+      checkOwn: (found) => checkOwnProject(found, parts),
+      lookFurther: async (timer, scope) =>
+        timer.run(
+          'programs',
+          () => 'programs.missing',
+          async () => {
+            const { exitCode, stdout, stderr } = await engine.host.run(versionArgv(), {
+              timeoutMs: Math.min(VERSION_TIMEOUT_MS, scope.timeoutMs),
+              signal: scope.signal,
+              outputBytesMax: OUTPUT_BYTES_MAX,
+            });
+            if (exitCode === 0) return `Compose ${stdout.trim()}`;
+            const message = `neither "docker compose" nor "docker-compose" answers: ${lastWords(stderr)}`;
+            throw new AppError('target.program_missing', { details: { target: definition.name, message } });
+          },
+        ),
+    },
+    call,
+  );
+}
+
+async function observe(parts: Parts, scope: CallScope): Promise<Observation> {
+  const { definition, engine: enginePlace, fence, deps } = parts;
+  const { health } = definition;
+  const found = await withEngine(enginePlace, scope, async (engine) => {
+    const seen = await lookAtProject(engine, parts);
+    const digest = seen.parts && combinedDigest(seen.parts);
+    if (digest === null || seen.message !== '') return { digest, isHealthy: false, message: seen.message };
+    return { digest, ...(await checkProjectHealth(engine, seen, { definition, clock: deps.clock }, scope)) };
+  });
+  const holds = await fence.holds(scope);
+  if (!found.isHealthy || health === null || health.kind === 'container') return { ...found, holds };
+  return { ...found, ...(await checkHealth(deps, health, scope)), holds };
+}
+
+interface Wish {
+  readonly operation: Operation;
+  readonly components: readonly ReleaseComponent[];
+}
+
+async function carryOut(parts: Parts, { operation, components }: Wish, scope: CallScope): Promise<OperationAnswer> {
+  const { definition, environment, engine: place, fence, deps } = parts;
+  const { operationId } = operation;
+  if (!isOperationId(operationId)) {
+    const message = `"${operationId.slice(0, 100)}" is not an operation id`;
+    throw new AppError('input.invalid', { details: { message } });
+  }
+  // Refused for an engine of this machine that nobody allowed, before anything is done.
+  dialArgv(place);
+  const last = await fence.last(scope);
+  const isRepeat = last?.operationId === operationId;
+  const { words, isMadeAnew } = isRepeat
+    ? { words: '', isMadeAnew: false }
+    : await withEngine(place, scope, async (engine) => {
+        await checkOwnProject(engine, parts);
+        const seen = await lookAtProject(engine, parts);
+        const told = await ensureImages(engine, deps, { definition, parts: components }, scope);
+        // Of an operation that did not say how it ended a last request may still stop what Compose would leave running.
+        return { words: told, isMadeAnew: seen.isAltered || (last !== null && last.result === null) };
+      });
+  const { directory } = await fence.probe(scope);
+  const lock = renderLock(definition, { environment, operation, parts: components });
+  const { host, socket, project } = definition;
+  const up = upArgv(
+    { directory, checksum: lock.checksum },
+    { project, socket: socket ?? (host ? null : ENGINE_SOCKET), isMadeAnew },
+  );
+  return fence.apply(scope, operation, up, async (program) => {
+    const failure = await bringUp(parts, { operation, lock, program }, scope);
+    return failure ?? (await answerByLooking(parts, { components, words, lock }, scope));
+  });
+}
+
+interface BringUp {
+  readonly operation: Operation;
+  readonly lock: Lock;
+  readonly program: HostProgram;
+}
+
+/** Null when Compose has done it. */
+async function bringUp(
+  { definition: { name: target }, fence }: Parts,
+  { operation, lock, program }: BringUp,
+  scope: CallScope,
+): Promise<OperationAnswer | null> {
+  await fence.check(scope, operation);
+  program.stream.write(`${Buffer.from(lock.text).toString('base64')}\n`);
+  const { exitCode, said } = await readEnd(program, operation.operationId);
+  if (exitCode === 0) return null;
+  if (exitCode === null) {
+    const message = 'Compose was ended before it was done';
+    throw new AppError('target.interrupted', { details: { target, message } });
+  }
+  if (exitCode === LOCK_NOT_KEPT) {
+    const message = `its lock cannot be kept: ${lastWords(said)}`;
+    const code = /No space left|quota exceeded/i.test(said) ? 'target.disk_full' : 'target.disk';
+    throw new AppError(code, { details: { target, message } });
+  }
+  const { code, message } = new AppError('target.compose_failed', {
+    details: { target, message: `exit code ${exitCode}: ${lastWords(said)}` },
+  });
+  return { outcome: 'failed', code, message };
+}
+
+interface Done {
+  readonly components: readonly ReleaseComponent[];
+  readonly words: string;
+  readonly lock: Lock;
+}
+
+/** Whether it is healthy is asked later; that it is what was sent is asked while the fence is held. */
+async function answerByLooking(
+  parts: Parts,
+  { components, words, lock }: Done,
+  scope: CallScope,
+): Promise<OperationAnswer> {
+  const seen = await withEngine(parts.engine, scope, (engine) => lookAtProject(engine, parts));
+  const others = components.flatMap((part) => otherThan(part, seen.parts ?? []));
+  if (seen.parts === null || others.length > 0) {
+    const message = [...others, seen.message].filter((one) => one !== '').join('; ');
+    return { outcome: 'failed', code: 'target.wrong_digest', message };
+  }
+  const message = `${words}; lock ${lock.checksum.slice(0, 12)}`;
+  return { outcome: 'succeeded', digest: combinedDigest(seen.parts), message };
+}
+
+function otherThan({ name, digest }: ReleaseComponent, seen: readonly SeenPart[]): readonly string[] {
+  const found = seen.find((one) => one.name === name);
+  return found === undefined || found.digest === digest
+    ? []
+    : [`component ${name} runs ${found.digest} instead of ${digest}`];
+}
+
+function lastWords(text: string): string {
+  return text.replace(/\s+/g, ' ').trim().slice(-SAID_LENGTH_MAX);
+}

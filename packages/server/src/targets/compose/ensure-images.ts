@@ -1,0 +1,45 @@
+/** Every image of a project on its engine, before the fence: an image that is there changes nothing that runs. */
+import { composeMap, type ComposeTargetDefinition, type ReleaseComponent } from '@stella/domain';
+import type { DockerEngine } from '../../ports/docker-engine.ts';
+import { toPullError } from '../docker/engine-errors.ts';
+import { ensureImage, type ImageDeps } from '../docker/ensure-image.ts';
+import type { CallScope } from '../call-scope.ts';
+
+/** Answers, for the trace, where each component came from. Credentials go to the engine, and nowhere else. */
+export async function ensureImages(
+  engine: DockerEngine,
+  deps: ImageDeps,
+  { definition, parts }: { readonly definition: ComposeTargetDefinition; readonly parts: readonly ReleaseComponent[] },
+  scope: CallScope,
+): Promise<string> {
+  const words: string[] = [];
+  for (const component of parts) {
+    scope.check();
+    const ready = await ensureImage(engine, deps, { target: definition.name, component }, scope.signal);
+    words.push(`${component.name}: ${ready.words}`);
+  }
+  for (const service of Object.values(composeMap(definition.compose['services']))) {
+    const { image } = composeMap(service);
+    if (typeof image !== 'string') continue;
+    scope.check();
+    await ensurePinned(engine, deps, { target: definition.name, image });
+  }
+  return words.join('; ');
+}
+
+/** `registry/repository@sha256:…`; the engine checks every byte against the digest. */
+async function ensurePinned(
+  engine: DockerEngine,
+  { loginOf }: ImageDeps,
+  { target, image }: { readonly target: string; readonly image: string },
+): Promise<void> {
+  if (await engine.findImage(image)) return;
+  const [repository = '', digest = ''] = image.split('@');
+  const [registry = ''] = repository.split('/');
+  const login = await loginOf(registry);
+  try {
+    await engine.pull(repository, digest, login);
+  } catch (error) {
+    throw toPullError(error, { target, repository, digest, registry });
+  }
+}
