@@ -2,6 +2,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { programsIn } from './fleets.ts';
 import { adminClient, type ServerPlace, waitFor } from '@stella/testkit';
 import type { Client } from '@stella/contract/client';
 
@@ -25,6 +26,8 @@ export async function startBuiltServer(place: ServerPlace): Promise<BuiltServer>
     HOME: place.directory,
     STELLA_TARGET_DIRECTORIES: place.targets,
     STELLA_LAYOUT_DIRECTORIES: place.layouts,
+    STELLA_COMMAND_DIRECTORIES: programsIn(place.directory),
+    STELLA_LOG_LEVEL: 'warn',
   };
   const args = [PROGRAM, 'orch', 'serve', '--data-dir', place.dataDir, '--listen', '127.0.0.1:0'];
   const child = spawn(process.execPath, args, { env, cwd: place.directory, stdio: ['ignore', 'ignore', 'inherit'] });

@@ -14,12 +14,21 @@ export interface PlainOrder {
   readonly atOnce: number;
 }
 
-export async function deployPlainly({ directories, files, release, atOnce }: PlainOrder): Promise<void> {
-  const queue = directories.values();
-  const work = async (): Promise<void> => {
-    for (const directory of queue) await deployOne(directory, files, release);
+export function deployPlainly({ directories, files, release, atOnce }: PlainOrder): Promise<void> {
+  return inTurns(directories, atOnce, (directory) => deployOne(directory, files, release));
+}
+
+/** So many at a time. */
+export async function inTurns<Item>(
+  items: readonly Item[],
+  atOnce: number,
+  work: (item: Item) => Promise<void>,
+): Promise<void> {
+  const queue = items.values();
+  const takeTurns = async (): Promise<void> => {
+    for (const item of queue) await work(item);
   };
-  await Promise.all(Array.from({ length: atOnce }, work));
+  await Promise.all(Array.from({ length: atOnce }, takeTurns));
 }
 
 async function deployOne(directory: string, files: PlainOrder['files'], release: string): Promise<void> {

@@ -7,8 +7,18 @@ const TICKS_PER_SECOND = 100;
 
 /** User and system time of the processes, their own and that of children which ended. */
 export async function cpuSecondsOf(pids: readonly number[]): Promise<number> {
-  const ticks = await Promise.all(pids.map(ticksOf));
-  return ticks.reduce((sum, one) => sum + one, 0) / TICKS_PER_SECOND;
+  const times = await Promise.all(pids.map(cpuTimesOf));
+  return times.reduce((sum, { ownSeconds, childrenSeconds }) => sum + ownSeconds + childrenSeconds, 0);
+}
+
+/** Of the process itself, and of its children that have ended, with theirs. */
+export async function cpuTimesOf(
+  pid: number,
+): Promise<{ readonly ownSeconds: number; readonly childrenSeconds: number }> {
+  const fields = await statOf(pid);
+  const secondsIn = (places: readonly number[]): number =>
+    places.reduce((sum, place) => sum + Number(fields[place] ?? 0), 0) / TICKS_PER_SECOND;
+  return { ownSeconds: secondsIn([11, 12]), childrenSeconds: secondsIn([13, 14]) };
 }
 
 /** The postmaster of a data directory and its backends. */
@@ -30,11 +40,6 @@ async function childrenOf(parent: number): Promise<readonly number[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
   const parents = await Promise.all(pids.map(async (pid) => Number((await statOf(pid))[1] ?? -1)));
   return pids.filter((_pid, index) => parents[index] === parent);
-}
-
-async function ticksOf(pid: number): Promise<number> {
-  const fields = await statOf(pid);
-  return [11, 12, 13, 14].reduce((sum, index) => sum + Number(fields[index] ?? 0), 0);
 }
 
 /** Fields of /proc/<pid>/stat after the name, which may hold anything; empty when the process has gone. */

@@ -36,6 +36,35 @@ function look(url: string, more: { stageTimeoutMs?: number; ranges?: readonly st
 
 const codesOf = ({ stages }: NetworkLook): unknown => stages.map(({ stage, code }) => `${stage} ${code ?? 'ok'}`);
 
+describe('a connection alone', () => {
+  const connect = (address: string, port: number, ranges: readonly string[] = LOOPBACK) =>
+    makeNetworkProbe({ allowedRanges: ranges }).connect({
+      address,
+      port,
+      stageTimeoutMs: STAGE_TIMEOUT_MS,
+      signal: new AbortController().signal,
+    });
+  const words = (stages: Awaited<ReturnType<typeof connect>>): unknown =>
+    stages.map(({ stage, code }) => `${stage} ${code ?? 'ok'}`);
+
+  it('is made and ended without a byte, to addresses that may be reached', async () => {
+    let bytesCount = 0;
+    let isEnded = false;
+    const server = createTcpServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.on('data', (chunk) => (bytesCount += chunk.length));
+      socket.on('close', () => (isEnded = true));
+    });
+    const port = await portOf(server);
+    expect(words(await connect('127.0.0.1', port))).toEqual(['dns probe.skipped', 'tcp ok']);
+    expect(words(await connect('localhost', port))).toEqual(['dns ok', 'tcp ok']);
+    expect(words(await connect('127.0.0.1', port, ['10.0.0.0/8']))).toEqual(['dns tcp.forbidden', 'tcp probe.skipped']);
+    await new Promise((resolve) => server.close(resolve));
+    expect([bytesCount, isEnded]).toEqual([0, true]);
+    expect(words(await connect('127.0.0.1', port))).toEqual(['dns probe.skipped', 'tcp tcp.refused']);
+  });
+});
+
 describe('a look at an address', () => {
   it('asks one HEAD over the connection that it measured, and says the status', async () => {
     const asked: string[] = [];

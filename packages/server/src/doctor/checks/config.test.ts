@@ -121,6 +121,14 @@ describe('check.config', () => {
       status: 'fail',
       message: 'prod/tests: 127.0.0.1 is in none of the ranges that may be reached',
     });
+    const timing = { timeoutMs: 1_000, intervalMs: 1_000, threshold: 2, deadlineMs: 60_000 };
+    const mail = makeTarget({ name: 'mail', health: { kind: 'tcp', address: '::1', port: 25, ...timing } });
+    const noLoopback = { ...reach, coversAddress: (address: string) => address !== '::1' };
+    const connected = [makeDefinition({ name: 'prod', targets: [mail] })];
+    expect(await look({ definitions: connected, deps: { reach: noLoopback } })).toMatchObject({
+      status: 'fail',
+      message: 'prod/mail: ::1 is in none of the ranges that may be reached',
+    });
     const noTarget = { ...reach, coversTarget: () => Promise.resolve(false) };
     expect(await look({ definitions, deps: { reach: noTarget } })).toMatchObject({
       status: 'fail',
