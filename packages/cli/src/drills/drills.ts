@@ -24,7 +24,6 @@ export const DRILLS: readonly Drill[] = [
 
 /** Causes that no drill shows, with the reason. */
 export const UNDRILLED: Readonly<Partial<Record<CauseCode, string>>> = {
-  'target.engine_down': 'an engine of containers would have to be stopped, which others use',
   'canary.failed': 'the drill would need a second target, which its world has not',
   'canary.unanswered': 'the drill would need a second target, which its world has not',
   'registry.tls': 'a registry by TLS would have to be declared; gate.tls drills the same',
@@ -33,6 +32,7 @@ export const UNDRILLED: Readonly<Partial<Record<CauseCode, string>>> = {
   'worker.version_skew': 'told only beside another trouble, and wants orchestrators of two versions',
   'lock.stale': 'nothing from outside does it: while a worker lives, it takes over whoever holds a lock within seconds',
   'target.host_key': 'the drill would need a host over SSH, which its world has not',
+  'target.engine_down': 'the drill would need an engine of containers, which its world has not',
   'target.busy':
     'nothing from outside does it: who holds the lock of a target gives it to a newer operation within 2 s',
   'target.fence_stale': 'only a worker that was overtaken meets it, and its promotion goes on under the newer fence',
