@@ -15,7 +15,7 @@ packages=(
   gcc libc6-dev   # test/system/models.test.ts: compiles what spin makes
   iproute2        # test/system/torture: a replica in a network of its own
   nftables        # test/system/torture: which is cut off
-  openssh-server openssh-client # test/system/ssh-hosts.test.ts: hosts of targets
+  openssh-server openssh-client # test/system/ssh-hosts.test.ts, targets/ssh.test.ts: hosts of targets
   postgresql-15   # test/system/primary.test.ts, store.test.ts, torture: the oldest PostgreSQL that is supported, with standbys
   prometheus prometheus-alertmanager # test/system/alerts: a real alert, from the scrape to the webhook
   spin            # test/system/models.test.ts: the model checker

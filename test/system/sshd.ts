@@ -1,7 +1,7 @@
 /** A real sshd on a free loopback port, with keys of its own, for the user who runs the tests. */
 import { execFile, spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -34,6 +34,8 @@ export interface SshServer {
   readonly fingerprint: string;
   readonly hostKey: string;
   readonly otherHostKey: string;
+  /** Accepts that public key, too. */
+  letIn(publicKeyFile: string): Promise<void>;
   /** Hashes the names in a file of known hosts, as ssh-keygen does it. */
   hashNames(file: string): Promise<void>;
   stop(): Promise<void>;
@@ -79,6 +81,7 @@ export async function startSshd({ sshd, keygen }: SshPrograms): Promise<SshServe
     fingerprint: stdout.split(' ')[1] ?? '',
     hostKey,
     otherHostKey,
+    letIn: async (file) => appendFile(join(directory, 'authorized_keys'), await readFile(file)),
     hashNames: async (file) => void (await run(keygen, ['-H', '-f', file])),
     stop: async () => {
       server.kill('SIGTERM');

@@ -2,7 +2,7 @@
 import { Duplex, type Readable, type Writable } from 'node:stream';
 import type { HostProgram, HostRunOptions, HostRunResult } from '../ports/target-host.ts';
 
-/** From the moment when a program is told to end to its result without it: its own grace and the way back. */
+/** From the moment when a program of this machine is told to end to its result without it: its own grace and the way back. */
 const END_WAIT_MS = 8_000;
 
 export interface ProgramEnds {
@@ -62,6 +62,7 @@ export function keepTail(stream: Readable, bytesMax: number): () => string {
 export async function runProgram(
   { stream, ended }: HostProgram,
   { input, timeoutMs, signal, outputBytesMax }: Omit<HostRunOptions, 'env'>,
+  endWaitMs = END_WAIT_MS,
 ): Promise<HostRunResult> {
   const ending = { isTimedOut: false, isAborted: false, isCut: false };
   let stop: () => void = () => undefined;
@@ -70,7 +71,7 @@ export async function runProgram(
     void ended.then(() => clearTimeout(timer));
     stop = () => {
       stream.destroy();
-      timer ??= setTimeout(() => resolve(null), END_WAIT_MS);
+      timer ??= setTimeout(() => resolve(null), endWaitMs);
     };
   });
   const end = (why: keyof typeof ending): void => {

@@ -2,7 +2,15 @@
 import { AppError, type ProbeStage, type ProbeStageName, type SshHostDefinition } from '@stella/domain';
 import { join as quoteArgv } from 'shlex';
 import type { ClientChannel } from 'ssh2';
-import type { HostArgv, HostLookOptions, HostOpenOptions, HostProgram, TargetHost } from '../ports/target-host.ts';
+import type {
+  HostArgv,
+  HostLookOptions,
+  HostOpenOptions,
+  HostProgram,
+  HostRunOptions,
+  HostRunResult,
+  TargetHost,
+} from '../ports/target-host.ts';
 import { joinStreams, keepTail, runProgram } from './program-stream.ts';
 import { connectSsh, type SshDeps, SshFailure } from './ssh-connection.ts';
 import type { SshPool, SshSession } from './ssh-pool.ts';
@@ -11,6 +19,8 @@ import type { SshPool, SshSession } from './ssh-pool.ts';
 const END_GRACE_MS = 6_000;
 /** After its exit code, what a process that lives on may hold open is no longer waited for. */
 const OUTPUT_GRACE_MS = 500;
+/** For a program that `timeout` ends on its host; what it still says after it was given up is of no use. */
+const END_WAIT_MS = 2_000;
 /** For the host to start a program on a session. */
 const START_MS = 20_000;
 const STDERR_BYTES_MAX = 65_536;
@@ -26,22 +36,42 @@ export function makeSshHost(target: string, ssh: SshHostDefinition, deps: SshHos
   return {
     label,
     open,
-    async run(argv, { env = {}, ...options }) {
-      // Its end comes from `runProgram`, which tells why; until it has started, from here.
-      const starting = new AbortController();
-      const abort = (): void => starting.abort();
-      options.signal.addEventListener('abort', abort, { once: true });
-      // Whatever becomes of the connection, the program ends: sshd hands on no signals for root (session_signal_req).
-      const limit = String(Math.ceil(options.timeoutMs / 1_000) + 1);
-      const program = await open(['timeout', '-k', '5', limit, ...argv], { env, signal: starting.signal }).finally(() =>
-        options.signal.removeEventListener('abort', abort),
-      );
-      return runProgram(program, options);
-    },
+    run: (argv, options) => run(open, argv, options),
     look: (options) => look(ssh, deps, options),
     // Connections are the pool's.
     close: () => Promise.resolve(),
   };
+}
+
+async function run(
+  open: TargetHost['open'],
+  argv: HostArgv,
+  { env = {}, ...options }: HostRunOptions,
+): Promise<HostRunResult> {
+  const starting = new AbortController();
+  let isTimedOut = false;
+  const abort = (): void => starting.abort();
+  const overdue = setTimeout(() => {
+    isTimedOut = true;
+    abort();
+  }, options.timeoutMs);
+  options.signal.addEventListener('abort', abort, { once: true });
+  if (options.signal.aborted) abort();
+  // Whatever becomes of the connection, the program ends: sshd hands on no signals for root (session_signal_req).
+  const limit = String(Math.ceil(options.timeoutMs / 1_000) + 1);
+  let program: HostProgram;
+  try {
+    program = await open(['timeout', '-k', '5', limit, ...argv], { env, signal: starting.signal });
+  } catch (error) {
+    if (!starting.signal.aborted) throw error;
+    const ending = { isTimedOut, isAborted: !isTimedOut, isCut: false };
+    return { exitCode: null, stdout: '', stderr: messageOf(error), ...ending };
+  } finally {
+    clearTimeout(overdue);
+    options.signal.removeEventListener('abort', abort);
+  }
+  // Its end comes from there, which tells why.
+  return runProgram(program, options, END_WAIT_MS);
 }
 
 interface SessionPlace {
@@ -69,7 +99,7 @@ async function openSession(
   const command = quoteArgv(assignments.length === 0 ? argv : ['env', ...assignments, ...argv]);
   try {
     // A login shell runs it; as the program itself it gets the signals.
-    const channel = await start(session, `exec ${command}`);
+    const channel = await start(session, `exec ${command}`, signal);
     return follow(channel, session, signal);
   } catch (error) {
     session.release();
@@ -77,18 +107,30 @@ async function openSession(
   }
 }
 
-function start({ client }: SshSession, command: string): Promise<ClientChannel> {
+function start({ client }: SshSession, command: string, signal: AbortSignal): Promise<ClientChannel> {
   return new Promise((resolve, reject) => {
+    const fail = (message: string): void => {
+      settle();
+      reject(new Error(message));
+    };
     const overdue = setTimeout(() => {
-      reject(new Error(`no session within ${START_MS} ms`));
+      fail(`no session within ${START_MS} ms`);
       // What does not answer a session is of no use for others.
       client.destroy();
     }, START_MS);
-    const closed = (): void => reject(new Error('the connection was lost'));
-    client.once('close', closed);
-    client.exec(command, (error, channel) => {
+    const closed = (): void => fail('the connection was lost');
+    const abort = (): void => fail('given up while its host had not started it');
+    const settle = (): void => {
       clearTimeout(overdue);
       client.off('close', closed);
+      signal.removeEventListener('abort', abort);
+    };
+    client.once('close', closed);
+    signal.addEventListener('abort', abort, { once: true });
+    client.exec(command, (error, channel) => {
+      // One that comes when nobody waits any more is closed; `timeout` or the end of its stdin ends it.
+      if (signal.aborted && !error) channel.close();
+      settle();
       if (error) reject(error);
       else resolve(channel);
     });

@@ -1,0 +1,127 @@
+/** Promotions onto two hosts over SSH by a real orchestrator: what runs, who is not trusted, and what a killed one leaves there. */
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { adminClient, startServerProcess, waitFor } from '@stella/testkit';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  createReleases,
+  startTestServer,
+  type TestServer,
+  untilStatus,
+} from '../../../packages/server/test/integration/http-fixture.ts';
+import { findSshd, type SshServer, startSshd } from '../sshd.ts';
+
+const TIMEOUT_MS = 60_000;
+const programs = findSshd();
+
+describe.skipIf(programs === null)('targets on hosts over SSH', () => {
+  let test: TestServer;
+  let env: Readonly<Record<string, string>>;
+  const hosts: SshServer[] = [];
+  const folder = (): string => join(test.place.directory, 'far');
+
+  beforeAll(async () => {
+    if (programs === null) return;
+    hosts.push(await startSshd(programs), await startSshd(programs));
+    const place = await startTestServer();
+    await place.server.stop();
+    const [key, stranger] = [await read(hosts[0]?.keyFile), await read(hosts[0]?.strangerKeyFile)];
+    for (const host of hosts) await host.letIn(`${hosts[0]?.keyFile}.pub`);
+    env = { STELLA_SECRET_FAR: key, STELLA_SECRET_STRANGER: stranger };
+    const server = await startServerProcess(place.place, { env });
+    test = { ...place, server, admin: adminClient(server) };
+    await createReleases(test, 4);
+    await mkdir(folder());
+    // Beside what runs there it tells who has brought it, and waits while it is held.
+    await program('bring', 'echo $$ >"$1.pid"; [ ! -e "$1.hold" ] || sleep 1000; printf "%s" "$STELLA_DIGEST" >"$1"');
+    await program('tell', '[ ! -e "$1" ] || cat "$1"');
+  });
+  afterAll(async () => {
+    for (const host of hosts) await host.stop();
+    await test.remove();
+  });
+
+  async function program(name: string, line: string): Promise<void> {
+    await writeFile(join(folder(), name), `#!/bin/sh\n${line}\n`);
+    await chmod(join(folder(), name), 0o755);
+  }
+  const read = (path = ''): Promise<string> => readFile(path, 'utf8').catch(() => '');
+  const runningAt = (name: string): string => join(folder(), name);
+
+  /** One target per host, with a patch of how the second is reached. */
+  async function apply(environment: string, patch: Readonly<Record<string, string | number>> = {}): Promise<void> {
+    const targets = hosts.map((host, index) => {
+      const name = `${environment}-${index + 1}`;
+      const known = { key: 'env:STELLA_SECRET_FAR', hostKey: host.fingerprint, ...(index === 1 ? patch : {}) };
+      const ssh = { address: '127.0.0.1', port: host.port, user: host.user, ...known };
+      return {
+        ...{ name, kind: 'command', component: 'web', host: { ssh } },
+        deploy: [join(folder(), 'bring'), runningAt(name)],
+        observe: [join(folder(), 'tell'), runningAt(name)],
+        stateDirectory: join(folder(), `${name}-fence`),
+      };
+    });
+    // JSON is YAML.
+    const text = JSON.stringify({ kind: 'Environment', name: environment, targets });
+    await test.admin.call('applyDefinitions', { body: { documents: [{ file: 'far.yaml', text }] } });
+  }
+  const promote = async (release: string, environment: string): Promise<string> =>
+    (await test.admin.call('createPromotion', { body: { release, environment } })).id;
+  const untilCause = (promotion: string, code: string): Promise<void> =>
+    waitFor(
+      async () => {
+        const { causes } = await test.admin.call('diagnosePromotion', { parameters: { promotion } });
+        return causes[0]?.code === code;
+      },
+      { timeoutMs: TIMEOUT_MS, why: `the diagnosis says ${code}` },
+    );
+
+  it('run what was promised, which each host tells itself', async () => {
+    await apply('prod');
+    await untilStatus(test.admin, await promote('shop-1', 'prod'), 'completed');
+    const { items } = await test.admin.call('listArtifacts', { parameters: { environment: 'prod' } });
+    for (const name of ['prod-1', 'prod-2']) {
+      const observed = await read(runningAt(name));
+      expect(items.find((one) => one.target === name)).toMatchObject({ observed, promised: observed, isHealthy: true });
+    }
+    const shown = await test.admin.call('getEnvironment', { parameters: { environment: 'prod' } });
+    expect(shown.targets[0]).toMatchObject({
+      kind: 'command',
+      host: `${hosts[0]?.user}@127.0.0.1:${hosts[0]?.port}`,
+      fence: 'script',
+    });
+  });
+
+  it.each([
+    ['a host that shows another key', 'target.host_key', () => ({ hostKey: `SHA256:${'A'.repeat(43)}` })],
+    ['a host that refuses our key', 'target.credentials', () => ({ key: 'env:STELLA_SECRET_STRANGER' })],
+    ['a host that is not there', 'target.unreachable', () => ({ port: 1 })],
+  ])('are not touched for %s: the cause is named before anything has changed', async (_what, code, patch) => {
+    const environment = code.replace(/^target\./, '').replace('_', '-');
+    await apply(environment, patch());
+    const id = await promote('shop-1', environment);
+    await untilCause(id, code);
+    expect([await read(runningAt(`${environment}-1`)), await read(runningAt(`${environment}-2`))]).toEqual(['', '']);
+    const verified = await test.admin.call('verifyCredentials', { parameters: { environment } });
+    expect(verified.items[0]).toMatchObject({ reference: 'env:STELLA_SECRET_FAR', isResolved: true, isAccepted: true });
+    expect(verified.items[1]).toMatchObject({ isAccepted: code === 'target.credentials' ? false : null });
+    await test.admin.call('cancelPromotion', { parameters: { promotion: id }, body: {} });
+    await apply(environment);
+    await untilStatus(test.admin, await promote('shop-1', environment), 'completed');
+  });
+
+  it('are finished by the next orchestrator, which ends what a killed one has begun there', async () => {
+    const [running] = [runningAt('prod-1')];
+    await writeFile(`${running}.hold`, '');
+    await rm(`${running}.pid`, { force: true });
+    const id = await promote('shop-2', 'prod');
+    await waitFor(async () => (await read(`${running}.pid`)) !== '', { timeoutMs: TIMEOUT_MS, why: 'it is deployed' });
+    const pid = (await read(`${running}.pid`)).trim();
+    await test.server.kill();
+    await rm(`${running}.hold`);
+    const server = await startServerProcess(test.place, { env });
+    test = { ...test, server, admin: adminClient(server) };
+    await untilStatus(test.admin, id, 'completed');
+    expect(await read(`/proc/${pid}/stat`)).toBe('');
+  });
+});
