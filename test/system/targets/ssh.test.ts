@@ -55,7 +55,10 @@ describe.skipIf(programs === null)('targets on hosts over SSH', () => {
       const known = { key: 'env:STELLA_SECRET_FAR', hostKey: host.fingerprint, ...(index === 1 ? patch : {}) };
       const ssh = { address: '127.0.0.1', port: host.port, user: host.user, ...known };
       return {
-        ...{ name, kind: 'command', component: 'web', host: { ssh } },
+        name,
+        kind: 'command',
+        component: 'web',
+        host: { ssh },
         deploy: [join(folder(), 'bring'), runningAt(name)],
         observe: [join(folder(), 'tell'), runningAt(name)],
         stateDirectory: join(folder(), `${name}-fence`),
