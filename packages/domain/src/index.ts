@@ -19,6 +19,7 @@ export * from './environment/freeze.ts';
 export * from './environment/health-check.ts';
 export * from './environment/compose-options.ts';
 export * from './environment/target-components.ts';
+export * from './environment/observation.ts';
 export * from './environment/target-definition.ts';
 export * from './environment/quota.ts';
 export * from './environment/quota-request.ts';

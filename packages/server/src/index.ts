@@ -12,6 +12,7 @@ export type { Clock } from './ports/clock.ts';
 export type * from './ports/command-store.ts';
 export type * from './ports/debt-store.ts';
 export type * from './ports/engine-store.ts';
+export type * from './ports/observation-store.ts';
 export type { Logger } from './ports/logger.ts';
 export type * from './ports/notification-store.ts';
 export type * from './ports/registry-credentials.ts';

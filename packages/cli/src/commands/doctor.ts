@@ -14,7 +14,7 @@ export const doctor: CommandSpec = {
   kind: 'read',
   options: [
     { flags: '--check <id>', summary: 'only this one, with all that it saw, or all below it: check.network.prod' },
-    { flags: '--category <category>', summary: 'only those of orchestrator, storage, network or config' },
+    { flags: '--category <category>', summary: 'only those of orchestrator, targets, storage, network or config' },
     { flags: '--severity <severity>', summary: 'show only what is at least: pass, skip, warn or fail' },
     { flags: '--check-timeout <duration>', summary: 'of each check; 30s without' },
     { flags: '--offline', summary: 'without the orchestrator: from its database and the processes of this machine' },

@@ -99,8 +99,19 @@ export const deploymentListSchema = z.object({
   items: z.array(deploymentSchema),
 });
 
-/** `unverified`: something was done there since it was looked at. `other`: it runs what its environment does not promise. */
-export const LOOK_STATES = ['untouched', 'changing', 'as_promised', 'other', 'unhealthy', 'unverified'] as const;
+/**
+ * `unverified`: something was done there since it was looked at. `other`: it runs what its environment does not promise.
+ * `drifted`: likewise, and a promotion had seen there what is promised.
+ */
+export const LOOK_STATES = [
+  'untouched',
+  'changing',
+  'as_promised',
+  'other',
+  'drifted',
+  'unhealthy',
+  'unverified',
+] as const;
 
 export const environmentStatusSchema = z
   .object({
@@ -113,11 +124,26 @@ export const environmentStatusSchema = z
         component: z.string(),
         /** By what the environment runs; null: nothing was ever verified there. */
         promised: digestSchema.nullable(),
-        /** When a promotion last looked. */
+        /** At the last look, of a promotion or between promotions. */
         seen: digestSchema.nullable(),
         state: z.enum(LOOK_STATES),
         message: z.string(),
         seenAt: instantSchema.nullable(),
+        /** The last look between promotions; null: there was none yet. */
+        observation: z
+          .object({
+            at: instantSchema,
+            /** The server that looked. */
+            by: z.string(),
+            /** Why it saw nothing; empty when it did. */
+            code: z.string(),
+            message: z.string(),
+            /** Since when no such look saw anything; null: the last one did. */
+            unseenSince: instantSchema.nullable(),
+            /** Since when the target runs other than what was verified there; null: it does not. */
+            driftSince: instantSchema.nullable(),
+          })
+          .nullable(),
         /** The newest that changed it, or tried to; null: no promotion of late did. */
         operation: z
           .object({

@@ -46,6 +46,8 @@ export const EVENT_TYPES = [
   'environment.stopped',
   'environment.frozen',
   'environment.unfrozen',
+  'drift.began',
+  'drift.ended',
   'quota.increase_requested',
   'fence.raised',
   'release.created',

@@ -96,6 +96,17 @@ export const SETTINGS = {
   ),
   'precheck.interval': duration(30 * SECOND, 1 * SECOND, 1 * HOUR, 'pause before a precheck is repeated'),
   'probe.timeout': duration(10 * SECOND, 100, 30 * SECOND, 'deadline of one probe of a target or artifact'),
+  'observe.mode': word(
+    ['scheduled', 'off'],
+    'targets are looked at every observe.every, or only by promotions; what was found stays as it is',
+  ),
+  'observe.every': duration(
+    5 * MINUTE,
+    1 * SECOND,
+    7 * DAY,
+    'pause between two looks at what the targets of an environment really run',
+  ),
+  'observe.timeout': duration(30 * SECOND, 1 * SECOND, 10 * MINUTE, 'one such look at one target may take so long'),
   'retention.attemptOutput': duration(
     90 * DAY,
     1 * HOUR,

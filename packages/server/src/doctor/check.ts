@@ -18,7 +18,7 @@ export const CHECK_STATUSES = ['pass', 'warn', 'fail', 'skip'] as const;
 export type CheckStatus = (typeof CHECK_STATUSES)[number];
 
 /** The second part of a check's id. `machine`: only where the doctor looks without an orchestrator. */
-export const CHECK_CATEGORIES = ['orchestrator', 'storage', 'network', 'config', 'machine'] as const;
+export const CHECK_CATEGORIES = ['orchestrator', 'storage', 'network', 'config', 'machine', 'targets'] as const;
 export type CheckCategory = (typeof CHECK_CATEGORIES)[number];
 
 export interface CheckFact {
@@ -45,6 +45,7 @@ export interface DoctorDeps {
     | 'listDeployments'
     | 'listEnvironments'
     | 'listLocks'
+    | 'listObservations'
     | 'listQuotas'
     | 'listSettings'
     | 'listWorkers'

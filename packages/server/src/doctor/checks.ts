@@ -12,6 +12,7 @@ import { orchestratorInvariants } from './checks/orchestrator-invariants.ts';
 import { postgres } from './checks/postgres.ts';
 import { quotaStatus } from './checks/quota-status.ts';
 import { rollbackHealth } from './checks/rollback-health.ts';
+import { targetDrift } from './checks/target-drift.ts';
 import { timeBudget } from './checks/time-budget.ts';
 import { workers } from './checks/workers.ts';
 
@@ -26,6 +27,7 @@ export const CHECKS: readonly Check[] = [
   rollbackHealth,
   orchestratorInvariants,
   clock,
+  targetDrift,
   postgres,
   disk,
   config,

@@ -49,6 +49,7 @@ export function healthyDeps(): Omit<DoctorDeps, 'audit'> {
       readGateStats: () => Promise.resolve([]),
       listQuotas: () => Promise.resolve([]),
       listLocks: () => Promise.resolve([]),
+      listObservations: () => Promise.resolve([]),
       listWorkers: () => Promise.resolve([]),
     },
     readArtifact: null,

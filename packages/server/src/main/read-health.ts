@@ -2,7 +2,7 @@
 import type { Settings } from '@stella/domain';
 import type { ProgressReport } from '../http/route-handler.ts';
 import type { MonitoredFacts } from '../metrics/fact-gauges.ts';
-import { STALLED_SERIES_MAX, WORKER_SERIES_MAX } from '../metrics/metric-definitions.ts';
+import { DRIFT_ENVIRONMENTS_MAX, STALLED_SERIES_MAX, WORKER_SERIES_MAX } from '../metrics/metric-definitions.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { NotificationReads } from '../ports/notification-store.ts';
 import type { OrchestratorFacts, ReadStore } from '../ports/read-store.ts';
@@ -49,12 +49,18 @@ export async function readMonitoredFacts(deps: HealthDeps): Promise<MonitoredFac
     .then((facts) => ({ facts, serverNowMs: deps.clock.nowMs() }));
   const read = await answerSoon(
     deps.clock,
-    Promise.all([readFacts(deps), monitoring, deps.notifications.listChannels(), deps.reads.listQuotas(null)]),
+    Promise.all([
+      readFacts(deps),
+      monitoring,
+      deps.notifications.listChannels(),
+      deps.reads.listQuotas(null),
+      deps.reads.countDrift(DRIFT_ENVIRONMENTS_MAX),
+    ]),
   );
   if (read === null) return null;
-  const [orchestrator, { facts, serverNowMs }, channels, quotas] = read;
+  const [orchestrator, { facts, serverNowMs }, channels, quotas, drift] = read;
   const causes = facts.stalled.length === 0 ? null : await answerSoon(deps.clock, deps.readStallCauses());
-  return { orchestrator, monitoring: facts, causes: causes ?? new Map(), channels, quotas, serverNowMs };
+  return { orchestrator, monitoring: facts, causes: causes ?? new Map(), channels, quotas, drift, serverNowMs };
 }
 
 function readFacts({ reads, settings }: HealthDeps): Promise<OrchestratorFacts> {

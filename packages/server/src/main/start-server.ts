@@ -15,6 +15,7 @@ import type { ServerConfig } from '../config/server-config.ts';
 import { type DataDirOwner, ownDataDir } from '../data-dir/data-dir-owner.ts';
 import { prepareDataDir } from '../data-dir/prepare-data-dir.ts';
 import { makeDiagnoser } from '../diagnosis/diagnoser.ts';
+import { startObserver } from '../engine/observer.ts';
 import { startDebtCollector } from '../engine/debt-collector.ts';
 import { withFaults } from '../faults/port-faults.ts';
 import { armStatements } from '../faults/statement-faults.ts';
@@ -51,6 +52,7 @@ import { makeCommandStore } from '../store/postgres-command-store.ts';
 import { makeDebtStore } from '../store/postgres-debt-store.ts';
 import { makeEngineStore, type StoreOptions } from '../store/postgres-engine-store.ts';
 import { makeNotificationStore } from '../store/postgres-notification-store.ts';
+import { makeObservationStore } from '../store/postgres-observation-store.ts';
 import { makeProbeStore } from '../store/postgres-probe-store.ts';
 import { makeReadStore } from '../store/postgres-read-store.ts';
 import { makeSequencerStore } from '../store/postgres-sequencer-store.ts';
@@ -299,6 +301,15 @@ async function startWorking(
     metrics,
   });
   stops.push(() => debts.stop());
+  const observer = startObserver({
+    store: makeObservationStore(store.database, storeOptions),
+    openTarget,
+    clock: nodeClock,
+    random: nodeRandom,
+    logger,
+    name: hostname(),
+  });
+  stops.push(() => observer.stop());
   const notifier = startNotifier({
     store: parts.notifications,
     send: parts.sendNotice,

@@ -2,7 +2,7 @@
 import { PROPERTIES, type PromotionId, quotaStandings } from '@stella/domain';
 import type { Registry } from 'prom-client';
 import type { ChannelHealth } from '../ports/notification-store.ts';
-import type { MonitoringFacts, OrchestratorFacts, QuotaRow } from '../ports/read-store.ts';
+import type { DriftCounts, MonitoringFacts, OrchestratorFacts, QuotaRow } from '../ports/read-store.ts';
 import { makeGauge } from './make-metric.ts';
 import { METRICS, QUOTA_ENVIRONMENTS_MAX } from './metric-definitions.ts';
 
@@ -14,15 +14,22 @@ export interface MonitoredFacts {
   readonly channels: readonly ChannelHealth[];
   /** Of every environment. */
   readonly quotas: readonly QuotaRow[];
+  readonly drift: readonly DriftCounts[];
   /** The wall clock of this server at the moment of the database's answer. */
   readonly serverNowMs: number;
 }
 
 export function makeFactGauges(registry: Registry): { set(facts: MonitoredFacts | null): void } {
   const up = makeGauge(registry, METRICS.databaseUp);
-  const setters = [promotionGauges, quotaGauges, workerGauges, databaseGauges, auditGauges, channelGauges].map((make) =>
-    make(registry),
-  );
+  const setters = [
+    promotionGauges,
+    quotaGauges,
+    targetGauges,
+    workerGauges,
+    databaseGauges,
+    auditGauges,
+    channelGauges,
+  ].map((make) => make(registry));
   return {
     set(facts) {
       up.set(facts ? 1 : 0);
@@ -79,6 +86,21 @@ function quotaGauges(registry: Registry): Setter {
         limits.set(labels, standing.limit);
         waiting.set(labels, counts[standing.name] ?? 0);
       }
+    }
+  };
+}
+
+function targetGauges(registry: Registry): Setter {
+  const drifting = makeGauge(registry, METRICS.targetDrift);
+  const unseen = makeGauge(registry, METRICS.targetUnseen);
+  const lookAge = makeGauge(registry, METRICS.targetLookAge);
+  return (facts) => {
+    for (const one of [drifting, unseen, lookAge]) one.reset();
+    for (const { environment, driftCount, unseenCount, oldestLookAtMs, nowMs } of facts?.drift ?? []) {
+      drifting.set({ environment }, driftCount);
+      unseen.set({ environment }, unseenCount);
+      const ageS = secondsSince(oldestLookAtMs, nowMs);
+      if (ageS !== null) lookAge.set({ environment }, ageS);
     }
   };
 }

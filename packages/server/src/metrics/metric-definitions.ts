@@ -26,6 +26,9 @@ export const GATE_SERIES_MAX = 1_000;
 /** Environments whose quotas have series, in order of name. */
 export const QUOTA_ENVIRONMENTS_MAX = 300;
 
+/** Environments whose targets have series, in order of name. */
+export const DRIFT_ENVIRONMENTS_MAX = 300;
+
 /** Workers whose heartbeat has a series of its own. */
 export const WORKER_SERIES_MAX = 100;
 
@@ -36,6 +39,7 @@ const ONE = 'one';
 const PER_CHANNEL = `one per channel, at most ${CHANNEL_COUNT_MAX}`;
 const ONE_OF_A_FEW = 'a fixed list';
 const PER_QUOTA = `three per environment that has one, at most ${QUOTA_ENVIRONMENTS_MAX} environments`;
+const PER_ENVIRONMENT = `one per environment, at most ${DRIFT_ENVIRONMENTS_MAX}`;
 const PER_GATE = `one per gate and environment, at most ${GATE_SERIES_MAX}; the rest is \`other\``;
 
 export const METRICS = {
@@ -152,6 +156,27 @@ export const METRICS = {
     help: 'Promotions that wait for a place in the quota.',
     labels: ['environment', 'quota'],
     bound: PER_QUOTA,
+  },
+  targetDrift: {
+    name: 'stella_target_drift',
+    kind: 'gauge',
+    help: 'Targets that run another digest than the one that was last verified there.',
+    labels: ['environment'],
+    bound: PER_ENVIRONMENT,
+  },
+  targetUnseen: {
+    name: 'stella_target_unseen',
+    kind: 'gauge',
+    help: 'Targets that could not be looked at the last time: whether they drift is not known.',
+    labels: ['environment'],
+    bound: PER_ENVIRONMENT,
+  },
+  targetLookAge: {
+    name: 'stella_target_look_age_seconds',
+    kind: 'gauge',
+    help: 'Since a target was looked at between promotions, of the one for which it is longest; none before the first look.',
+    labels: ['environment'],
+    bound: PER_ENVIRONMENT,
   },
   locks: {
     name: 'stella_locks',

@@ -39,6 +39,10 @@ const FACTS: MonitoredFacts = {
   },
   causes: new Map([[PROMOTION, 'gate.slow']]),
   channels: [],
+  drift: [
+    { environment: 'dev', driftCount: 0, unseenCount: 0, oldestLookAtMs: null, nowMs: 100_000 },
+    { environment: 'prod', driftCount: 2, unseenCount: 1, oldestLookAtMs: 40_000, nowMs: 100_000 },
+  ],
   quotas: [
     {
       environment: 'prod',
@@ -73,6 +77,11 @@ describe('/metrics', () => {
     expect(text).toContain(`stella_worker_heartbeat_age_seconds{worker="${WORKER}",hostname="a"} 1.5\n`);
     expect(text).toContain('stella_quota_used{environment="prod",quota="perDay"} 1\n');
     expect(text).toContain('stella_quota_limit{environment="prod",quota="perDay"} 20\n');
+    expect(text).toContain('stella_target_drift{environment="prod"} 2\n');
+    expect(text).toContain('stella_target_unseen{environment="prod"} 1\n');
+    expect(text.match(/^stella_target_look_age_seconds\{.*$/gm)).toEqual([
+      'stella_target_look_age_seconds{environment="prod"} 60',
+    ]);
     expect(text).toContain('stella_rollbacks_failed{environment="prod"} 1\n');
     expect(text).toContain('stella_quota_waiting{environment="prod",quota="perDay"} 3\n');
     expect(text).toMatch(/^stella_clock_skew_seconds -7$/m);

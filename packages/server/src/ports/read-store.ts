@@ -31,6 +31,7 @@ import type {
   RoleBinding,
   AnySettingKey,
   Step,
+  TargetObservation,
   TokenId,
   WorkerId,
 } from '@stella/domain';
@@ -107,6 +108,23 @@ export interface TargetLook {
   readonly digest: Digest | null;
   readonly startedAtMs: number;
   readonly endedAtMs: number | null;
+}
+
+/** Of one environment all, in order of name; null: of every environment those that drift or are not seen, drifting ones first. */
+export interface ObservationFilter {
+  readonly environment: string | null;
+}
+
+/** Targets of one environment that are not as they should be, as its observation last found. */
+export interface DriftCounts {
+  readonly environment: string;
+  readonly driftCount: number;
+  /** That could not be looked at. */
+  readonly unseenCount: number;
+  /** Of the last looks at each target; null: at none. */
+  readonly oldestLookAtMs: number | null;
+  /** By the database's clock. */
+  readonly nowMs: number;
 }
 
 export interface PromotionFilter {
@@ -334,6 +352,9 @@ export interface ReadStore {
   ): Promise<readonly DeploymentRow[]>;
   /** Of each target that promotions have touched: its newest operation and the newest look at it. */
   listTargetLooks(environment: string): Promise<readonly TargetLook[]>;
+  listObservations(filter: ObservationFilter): Promise<readonly TargetObservation[]>;
+  /** Of the first `limit` environments in order of name. */
+  countDrift(limit: number): Promise<readonly DriftCounts[]>;
   /** Whole digest or unique start of one; of the newest 100 releases that have it. Errors: `artifact.not_found`, `input.id_ambiguous`. */
   readArtifact(digest: string): Promise<{ readonly digest: Digest; readonly uses: readonly ArtifactUse[] }>;
   listReleases(page: PageRequest): Promise<Page<Release>>;

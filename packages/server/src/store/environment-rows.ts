@@ -8,6 +8,7 @@ import {
   definitionHash,
   type EnvironmentDefinition,
   type EnvironmentStatus,
+  firstRound,
   type PredecessorStatus,
   type PromotionId,
   type PromotionKind,
@@ -69,7 +70,9 @@ const INSERT_DEFINITION: Statement = {
 
 const WRITE: Statement = {
   name: 'environment_write',
-  text: `insert into environments (name, version, hash, applied_at, planned_freezes, concurrency, quotas)
+  text: `with looked_at as (insert into observation_rounds (environment, number, due_at, ended_at) values ($1, 0, $8, $4)
+      on conflict (environment) do nothing)
+    insert into environments (name, version, hash, applied_at, planned_freezes, concurrency, quotas)
     values ($1, $2, $3, $4, $5, $6, $7)
     on conflict (name) do update set version = excluded.version, hash = excluded.hash,
       applied_at = excluded.applied_at, planned_freezes = excluded.planned_freezes,
@@ -78,7 +81,10 @@ const WRITE: Statement = {
 
 const REMOVE: Statement = {
   name: 'environment_remove',
-  text: `with gone as (delete from probes where environment = $1) delete from environments where name = $1`,
+  text: `with gone as (delete from probes where environment = $1),
+      unlooked as (delete from observation_rounds where environment = $1),
+      unseen as (delete from target_observations where environment = $1)
+    delete from environments where name = $1`,
 };
 
 const LIVE_PROMOTIONS: Statement = {
@@ -159,7 +165,8 @@ export async function writeDefinitionRows(
   const version = Number(row?.['version']);
   const { freezes, concurrency, quotas } = definition;
   const live = [JSON.stringify(freezes), concurrency, quotas ? JSON.stringify(quotas) : null];
-  await session.rows(WRITE, [name, version, hash, at, ...live]);
+  const { dueAtMs } = firstRound(name, nowMs);
+  await session.rows(WRITE, [name, version, hash, at, ...live, toRfc3339(dueAtMs)]);
   return { definition, version, hash, appliedAtMs: nowMs };
 }
 

@@ -29,7 +29,7 @@ const READ_GUARD: Statement = {
         order by l.id limit 1) as holder,
       (select coalesce(json_agg(json_build_object('promotion_id', p.id, 'ticket', p.ticket, 'priority', p.priority,
           'components', (select json_agg(c.name order by c.name) from release_components c
-            where c.release_id = p.release_id))), '[]')
+            where c.release_id = p.release_id)) order by p.ticket), '[]')
         from promotions p
         where p.environment = $1 and p.ended_at is null and p.ticket is not null and p.step = 'acquire_locks'
           and p.id <> $2) as waiters,

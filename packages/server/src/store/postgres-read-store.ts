@@ -32,6 +32,7 @@ import { findRegistryRow, listRegistryRows } from './registry-rows.ts';
 import { findReleaseByName, findReleasesByStart, listReleaseNames, listReleaseRows } from './release-rows.ts';
 import type { ImmutableRows } from './immutable-rows.ts';
 import { readTimedSnapshot } from './snapshot.ts';
+import { countDriftRows, listObservationRows } from './observation-rows.ts';
 import { listTargetLooks } from './target-look-rows.ts';
 import { listSettingChangeRows, listSettingRows } from './setting-rows.ts';
 import { listWorkerRows } from './worker-rows.ts';
@@ -63,6 +64,8 @@ export function makeReadStore(database: Database, options: ReadStoreOptions): Re
     countPromotionActors: (filter) => read((session) => countPromotionActors(session, filter)),
     listDeployments: (environment, wish) => read((session) => listDeploymentRows(session, environment, wish)),
     listTargetLooks: (environment) => read((session) => listTargetLooks(session, environment)),
+    listObservations: (filter) => read((session) => listObservationRows(session, filter)),
+    countDrift: (limit) => read((session) => countDriftRows(session, limit)),
     readArtifact: (text) => read((session) => readArtifact(session, text)),
     listReleases: ({ cursor, limit }) =>
       read(async (session) => {

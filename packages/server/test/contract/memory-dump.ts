@@ -1,5 +1,5 @@
 /** Every row of a memory state, in the words of PostgreSQL's columns. */
-import type { Attempt, AttemptResult, Fence } from '@stella/domain';
+import type { Attempt, AttemptResult, Fence, TargetObservation } from '@stella/domain';
 import type { MemoryState } from '@stella/testkit/memory';
 import type { DumpRow, StoreDump } from './store-world.ts';
 
@@ -67,12 +67,18 @@ export function dumpMemory(state: MemoryState): StoreDump {
       'kind',
       'name',
     ),
+    rounds: sorted([...state.rounds.values()].map(renamed), 'environment'),
+    observations: sorted([...state.observations.values()].map(observationRow), 'environment', 'target'),
     owedWakes: [...state.owedWakes.values()].map(renamed),
     ...environmentRows(state),
     ...eventRows(state),
     ...settingRows(state),
     ...identityRows(state),
   };
+}
+
+function observationRow({ unseenSinceMs, driftSinceMs, ...rest }: TargetObservation): DumpRow {
+  return { ...renamed(rest), unseenSinceAt: unseenSinceMs, driftSinceAt: driftSinceMs };
 }
 
 /** The promotion's columns; the definition is frozen by its hash. */

@@ -80,7 +80,7 @@ export function openMemoryStoreWorld(): MemoryStoreWorld {
   });
 }
 
-type PortName = 'engine' | 'commands' | 'debts' | 'notifications' | 'probes' | 'sequencer';
+type PortName = 'engine' | 'commands' | 'debts' | 'notifications' | 'observations' | 'probes' | 'sequencer';
 
 /** Asks for the stores each time: a reset connects anew. */
 function withStores(storesNow: () => MemoryStores, rest: Omit<MemoryStoreWorld, PortName>): MemoryStoreWorld {
@@ -97,6 +97,9 @@ function withStores(storesNow: () => MemoryStores, rest: Omit<MemoryStoreWorld, 
     },
     get notifications() {
       return storesNow().notifications;
+    },
+    get observations() {
+      return storesNow().observations;
     },
     get probes() {
       return storesNow().probes;

@@ -42,6 +42,8 @@ const TABLES: Readonly<Record<string, string>> = {
     due_at, last_attempt_at, message, ended_at from stella.notifications order by id`,
   probes:
     'select environment, kind, name, probed_at, is_ok, stages from stella.probes order by environment, kind, name',
+  rounds: 'select environment, number, due_at, ended_at from stella.observation_rounds order by environment',
+  observations: 'select * from stella.target_observations order by environment, target',
   enrolments: 'select * from stella.enrolments order by code_hash',
 };
 

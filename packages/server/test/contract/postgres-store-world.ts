@@ -14,6 +14,7 @@ import { makeCommandStore } from '../../src/store/postgres-command-store.ts';
 import { makeDebtStore } from '../../src/store/postgres-debt-store.ts';
 import { makeEngineStore, type StoreOptions } from '../../src/store/postgres-engine-store.ts';
 import { makeNotificationStore } from '../../src/store/postgres-notification-store.ts';
+import { makeObservationStore } from '../../src/store/postgres-observation-store.ts';
 import { makeProbeStore } from '../../src/store/postgres-probe-store.ts';
 import { makeSequencerStore } from '../../src/store/postgres-sequencer-store.ts';
 import type { DatabaseAddress } from '../../src/store/primary.ts';
@@ -101,6 +102,7 @@ export async function openPostgresStoreWorld({ owner, app, appRole }: PostgresAd
     commands: makeCommandStore(database, options),
     debts: makeDebtStore(database, options),
     notifications: makeNotificationStore(database, options),
+    observations: makeObservationStore(database, options),
     probes: makeProbeStore(database),
     sequencer: makeSequencerStore(database),
     ids: options.ids,

@@ -4,6 +4,7 @@ import type { CommandStore } from '../../src/ports/command-store.ts';
 import type { DebtStore } from '../../src/ports/debt-store.ts';
 import type { EngineStore, WorkerSession } from '../../src/ports/engine-store.ts';
 import type { NotificationStore } from '../../src/ports/notification-store.ts';
+import type { ObservationStore } from '../../src/ports/observation-store.ts';
 import type { ProbeStore } from '../../src/ports/probe-store.ts';
 import type { SequencerStore } from '../../src/ports/sequencer-store.ts';
 
@@ -12,6 +13,7 @@ export interface StoreWorld {
   readonly commands: CommandStore;
   readonly debts: DebtStore;
   readonly notifications: NotificationStore;
+  readonly observations: ObservationStore;
   readonly probes: ProbeStore;
   readonly sequencer: SequencerStore;
   /** Also those that the store itself draws. */

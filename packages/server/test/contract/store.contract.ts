@@ -7,6 +7,7 @@ import { describeComponentsOfStore } from './store-components.contract.ts';
 import { describeDebtStore } from './store-debts.contract.ts';
 import { describeEngineStore } from './store-engine.contract.ts';
 import { describeNotificationStore } from './store-notifications.contract.ts';
+import { describeObservationStore } from './store-observations.contract.ts';
 import { describeProbeStore } from './store-probes.contract.ts';
 import { describeQuotasOfStore } from './store-quotas.contract.ts';
 import { describeRegistriesOfStore } from './store-registries.contract.ts';
@@ -29,6 +30,7 @@ export function describeStoreContract(placeName: string, openWorld: () => Promis
     describeEngineStore(() => world);
     describeCommandStore(() => world);
     describeNotificationStore(() => world);
+    describeObservationStore(() => world);
     describeProbeStore(() => world);
     describeQuotasOfStore(() => world);
     describeRegistriesOfStore(() => world);

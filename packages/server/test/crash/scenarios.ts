@@ -465,14 +465,14 @@ export async function untilStruck(stage: CrashStage, hasten?: () => Promise<void
   await waitFor(isStruck, { timeoutMs: WAIT_MS, why: 'the server was killed where it was told to' });
 }
 
-async function applyEnvironment({ stage, number }: Play, wish: Omit<EnvironmentWish, 'name'>): Promise<string> {
+export async function applyEnvironment({ stage, number }: Play, wish: Omit<EnvironmentWish, 'name'>): Promise<string> {
   const name = `place-${number}`;
   const text = await environment(stage, { name, ...wish });
   await stage.caller()('applyDefinitions', { body: { documents: [{ file: 'place.yaml', text }] } });
   return name;
 }
 
-async function promote({ stage, number }: Play, name: string, tag: 'odd' | 'even'): Promise<string> {
+export async function promote({ stage, number }: Play, name: string, tag: 'odd' | 'even'): Promise<string> {
   const call = stage.caller();
   const release = `shop-${number}-${tag}`;
   const artifact = `oci-layout:${stage.place.layouts}:${tag}`;

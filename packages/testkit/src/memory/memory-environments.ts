@@ -3,6 +3,7 @@ import {
   emptyEnvironment,
   AppError,
   definitionHash,
+  firstRound,
   formatProbeSubject,
   type GateDebt,
   type IdSource,
@@ -13,7 +14,7 @@ import {
 import type { CommandTransaction, EnvironmentRecord, LiveDefinition } from '@stella/server';
 import { baseIn, completedAtMs, readPredecessors } from './memory-reads.ts';
 import type { MemorySession } from './memory-session.ts';
-import { debtKey, environmentKey } from './memory-state.ts';
+import { debtKey, environmentKey, observationKeyOf, roundKey } from './memory-state.ts';
 import { fenceMethods } from './memory-fences.ts';
 import type { View } from './memory-transaction.ts';
 import { wakeWaiting, writeDebt } from './memory-writes.ts';
@@ -97,6 +98,7 @@ function definitionMethods(session: MemorySession, nowMs: number): Definitions {
         const policyRevision = status.policyRevision + 1;
         const { concurrency, quotas = null } = definition;
         tx.put(environments, name, { ...status, policyRevision, plannedFreezes, concurrency, quotas });
+        if (!tx.get(tx.state.rounds, name)) tx.put(tx.state.rounds, name, firstRound(name, nowMs));
         wakeWaiting(tx, name, nowMs, { waker: null, wakesClaimed: true });
         return { definition, version, hash, appliedAtMs: nowMs };
       }),
@@ -108,6 +110,11 @@ function definitionMethods(session: MemorySession, nowMs: number): Definitions {
         tx.remove(tx.state.definitions, name);
         for (const { subject } of tx.rows(tx.state.probes)) {
           if (subject.environment === name) tx.remove(tx.state.probes, formatProbeSubject(subject));
+        }
+        await session.lock(roundKey(name));
+        tx.remove(tx.state.rounds, name);
+        for (const one of tx.rows(tx.state.observations)) {
+          if (one.environment === name) tx.remove(tx.state.observations, observationKeyOf(one));
         }
         const owed = [...tx.rows(tx.state.debts)].filter((debt) => debt.environment === name && debt.state === 'open');
         const closed: GateDebt[] = [];

@@ -300,6 +300,7 @@ export function readGuard(
     const components = releaseIn(view, other.releaseId).components.map((component) => component.name);
     waiters.push({ promotionId: other.id, ticket, priority, components });
   }
+  waiters.sort((a, b) => a.ticket - b.ticket);
   const quota = quotaUseIn(view, status, settingsIn(view, state.settings));
   return { holder, waiters, quota, ticket: state.lastTicket, fence: { epoch: state.fenceEpoch, n: state.lastFence } };
 }

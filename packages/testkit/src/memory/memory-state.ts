@@ -21,6 +21,7 @@ import type {
   GateRunId,
   Lock,
   LockId,
+  ObservationRound,
   PersonId,
   ProbeReport,
   Promotion,
@@ -33,6 +34,7 @@ import type {
   SkipId,
   Step,
   StepRun,
+  TargetObservation,
   TokenId,
   WorkerId,
 } from '@stella/domain';
@@ -188,6 +190,10 @@ export interface MemoryState {
   readonly deliveries: Map<DeliveryId, StoredDelivery>;
   /** The newest of each subject, by its name. */
   readonly probes: Map<string, ProbeReport>;
+  /** By environment. */
+  readonly rounds: Map<string, ObservationRound>;
+  /** By `<environment>/<target>`. */
+  readonly observations: Map<string, TargetObservation>;
 
   /** Sequences: numbers drawn by a transaction that is rolled back stay drawn. */
   lastTicket: number;
@@ -242,6 +248,8 @@ export function makeMemoryState(settings: Settings, { isFrozen = true }: { isFro
     registries: new Map(),
     deliveries: new Map(),
     probes: new Map(),
+    rounds: new Map(),
+    observations: new Map(),
     lastTicket: 0,
     lastFence: 0,
     lastReleaseNumber: 0,
@@ -314,6 +322,15 @@ export function registryKey(host: string): string {
 
 export function deliveryKey(id: DeliveryId): string {
   return `delivery ${id}`;
+}
+
+/** Of the row itself, in its map. */
+export function observationKeyOf({ environment, target }: Pick<TargetObservation, 'environment' | 'target'>): string {
+  return `${environment}/${target}`;
+}
+
+export function roundKey(environment: string): string {
+  return `round ${environment}`;
 }
 
 export function environmentKey(name: string): string {

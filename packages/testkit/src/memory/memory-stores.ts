@@ -1,5 +1,5 @@
 /**
- * A database in memory behind the ports of the engine, the commands, the debts, the notifications, the probes and the sequencer:
+ * A database in memory behind the ports of the engine, the commands, the debts, the notifications, the observations, the probes and the sequencer:
  * what a deterministic simulation runs the real engine on. The contract suite of the stores holds for it as for PostgreSQL.
  */
 import type {
@@ -7,6 +7,7 @@ import type {
   DebtStore,
   EngineStore,
   NotificationStore,
+  ObservationStore,
   ProbeStore,
   SequencerStore,
 } from '@stella/server';
@@ -14,6 +15,7 @@ import { makeMemoryCommandStore } from './memory-command-store.ts';
 import { makeMemoryDebtStore } from './memory-debt-store.ts';
 import { makeMemoryEngineStore } from './memory-engine-store.ts';
 import { makeMemoryNotificationStore } from './memory-notification-store.ts';
+import { makeMemoryObservationStore } from './memory-observation-store.ts';
 import { makeMemoryProbeStore } from './memory-probe-store.ts';
 import { makeMemorySequencerStore } from './memory-sequencer-store.ts';
 import { breakConnections, type MemoryConnections, type MemoryStoresOptions } from './memory-session.ts';
@@ -42,6 +44,7 @@ export interface MemoryStores {
   readonly commands: CommandStore;
   readonly debts: DebtStore;
   readonly notifications: NotificationStore;
+  readonly observations: ObservationStore;
   readonly probes: ProbeStore;
   readonly sequencer: SequencerStore;
   /**
@@ -62,6 +65,7 @@ export function makeMemoryStores(options: MemoryStoresOptions): MemoryStores {
     commands: makeMemoryCommandStore(connections),
     debts: makeMemoryDebtStore(connections),
     notifications: makeMemoryNotificationStore(connections),
+    observations: makeMemoryObservationStore(connections),
     probes: makeMemoryProbeStore(connections),
     sequencer: makeMemorySequencerStore(connections),
     disconnect: () => breakConnections(connections),

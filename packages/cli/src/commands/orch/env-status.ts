@@ -4,7 +4,7 @@ import type { CommandSpec } from '../../command.ts';
 import { isSet, positional } from '../../input.ts';
 import { textView } from '../../view.ts';
 import { releaseWords } from '../environment/release-words.ts';
-import { relativeTo } from '../show-age.ts';
+import { ageOf, relativeTo } from '../show-age.ts';
 
 type Status = Answer<'getEnvironmentStatus'>;
 type Target = Status['targets'][number];
@@ -45,6 +45,7 @@ function describe({ environment, targets, locks, promotions }: Status, { nowMs, 
     line('Release', `${release}  ${state}${since}`),
     line('Targets', summaryOf(targets)),
     ...(isDetailed ? targets.flatMap((one) => targetLines(one, nowMs)) : []),
+    ...driftLines(targets, nowMs),
     ...(stop === null
       ? []
       : [line('Stopped', `${relativeTo(nowMs, stop.at)}: ${stop.message}`), line('Cure', stop.cure)]),
@@ -66,10 +67,25 @@ function onItsWay({ kind, release, status, step }: Status['promotions'][number])
 
 function summaryOf(targets: readonly Target[]): string {
   const good = targets.filter((one) => one.state === 'as_promised').length;
-  return `${good} of ${targets.length} run what is promised, as last verified`;
+  return `${good} of ${targets.length} run what is promised, as last seen`;
 }
 
-function targetLines({ target, component, state, seen, seenAt, message, operation }: Target, nowMs: number): string[] {
+/** Also without details: nobody did this on purpose. */
+function driftLines(targets: readonly Target[], nowMs: number): string[] {
+  return targets.flatMap(({ target, observation, state }) =>
+    state === 'drifted' && observation?.driftSince
+      ? [line('Drift', `${target} runs other than what was verified there, for ${ageOf(nowMs, observation.driftSince)}`)]
+      : [],
+  );
+}
+
+function unseenLines({ observation }: Target, nowMs: number): string[] {
+  if (!observation?.unseenSince) return [];
+  return [line('', `  not seen for ${ageOf(nowMs, observation.unseenSince)}: ${observation.message}`)];
+}
+
+function targetLines(one: Target, nowMs: number): string[] {
+  const { target, component, state, seen, seenAt, message, operation } = one;
   const when = seenAt === null ? '' : `, seen ${relativeTo(nowMs, seenAt)}`;
   const digest = seen === null ? '' : `  ${seen.slice(0, DIGEST_LENGTH)}`;
   const isWell = state === 'as_promised' || state === 'untouched';
@@ -79,11 +95,19 @@ function targetLines({ target, component, state, seen, seenAt, message, operatio
       ? []
       : [line('', `  by ${operation.by.name}: ${operation.purpose} of ${operation.promotionId}`)]),
     ...(isWell || message === '' ? [] : [line('', `  ${message}`)]),
+    ...unseenLines(one, nowMs),
   ];
 }
 
-/** Not whole: the way back, and the look at what really runs. */
+/** Not whole: the way back, and the look at what really runs. Drifted: what was verified is brought there again. */
 function cureOf({ name, state }: Status['environment'], targets: readonly Target[]): string[] {
+  const drifted = targets.filter((one) => one.state === 'drifted');
+  if (drifted.length > 0) {
+    const isOne = new Set(targets.map((one) => one.component)).size === 1;
+    const wishes = drifted.map(({ promised, component }) => `${promised?.slice(0, DIGEST_LENGTH) ?? ''}${isOne ? '' : ` --component ${component}`}`);
+    const cures = [...new Set(wishes)].map((wish) => line('Cure', `stella deploy --env ${name} --artifact ${wish}`));
+    return [...cures, line('Way back', `stella rollback start --env ${name}`)];
+  }
   if (state === 'whole' || targets.every((one) => one.state === 'untouched')) return [];
   return [
     line('See', `stella orch artifacts list --env ${name}`),

@@ -1,4 +1,4 @@
-/** `GET /environments/{environment}/status`: what runs on every target as last verified, and what is going on there. */
+/** `GET /environments/{environment}/status`: what runs on every target as last seen, and what is going on there. */
 import {
   authorize,
   componentWords,
@@ -7,6 +7,7 @@ import {
   LIVE_STATUSES,
   type Release,
   type TargetDefinition,
+  type TargetObservation,
   toRfc3339,
 } from '@stella/domain';
 import type { EnvironmentRow, TargetLook } from '../../ports/read-store.ts';
@@ -26,17 +27,18 @@ export const getEnvironmentStatus: RouteHandler<'getEnvironmentStatus'> = async 
   const row = await reads.readEnvironment(environment);
   const ids = [...new Set(row.status.components.flatMap((one) => one.releaseId ?? []))];
   const live = { ...ALL, environment, statuses: LIVE_STATUSES, visible: [environment] };
-  const [locks, promotions, looks, releases] = await Promise.all([
+  const [locks, promotions, looks, observations, releases] = await Promise.all([
     reads.listLocks(environment),
     reads.listPromotions(live, { limit: LIVE_COUNT_MAX, cursor: null }),
     reads.listTargetLooks(environment),
+    reads.listObservations({ environment }),
     Promise.all(ids.map((id) => reads.findRelease(id))),
   ]);
   const nowMs = clock.nowMs();
   return {
     now: toRfc3339(nowMs),
     environment: presentEnvironment(row, nowMs),
-    targets: row.definition.targets.map((target) => presentTarget(target, row, { looks, releases })),
+    targets: row.definition.targets.map((target) => presentTarget(target, row, { looks, observations, releases })),
     locks: locks.map(presentLock),
     promotions: promotions.rows.map(presentPromotionRow),
   };
@@ -46,6 +48,7 @@ const ALL = { kinds: null, releaseId: null, olderThanMs: null, lastMs: null };
 
 interface Known {
   readonly looks: readonly TargetLook[];
+  readonly observations: readonly TargetObservation[];
   readonly releases: readonly Release[];
 }
 
@@ -56,15 +59,27 @@ function presentTarget(target: TargetDefinition, row: EnvironmentRow, known: Kno
   const isOperation = ({ purpose }: TargetLook): boolean => purpose === 'deploy' || purpose === 'rollback';
   const look = own.find((one) => !isOperation(one));
   const operation = own.find(isOperation);
+  const observation = known.observations.find((one) => one.target === name);
+  const isNewer = observation !== undefined && isSince(observation, look, operation);
   return {
     target: name,
     kind,
     component: componentWords(target),
     promised,
-    seen: look?.digest ?? null,
-    state: stateOf(look, operation, promised),
-    message: look?.message ?? operation?.message ?? '',
-    seenAt: presentInstant(look?.endedAtMs ?? null),
+    ...(isNewer
+      ? {
+          seen: observation.digest,
+          state: observedState(observation, promised, operation),
+          message: observation.message,
+          seenAt: presentInstant(observation.seenAtMs),
+        }
+      : {
+          seen: look?.digest ?? null,
+          state: stateOf(look, operation, promised),
+          message: look?.message ?? operation?.message ?? '',
+          seenAt: presentInstant(look?.endedAtMs ?? null),
+        }),
+    observation: observation ? presentObservation(observation) : null,
     operation: operation
       ? {
           purpose: operation.purpose,
@@ -80,6 +95,12 @@ function presentTarget(target: TargetDefinition, row: EnvironmentRow, known: Kno
   };
 }
 
+function presentObservation(observation: TargetObservation): object {
+  const { lookedAtMs, lookedBy: by, code, message, unseenSinceMs, driftSinceMs } = observation;
+  const [unseenSince, driftSince] = [presentInstant(unseenSinceMs), presentInstant(driftSinceMs)];
+  return { at: toRfc3339(lookedAtMs), by, code, message, unseenSince, driftSince };
+}
+
 /** Of what each component of it runs now. */
 function promisedNow(
   target: TargetDefinition,
@@ -93,12 +114,27 @@ function promisedNow(
   return promisedDigestOf(target, { components });
 }
 
-/** `unverified`: something was done there since, or was never looked at. */
-function stateOf(
-  look: TargetLook | undefined,
-  operation: TargetLook | undefined,
+/** It saw the target after every promotion that looked at it or changed it had ended with it. */
+function isSince({ seenAtMs }: TargetObservation, ...before: readonly (TargetLook | undefined)[]): boolean {
+  return seenAtMs !== null && before.every((one) => one === undefined || (one.endedAtMs ?? seenAtMs) < seenAtMs);
+}
+
+type State = 'untouched' | 'changing' | 'as_promised' | 'other' | 'drifted' | 'unhealthy' | 'unverified';
+
+/** Where nothing was ever verified nor done, nothing is amiss, whatever is there. */
+function observedState(
+  { driftSinceMs, digest, isHealthy, promised: expected }: TargetObservation,
   promised: Digest | null,
-): 'untouched' | 'changing' | 'as_promised' | 'other' | 'unhealthy' | 'unverified' {
+  operation: TargetLook | undefined,
+): State {
+  if (driftSinceMs !== null) return 'drifted';
+  if (expected === null && !operation) return 'untouched';
+  if (digest !== promised) return 'other';
+  return isHealthy === true ? 'as_promised' : 'unhealthy';
+}
+
+/** `unverified`: something was done there since, or was never looked at. */
+function stateOf(look: TargetLook | undefined, operation: TargetLook | undefined, promised: Digest | null): State {
   if (!operation) return 'untouched';
   if (operation.outcome === null) return 'changing';
   if (!look || look.endedAtMs === null || look.startedAtMs < operation.startedAtMs) return 'unverified';

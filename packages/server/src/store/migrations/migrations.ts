@@ -25,6 +25,7 @@ import { preflightArtifacts } from './0023-preflight-artifacts.ts';
 import { freeNotices } from './0024-free-notices.ts';
 import { kindsInLists } from './0026-kinds-in-lists.ts';
 import { baseStates } from './0025-base-states.ts';
+import { observations, observationsGrants } from './0027-observations.ts';
 
 export interface Migration {
   readonly name: string;
@@ -58,10 +59,11 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'free-notices', sql: `set local search_path = stella, pg_temp;\n${freeNotices}` },
   { name: 'base-states', sql: `set local search_path = stella, pg_temp;\n${baseStates}` },
   { name: 'kinds-in-lists', sql: `set local search_path = stella, pg_temp;\n${kindsInLists}` },
+  { name: 'observations', sql: `set local search_path = stella, pg_temp;\n${observations}` },
 ];
 
 /** Rights of the application role, whose name comes quoted. */
 export function grantsFor(quotedRole: string): string {
-  const grants = `${foundationGrants}${skipsGrants}${environmentStopsGrants}${auditGrants}${probesGrants}${callbacksGrants}${notificationsGrants}${callbackRetentionGrants}${owedWakesGrants}${registriesGrants}`;
+  const grants = `${foundationGrants}${skipsGrants}${environmentStopsGrants}${auditGrants}${probesGrants}${callbacksGrants}${notificationsGrants}${callbackRetentionGrants}${owedWakesGrants}${registriesGrants}${observationsGrants}`;
   return grants.replaceAll('{app}', quotedRole);
 }

@@ -11,6 +11,7 @@ import { makeCommandStore } from '../../../src/store/postgres-command-store.ts';
 import { makeDebtStore } from '../../../src/store/postgres-debt-store.ts';
 import { makeEngineStore } from '../../../src/store/postgres-engine-store.ts';
 import { makeNotificationStore } from '../../../src/store/postgres-notification-store.ts';
+import { makeObservationStore } from '../../../src/store/postgres-observation-store.ts';
 import { makeProbeStore } from '../../../src/store/postgres-probe-store.ts';
 import { makeSequencerStore } from '../../../src/store/postgres-sequencer-store.ts';
 import { dumpPostgres } from '../../contract/postgres-dump.ts';
@@ -119,6 +120,7 @@ async function openPlace(name: 'A' | 'B', { app }: PostgresAddresses, base: Stor
     engine: makeEngineStore(database, options),
     commands: makeCommandStore(database, options),
     debts: makeDebtStore(database, options),
+    observations: makeObservationStore(database, options),
     notifications: makeNotificationStore(database, options),
     probes: makeProbeStore(database),
     sequencer: makeSequencerStore(database),
