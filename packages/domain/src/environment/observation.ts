@@ -135,10 +135,7 @@ export function isTaken(environment: string, target: TargetDefinition, resources
 }
 
 /** What was last verified at the target; null: nothing was, or it is another place by now. */
-export function verifiedAt(
-  target: TargetDefinition,
-  verified: readonly VerifiedComponent[],
-): VerifiedComponent | null {
+export function verifiedAt(target: TargetDefinition, verified: readonly VerifiedComponent[]): VerifiedComponent | null {
   return (
     verified.find(
       ({ component, targets }) => component === target.component && targets.some((one) => isSameTarget(one, target)),
@@ -146,14 +143,17 @@ export function verifiedAt(
   );
 }
 
-/** How healthy it is, and how much it keeps, changes nothing of where it is. */
+/** How it is brought there, how it is known to be healthy and how its host is logged in to changes nothing of where it is. */
+const NOT_OF_THE_PLACE = new Set(['health', 'keepCount', 'deploy', 'rollback', 'key', 'hostKey', 'knownHosts']);
+
 function isSameTarget(one: TargetDefinition, other: TargetDefinition): boolean {
   return one.name === other.name && placeOf(one) === placeOf(other);
 }
 
 function placeOf(target: TargetDefinition): string {
-  const { health: _health, keepCount: _keepCount, ...place } = target;
-  return canonicalJson(place as unknown as Json);
+  const place = JSON.stringify(target, (key, value: unknown) => (NOT_OF_THE_PLACE.has(key) ? undefined : value));
+  // What was JSON a moment ago.
+  return canonicalJson(JSON.parse(place) as Json);
 }
 
 export interface LookContext {

@@ -85,7 +85,12 @@ async function lookAtAll(deps: ObserverDeps, round: DueRound, signal: AbortSigna
   const waiting = [...round.targets];
   const lookOn = async (): Promise<void> => {
     for (let target = waiting.shift(); target && !signal.aborted; target = waiting.shift()) {
-      looks.push({ target, sight: await lookAt(deps, { target, round }, signal) });
+      // One that throws, which none should, hides nothing of the others.
+      const sight = await lookAt(deps, { target, round }, signal).catch((error: unknown) => {
+        deps.logger.error({ error, environment: round.environment, target: target.name }, 'a look at a target threw');
+        return unseen('internal', error instanceof Error ? error.message : String(error));
+      });
+      looks.push({ target, sight });
     }
   };
   await Promise.all(Array.from({ length: Math.min(round.atOnce, waiting.length) }, lookOn));

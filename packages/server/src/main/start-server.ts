@@ -301,15 +301,7 @@ async function startWorking(
     metrics,
   });
   stops.push(() => debts.stop());
-  const observer = startObserver({
-    store: makeObservationStore(store.database, storeOptions),
-    openTarget,
-    clock: nodeClock,
-    random: nodeRandom,
-    logger,
-    name: hostname(),
-  });
-  stops.push(() => observer.stop());
+  stops.push(startObserving(options, parts));
   const notifier = startNotifier({
     store: parts.notifications,
     send: parts.sendNotice,
@@ -332,6 +324,19 @@ async function startWorking(
   );
   stops.push(() => worker.drain(DRAIN_PATIENCE_MS));
   return worker;
+}
+
+/** Answers how it is stopped. */
+function startObserving({ logger }: StartOptions, { store, storeOptions, openTarget }: Parts): () => Promise<void> {
+  const observer = startObserver({
+    store: makeObservationStore(store.database, storeOptions),
+    openTarget,
+    clock: nodeClock,
+    random: nodeRandom,
+    logger,
+    name: hostname(),
+  });
+  return () => observer.stop();
 }
 
 async function openGates(

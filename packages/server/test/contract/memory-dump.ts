@@ -67,8 +67,6 @@ export function dumpMemory(state: MemoryState): StoreDump {
       'kind',
       'name',
     ),
-    rounds: sorted([...state.rounds.values()].map(renamed), 'environment'),
-    observations: sorted([...state.observations.values()].map(observationRow), 'environment', 'target'),
     owedWakes: [...state.owedWakes.values()].map(renamed),
     ...environmentRows(state),
     ...eventRows(state),
@@ -120,6 +118,8 @@ function outcomeRows(state: MemoryState, attempts: readonly Attempt[]): DumpRow[
 
 function environmentRows(state: MemoryState): StoreDump {
   return {
+    rounds: sorted([...state.rounds.values()].map(renamed), 'environment'),
+    observations: sorted([...state.observations.values()].map(observationRow), 'environment', 'target'),
     environments: sorted(
       [...state.environments.values()].map(({ stop, ...status }) => {
         const { version = 0, hash = '', appliedAtMs = 0 } = state.definitions.get(status.name) ?? {};

@@ -33,6 +33,7 @@ const SETTING_VALUES: readonly (readonly [AnySettingKey, number | null])[] = [
   ['locks.mode', 0],
   ['gates.holdFor', 1_000],
   ['queue.maxWait', 60_000],
+  ['observe.every', 1_000],
   ['gates.tests.retries', 0],
   ['retention.attemptOutput', 3_600_000],
   ['retention.idempotencyKeys', 3_600_000],
@@ -162,6 +163,15 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant('sequence' as const), limit: fc.integer({ min: 1, max: 20 }) }),
   },
   { weight: 1, arbitrary: fc.constant<Operation>({ kind: 'prune' }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('look' as const),
+      limit: fc.integer({ min: 1, max: 4 }),
+      pick,
+      release: fc.option(pick, { freq: 4 }),
+    }),
+  },
 );
 
 /** Begins with somebody who works and something to work on. */

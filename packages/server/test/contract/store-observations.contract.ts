@@ -201,7 +201,11 @@ function describeDrift(world: GiveWorld): void {
         subject: 'prod',
         data: { target: 'web-1', promised, seen: null, message: 'index.html differs' },
       },
-      { type: 'drift.ended', subject: 'prod', data: { target: 'web-1', reason: 'as_promised', durationMs: 4 * EVERY_MS } },
+      {
+        type: 'drift.ended',
+        subject: 'prod',
+        data: { target: 'web-1', reason: 'as_promised', durationMs: 4 * EVERY_MS },
+      },
     ]);
   });
 
@@ -210,7 +214,12 @@ function describeDrift(world: GiveWorld): void {
     const promised = await promisedIn(world(), place);
     const [lost] = await look(world(), unseen);
     const lostMs = world().control.nowMs();
-    expect(lost).toMatchObject({ code: 'target.unreachable', unseenSinceMs: lostMs, seenAtMs: null, driftSinceMs: null });
+    expect(lost).toMatchObject({
+      code: 'target.unreachable',
+      unseenSinceMs: lostMs,
+      seenAtMs: null,
+      driftSinceMs: null,
+    });
     const [drifts] = await look(world(), (round) => seen(round, OTHER));
     expect(drifts).toMatchObject({ unseenSinceMs: null, code: '', digest: OTHER });
     const [still] = await look(world(), unseen);
@@ -239,7 +248,10 @@ function describeDrift(world: GiveWorld): void {
     if (!round) throw new Error('it is not due');
     const runs = released.components[0]?.digest ?? null;
     await world().observations.recordRound(round, seen(round, runs), OBSERVER);
-    expect((await driftEvents(world())).map(({ data }) => data)).toMatchObject([{ seen: OTHER }, { reason: 'as_promised' }]);
+    expect((await driftEvents(world())).map(({ data }) => data)).toMatchObject([
+      { seen: OTHER },
+      { reason: 'as_promised' },
+    ]);
     expect((await take(world()))['prod']).toBeUndefined();
   });
 

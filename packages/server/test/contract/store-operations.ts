@@ -17,6 +17,7 @@ import {
   type PromotionSnapshot,
   requestSkip,
   type TargetHolding,
+  type TargetSight,
 } from '@stella/domain';
 import { makeApprovalGate, makeDefinition, makeHttpGate, makeSoakGate, makeTarget } from '@stella/testkit';
 import { applyDefinitions } from '../../src/engine/commands/apply-definitions.ts';
@@ -25,6 +26,7 @@ import { changeFreeze } from '../../src/engine/commands/freeze-environment.ts';
 import { raiseEnvironmentFence } from '../../src/engine/commands/raise-fence.ts';
 import { takeGateCallback } from '../../src/engine/commands/take-callback.ts';
 import type { Claim, OutcomeRecord } from '../../src/ports/engine-store.ts';
+import type { DueRound } from '../../src/ports/observation-store.ts';
 import {
   ACTOR,
   codeOf,
@@ -96,6 +98,8 @@ export type Operation =
   | { readonly kind: 'keyed'; readonly key: string; readonly body: string }
   | { readonly kind: 'sequence'; readonly limit: number }
   | { readonly kind: 'prune' }
+  /** Claims rounds of looks at targets, and records one of those claimed so far, late or not: this release, or nothing seen. */
+  | { readonly kind: 'look'; readonly limit: number; readonly pick: number; readonly release: number | null }
   | { readonly kind: 'pass'; readonly durationMs: number };
 
 const DEV = makeDefinition({ name: 'dev', queue: 'latest' });
@@ -146,6 +150,7 @@ interface ActorState {
   readonly workers: Hired[];
   readonly promotions: PromotionId[];
   readonly runs: Run[];
+  readonly rounds: DueRound[];
   /** What rules were shown since the last answer. */
   readonly shown: Shown[];
   readonly counts: Map<string, number>;
@@ -154,7 +159,7 @@ interface ActorState {
 export async function makeStoreActor(world: StoreWorld): Promise<StoreActor> {
   await world.control.reset();
   const place = await setUp(world, DEFINITIONS, RELEASE_COUNT, (n) => OTHER_COMPONENTS[n] ?? ['web']);
-  const state: ActorState = { place, workers: [], promotions: [], runs: [], shown: [], counts: new Map() };
+  const state: ActorState = { place, workers: [], promotions: [], runs: [], rounds: [], shown: [], counts: new Map() };
   return {
     counts: state.counts,
     async act(operation) {
@@ -224,6 +229,8 @@ function perform(state: ActorState, operation: Operation): Promise<unknown> {
       return sequencer.appendToChain(operation.limit);
     case 'prune':
       return engine.prune(2);
+    case 'look':
+      return look(state, operation);
     case 'pass':
       return control.pass(operation.durationMs);
     case 'keyed':
@@ -231,6 +238,24 @@ function perform(state: ActorState, operation: Operation): Promise<unknown> {
     case 'releaseLock':
       return releaseOne(place, pickOf(promotions, operation.pick), operation.isForced);
   }
+}
+
+async function look(
+  { place, rounds }: ActorState,
+  { limit, pick, release }: Extract<Operation, { kind: 'look' }>,
+): Promise<unknown> {
+  const { observations } = place.world;
+  const due = await observations.takeDueRounds(limit);
+  rounds.push(...due);
+  const round = pickOf(rounds, pick);
+  const sightOf = ({ component }: DueRound['targets'][number]): TargetSight => {
+    if (release === null) return { outcome: 'unseen', code: 'target.unreachable', message: 'no way' };
+    const parts = pickOf(place.releases, release).components;
+    const digest = parts.find(({ name }) => name === component)?.digest ?? null;
+    return { outcome: 'seen', digest, isHealthy: digest !== null, message: '' };
+  };
+  const looks = round.targets.map((target) => ({ target, sight: sightOf(target) }));
+  return { due, kept: await observations.recordRound(round, looks, { by: 'host-1', jitter: 0.25 }) };
 }
 
 async function releaseOne(place: Place, id: PromotionId, isForced: boolean): Promise<void> {

@@ -52,7 +52,8 @@ export interface CrashStage {
   /** Ends the server with SIGTERM, and starts it with these deaths before it. */
   restart(...faults: readonly Fault[]): Promise<void>;
   until(promotion: string, status: string): Promise<void>;
-  asOwner(text: string): Promise<void>;
+  /** Rows of the one statement, as the driver reads them. */
+  asOwner(text: string): Promise<readonly Readonly<Record<string, unknown>>[]>;
   /** Locks the row of a promotion until the answer is called. */
   hold(promotion: string): Promise<() => Promise<void>>;
   /** Of this promotion: what its target has records of, one per record. */
@@ -242,10 +243,11 @@ async function connect(place: ServerPlace): Promise<pg.Client> {
   return client;
 }
 
-async function asOwner(place: ServerPlace, text: string): Promise<void> {
+async function asOwner(place: ServerPlace, text: string): ReturnType<CrashStage['asOwner']> {
   const client = await connect(place);
   try {
-    await client.query(`set search_path = stella; ${text}`);
+    await client.query('set search_path = stella');
+    return (await client.query<Record<string, unknown>>(text)).rows;
   } finally {
     await client.end();
   }

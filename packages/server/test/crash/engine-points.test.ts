@@ -1,5 +1,6 @@
 /** A real server is killed at each fault point of the engine: claims, ticks, effects, takeover, draining, the sequencer. */
 import { describeCrashes } from './crash-at.ts';
+import { drift } from './observation-scenario.ts';
 import {
   audit,
   callBack,
@@ -52,6 +53,17 @@ describeCrashes({
       'sql.chain_head_lock',
       'sql.chain_append',
       'sql.chain_head_move',
+    ],
+  },
+  'while it looks at targets': {
+    scenario: drift,
+    points: [
+      'sql.observations_due',
+      'sql.observation_claim',
+      'sql.observation_lock',
+      'sql.observations_keep',
+      'sql.observations_drop',
+      'sql.observation_end',
     ],
   },
   'while a gate calls back': {

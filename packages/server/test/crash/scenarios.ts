@@ -174,13 +174,15 @@ export const audit: Scenario = async (play) => {
   const name = await applyEnvironment(play, {});
   const id = await promote(play, name, 'odd');
   await stage.until(id, 'completed');
-  const write = (text: string): Promise<void> =>
+  const write = (text: string): Promise<unknown> =>
     stage.asOwner(`alter table locks disable trigger user; ${text}; alter table locks enable trigger user`);
   await write(`update locks set released_at = null where promotion_id = '${id}'`);
   await strike();
   await stage.asOwner(`update audit_progress set live_due_at = now(), sweep_due_at = now(), sweep_part = 'promotions',
     sweep_after = ''`);
-  await untilStruck(stage, () => stage.asOwner('update audit_progress set sweep_due_at = now()'));
+  await untilStruck(stage, async () => {
+    await stage.asOwner('update audit_progress set sweep_due_at = now()');
+  });
   const find = `do $$ begin if (select count(*) from invariant_violations) = 0 then raise 'none'; end if; end $$`;
   const isFound = (): Promise<boolean> =>
     stage.asOwner(find).then(

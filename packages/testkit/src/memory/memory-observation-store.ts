@@ -29,9 +29,7 @@ export function makeMemoryObservationStore(connections: MemoryConnections): Obse
         session.statement('find', (tx, nowMs) => takeDue(tx, connections, { nowMs, limit })),
       ),
     recordRound: (round, looks, observer) =>
-      transact(connections, 'recordRound', (session) =>
-        recordRound(connections, session, { round, looks, observer }),
-      ),
+      transact(connections, 'recordRound', (session) => recordRound(connections, session, { round, looks, observer })),
   };
 }
 

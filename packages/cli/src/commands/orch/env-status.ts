@@ -74,7 +74,12 @@ function summaryOf(targets: readonly Target[]): string {
 function driftLines(targets: readonly Target[], nowMs: number): string[] {
   return targets.flatMap(({ target, observation, state }) =>
     state === 'drifted' && observation?.driftSince
-      ? [line('Drift', `${target} runs other than what was verified there, for ${ageOf(nowMs, observation.driftSince)}`)]
+      ? [
+          line(
+            'Drift',
+            `${target} runs other than what was verified there, for ${ageOf(nowMs, observation.driftSince)}`,
+          ),
+        ]
       : [],
   );
 }
@@ -104,7 +109,10 @@ function cureOf({ name, state }: Status['environment'], targets: readonly Target
   const drifted = targets.filter((one) => one.state === 'drifted');
   if (drifted.length > 0) {
     const isOne = new Set(targets.map((one) => one.component)).size === 1;
-    const wishes = drifted.map(({ promised, component }) => `${promised?.slice(0, DIGEST_LENGTH) ?? ''}${isOne ? '' : ` --component ${component}`}`);
+    const wishes = drifted.map(
+      ({ promised, component }) =>
+        `${promised?.slice(0, DIGEST_LENGTH) ?? ''}${isOne ? '' : ` --component ${component}`}`,
+    );
     const cures = [...new Set(wishes)].map((wish) => line('Cure', `stella deploy --env ${name} --artifact ${wish}`));
     return [...cures, line('Way back', `stella rollback start --env ${name}`)];
   }

@@ -29,7 +29,11 @@ export const targetDrift: Check = {
 
 type Told = Omit<CheckFinding, 'facts'>;
 
-async function driftOf(deps: DoctorDeps, { environment, target, promised }: TargetObservation, count: number): Promise<Told> {
+async function driftOf(
+  deps: DoctorDeps,
+  { environment, target, promised }: TargetObservation,
+  count: number,
+): Promise<Told> {
   const rows = await deps.reads.listEnvironments();
   const { targets = [] } = rows.find(({ definition }) => definition.name === environment)?.definition ?? {};
   const component = targets.find(({ name }) => name === target)?.component;
@@ -57,7 +61,8 @@ function unseenOf({ environment, target, message }: TargetObservation, count: nu
 function describe(one: TargetObservation, nowMs: number): CheckFact {
   const { environment, target, driftSinceMs, unseenSinceMs, digest, promised, code } = one;
   const ago = (atMs: number): string => formatDuration(Math.max(0, Math.floor((nowMs - atMs) / 1_000)) * 1_000);
-  const drift = driftSinceMs === null ? '' : `runs ${digest ?? 'nothing whole'} instead of ${promised} for ${ago(driftSinceMs)}`;
+  const drift =
+    driftSinceMs === null ? '' : `runs ${digest ?? 'nothing whole'} instead of ${promised} for ${ago(driftSinceMs)}`;
   const unseen = unseenSinceMs === null ? '' : `not seen for ${ago(unseenSinceMs)} (${code})`;
   return { what: `${environment}/${target}`, value: [drift, unseen].filter((part) => part !== '').join('; ') };
 }

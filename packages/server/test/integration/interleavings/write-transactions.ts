@@ -29,6 +29,12 @@ import {
   tick,
 } from '../../contract/store-play.ts';
 import type { StoreWorld } from '../../contract/store-world.ts';
+import {
+  OBSERVATION_DEFINITIONS,
+  OBSERVATION_TRANSACTIONS,
+  type ObservationStage,
+  setObservationStage,
+} from './observation-transactions.ts';
 import { NOTICE_DEFINITIONS, NOTICE_TRANSACTIONS, type NoticeStage, setNoticeStage } from './notice-transactions.ts';
 
 const PROD = makeDefinition({ name: 'prod' });
@@ -58,6 +64,7 @@ interface Course {
 export interface StageOfPairs {
   readonly place: Place;
   readonly notices: NoticeStage;
+  readonly observations: ObservationStage;
   /** In `prod`: one that is about to complete, one that is about to take the locks, one that nobody has claimed. */
   readonly completing: Course;
   readonly taking: Course;
@@ -83,10 +90,14 @@ export interface StageOfPairs {
 }
 
 export async function setStage(world: StoreWorld): Promise<StageOfPairs> {
-  const place = await setUp(world, [PROD, GATED, SIGNED, MIX, QUOTA, ...NOTICE_DEFINITIONS], RELEASE_COUNT, (n) => [
-    n === API_RELEASE ? 'api' : 'web',
-  ]);
+  const place = await setUp(
+    world,
+    [PROD, GATED, SIGNED, MIX, QUOTA, ...NOTICE_DEFINITIONS, ...OBSERVATION_DEFINITIONS],
+    RELEASE_COUNT,
+    (n) => [n === API_RELEASE ? 'api' : 'web'],
+  );
   const notices = await setNoticeStage(place);
+  const observations = await setObservationStage(place);
   const doomed = await hire(world);
   const orphan = await create(place, 'gated', 1);
   await tick(world, await claimOne(world, doomed.id));
@@ -113,6 +124,7 @@ export async function setStage(world: StoreWorld): Promise<StageOfPairs> {
   return {
     place,
     notices,
+    observations,
     completing,
     taking,
     lockId: lock.id,
@@ -381,4 +393,5 @@ export const WRITE_TRANSACTIONS: readonly WriteTransaction[] = [
       ).then(() => 'raised'),
   },
   ...NOTICE_TRANSACTIONS,
+  ...OBSERVATION_TRANSACTIONS,
 ];

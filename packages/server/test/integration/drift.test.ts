@@ -1,0 +1,131 @@
+/** Targets are looked at between promotions: what somebody changed by hand is told everywhere, until what was promised is back. */
+import { chmod, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Answer } from '@stella/contract/client';
+import { waitFor } from '@stella/testkit';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  applyEnvironments,
+  ask,
+  createReleases,
+  startTestServer,
+  type TestServer,
+  untilStatus,
+} from './http-fixture.ts';
+
+const TIMEOUT_MS = 60_000;
+
+let test: TestServer;
+let digest = '';
+beforeAll(async () => {
+  test = await startTestServer({ STELLA_OBSERVE_EVERY: '1s' });
+  await createReleases(test, 2);
+  await applyEnvironments(test, [{ name: 'prod' }]);
+  const { id } = await test.admin.call('createPromotion', { body: { release: 'shop-1', environment: 'prod' } });
+  await untilStatus(test.admin, id, 'completed');
+  const { components } = await test.admin.call('getRelease', { parameters: { release: 'shop-1' } });
+  digest = components[0]?.digest ?? '';
+});
+afterAll(() => test.remove());
+
+type Target = Answer<'getEnvironmentStatus'>['targets'][number];
+
+async function targetNow(): Promise<Target> {
+  const { targets } = await test.admin.call('getEnvironmentStatus', { parameters: { environment: 'prod' } });
+  const [target] = targets;
+  if (!target) throw new Error('there is no target');
+  return target;
+}
+
+async function untilSeen(why: string, isThere: (target: Target) => boolean): Promise<Target> {
+  await waitFor(async () => isThere(await targetNow()), { timeoutMs: TIMEOUT_MS, why });
+  return targetNow();
+}
+
+const untilDrifted = (): Promise<Target> => untilSeen('it drifts', ({ state }) => state === 'drifted');
+const untilWell = (): Promise<Target> =>
+  untilSeen('it is well', ({ state, observation }) => state === 'as_promised' && observation?.driftSince === null);
+
+async function doctor(): Promise<Answer<'runDoctor'>['items'][number] | undefined> {
+  const { items } = await test.admin.call('runDoctor', { query: { check: 'check.targets.drift' } });
+  return items[0];
+}
+
+async function metric(name: string): Promise<string | undefined> {
+  const { body } = await ask(test.server, '/metrics');
+  const found = new RegExp(`^${name}\\{environment="prod"\\} (.+)$`, 'm').exec(String(body['text']));
+  return found?.[1];
+}
+
+/** Of all events up to so many of drift. */
+async function driftEvents(count: number): Promise<readonly string[]> {
+  const stop = new AbortController();
+  const found: string[] = [];
+  for await (const { data } of test.admin.stream({ query: { after: 0 }, signal: stop.signal })) {
+    if (data.type.startsWith('drift.')) found.push(data.type);
+    if (found.length === count) break;
+  }
+  stop.abort();
+  return found;
+}
+
+const changeByHand = (text = 'by hand'): Promise<void> =>
+  writeFile(join(test.place.targets, 'prod', 'current', 'index.html'), text);
+
+describe('a target that somebody has changed', () => {
+  it('is looked at without any promotion, and well at first', async () => {
+    const target = await untilSeen('it was looked at', ({ observation }) => observation !== null);
+    expect(target).toMatchObject({ state: 'as_promised', seen: digest, observation: { code: '', unseenSince: null } });
+    expect(await doctor()).toMatchObject({ status: 'pass' });
+    expect([await metric('stella_target_drift'), await metric('stella_target_unseen')]).toEqual(['0', '0']);
+    expect(Number(await metric('stella_target_look_age_seconds'))).toBeGreaterThanOrEqual(0);
+  });
+
+  it('is told as drifted by status, metric and doctor, whose command brings back what was promised', async () => {
+    await changeByHand();
+    const target = await untilDrifted();
+    expect(target).toMatchObject({ promised: digest, seen: null, observation: { unseenSince: null } });
+    expect(target.message).toContain('index.html');
+    expect(await metric('stella_target_drift')).toBe('1');
+    const check = await doctor();
+    expect(check).toMatchObject({
+      status: 'fail',
+      message: 'web of prod runs other than what was verified there',
+      remedy: { command: `stella deploy --env prod --artifact ${digest}` },
+    });
+    const { id } = await test.admin.call('deployArtifact', { body: { environment: 'prod', artifact: digest } });
+    await untilStatus(test.admin, id, 'completed');
+    expect(await untilWell()).toMatchObject({ seen: digest });
+    await waitFor(async () => (await metric('stella_target_drift')) === '0', {
+      timeoutMs: TIMEOUT_MS,
+      why: 'no drift',
+    });
+    expect(await doctor()).toMatchObject({ status: 'pass' });
+  });
+
+  it('is told once when it begins and once when another release ends it, however often it is looked at', async () => {
+    await changeByHand('again');
+    const { observation } = await untilDrifted();
+    await untilSeen('it was looked at once more', (target) => target.observation?.at !== observation?.at);
+    const { components } = await test.admin.call('getRelease', { parameters: { release: 'shop-2' } });
+    const body = { environment: 'prod', artifact: components[0]?.digest ?? '' };
+    const { id } = await test.admin.call('deployArtifact', { body });
+    await untilStatus(test.admin, id, 'completed');
+    await untilWell();
+    expect(await driftEvents(4)).toEqual(['drift.began', 'drift.ended', 'drift.began', 'drift.ended']);
+  });
+
+  it('is told as not seen, not as drifted, while it cannot be looked at', async () => {
+    const place = join(test.place.targets, 'prod');
+    await rename(place, `${place}-away`);
+    await writeFile(place, 'no directory');
+    await chmod(place, 0o600);
+    const lost = await untilSeen('it is not seen', ({ observation }) => (observation?.unseenSince ?? null) !== null);
+    expect(lost.observation?.driftSince).toBeNull();
+    expect(await doctor()).toMatchObject({
+      status: 'warn',
+      remedy: { command: 'stella orch connectivity --target prod' },
+    });
+    expect([await metric('stella_target_drift'), await metric('stella_target_unseen')]).toEqual(['0', '1']);
+  });
+});
