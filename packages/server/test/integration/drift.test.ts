@@ -1,5 +1,5 @@
 /** Targets are looked at between promotions: what somebody changed by hand is told everywhere, until what was promised is back. */
-import { chmod, rename, writeFile } from 'node:fs/promises';
+import { rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Answer } from '@stella/contract/client';
 import { waitFor } from '@stella/testkit';
@@ -116,10 +116,14 @@ describe('a target that somebody has changed', () => {
   });
 
   it('is told as not seen, not as drifted, while it cannot be looked at', async () => {
+    const setMode = (value: string | null): Promise<unknown> =>
+      test.admin.call('changeSetting', { parameters: { setting: 'observe.mode' }, body: { value } });
     const place = join(test.place.targets, 'prod');
+    // A directory that is missing for a moment would be drift.
+    await setMode('off');
     await rename(place, `${place}-away`);
-    await writeFile(place, 'no directory');
-    await chmod(place, 0o600);
+    await symlink(place, place);
+    await setMode(null);
     const lost = await untilSeen('it is not seen', ({ observation }) => (observation?.unseenSince ?? null) !== null);
     expect(lost.observation?.driftSince).toBeNull();
     expect(await doctor()).toMatchObject({
