@@ -134,13 +134,19 @@ export function isTaken(environment: string, target: TargetDefinition, resources
   return resources.some((one) => own.includes(one));
 }
 
-/** What was last verified at the target; null: nothing was, or it is another place by now. */
-export function verifiedAt(target: TargetDefinition, verified: readonly VerifiedComponent[]): VerifiedComponent | null {
-  return (
-    verified.find(
-      ({ component, targets }) => component === target.component && targets.some((one) => isSameTarget(one, target)),
-    ) ?? null
+/** What was last verified at the target, of all its components; null: nothing was, or it is another place by now. */
+export function verifiedAt(
+  target: TargetDefinition,
+  verified: readonly VerifiedComponent[],
+): Pick<VerifiedComponent, 'digest' | 'verifiedAtMs'> | null {
+  const names = componentsOf(target);
+  const parts = names.flatMap(
+    (name) =>
+      verified.find((one) => one.component === name && one.targets.some((known) => isSameTarget(known, target))) ?? [],
   );
+  if (parts.length < names.length) return null;
+  const digest = combinedDigest(parts.map(({ component: name, digest: own }) => ({ name, digest: own })));
+  return { digest, verifiedAtMs: Math.max(...parts.map((one) => one.verifiedAtMs)) };
 }
 
 /** How it is brought there, how it is known to be healthy and how its host is logged in to changes nothing of where it is. */
@@ -237,7 +243,7 @@ export type DriftEnding = (typeof DRIFT_ENDINGS)[number];
 /** `verified`: a promotion has seen the promised digest there since. Null: the drift lasts, or there was none. */
 function endingOf(
   before: TargetObservation,
-  { verified, sight }: { readonly verified: VerifiedComponent | null; readonly sight: TargetSight },
+  { verified, sight }: { readonly verified: ReturnType<typeof verifiedAt>; readonly sight: TargetSight },
 ): DriftEnding | null {
   if (!isDrifting(before)) return null;
   if (verified === null) return 'nothing_promised';

@@ -14,6 +14,7 @@ import {
   digestOf,
   type Priority,
   type PromotionId,
+  promisedDigestOf,
   type PromotionSnapshot,
   requestSkip,
   type TargetHolding,
@@ -248,10 +249,9 @@ async function look(
   const due = await observations.takeDueRounds(limit);
   rounds.push(...due);
   const round = pickOf(rounds, pick);
-  const sightOf = ({ component }: DueRound['targets'][number]): TargetSight => {
+  const sightOf = (target: DueRound['targets'][number]): TargetSight => {
     if (release === null) return { outcome: 'unseen', code: 'target.unreachable', message: 'no way' };
-    const parts = pickOf(place.releases, release).components;
-    const digest = parts.find(({ name }) => name === component)?.digest ?? null;
+    const digest = promisedDigestOf(target, pickOf(place.releases, release));
     return { outcome: 'seen', digest, isHealthy: digest !== null, message: '' };
   };
   const looks = round.targets.map((target) => ({ target, sight: sightOf(target) }));

@@ -113,7 +113,9 @@ function cureOf({ name, state }: Status['environment'], targets: readonly Target
       ({ promised, component }) =>
         `${promised?.slice(0, DIGEST_LENGTH) ?? ''}${isOne ? '' : ` --component ${component}`}`,
     );
-    const cures = [...new Set(wishes)].map((wish) => line('Cure', `stella deploy --env ${name} --artifact ${wish}`));
+    // Of several components together no single artifact is promised.
+    const ones = [...new Set(wishes)].filter((wish) => !wish.includes(', '));
+    const cures = ones.map((wish) => line('Cure', `stella deploy --env ${name} --artifact ${wish}`));
     return [...cures, line('Way back', `stella rollback start --env ${name}`)];
   }
   if (state === 'whole' || targets.every((one) => one.state === 'untouched')) return [];

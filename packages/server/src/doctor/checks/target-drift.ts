@@ -1,5 +1,5 @@
 /** Whether every target still runs what was last verified there, as it was last looked at between promotions. */
-import { formatDuration, type TargetObservation, wordSetting } from '@stella/domain';
+import { componentsOf, formatDuration, type TargetObservation, wordSetting } from '@stella/domain';
 import { type Check, type CheckFact, type CheckFinding, type DoctorDeps, passed } from '../check.ts';
 import { readSettingsNow } from '../../ports/settings-now.ts';
 
@@ -36,16 +36,20 @@ async function driftOf(
 ): Promise<Told> {
   const rows = await deps.reads.listEnvironments();
   const { targets = [] } = rows.find(({ definition }) => definition.name === environment)?.definition ?? {};
-  const component = targets.find(({ name }) => name === target)?.component;
-  const which = new Set(targets.map((one) => one.component)).size > 1 ? ` --component ${component}` : '';
+  const known = targets.find(({ name }) => name === target);
+  const components = known ? componentsOf(known) : [];
+  const which = new Set(targets.flatMap(componentsOf)).size > 1 ? ` --component ${components[0] ?? ''}` : '';
   const others = count > 1 ? `, and so do ${count - 1} more` : '';
   return {
     status: 'fail',
     message: `${target} of ${environment} runs other than what was verified there${others}`,
-    remedy: {
-      text: 'bring back what was verified; or another release: stella rollback start',
-      command: `stella deploy --env ${environment} --artifact ${promised ?? ''}${which}`,
-    },
+    remedy:
+      components.length > 1
+        ? { text: 'promote anew what shall run there', command: `stella orch env status ${environment} --detailed` }
+        : {
+            text: 'bring back what was verified; or another release: stella rollback start',
+            command: `stella deploy --env ${environment} --artifact ${promised ?? ''}${which}`,
+          },
   };
 }
 
