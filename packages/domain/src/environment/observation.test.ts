@@ -1,7 +1,8 @@
-import { makeTarget } from '@stella/testkit';
+import { makeComposeTarget, makeTarget } from '@stella/testkit';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Digest, digestOf } from '../values/digest.ts';
+import { combinedDigest } from './target-components.ts';
 import {
   claimRound,
   firstRound,
@@ -88,6 +89,23 @@ describe('a place', () => {
     expect(verifiedAt({ ...TARGET, directory: '/srv/elsewhere' }, known)).toBeNull();
     expect(verifiedAt({ ...TARGET, name: 'web-9' }, known)).toBeNull();
     expect(verifiedAt({ ...TARGET, component: 'api' }, known)).toBeNull();
+  });
+
+  it('of several components promises all of them together, or nothing', () => {
+    const shop = makeComposeTarget();
+    const of = (component: string, digest: Digest, verifiedAtMs: number) => ({
+      component,
+      digest,
+      verifiedAtMs,
+      targets: [shop],
+    });
+    const digest = combinedDigest([
+      { name: 'api', digest: A },
+      { name: 'web', digest: B },
+    ]);
+    expect(verifiedAt(shop, [of('web', B, 7), of('api', A, 5)])).toEqual({ digest, verifiedAtMs: 7 });
+    expect(verifiedAt(shop, [of('web', B, 7)])).toBeNull();
+    expect(isTaken('prod', shop, ['environment:prod/api'])).toBe(true);
   });
 });
 

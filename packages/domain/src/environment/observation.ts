@@ -130,8 +130,8 @@ export function claimRound(round: ObservationRound, bounds: RoundBounds, nowMs: 
 /** Names of exclusive locks that keep a target from being looked at, or what was seen of it from counting. */
 export function isTaken(environment: string, target: TargetDefinition, resources: readonly string[]): boolean {
   const place = `environment:${environment}`;
-  const own = [place, ...componentsOf(target).map((component) => `${place}/${component}`)];
-  return resources.some((one) => own.includes(one));
+  const own = new Set([place, ...componentsOf(target).map((component) => `${place}/${component}`)]);
+  return resources.some((one) => own.has(one));
 }
 
 /** What was last verified at the target, of all its components; null: nothing was, or it is another place by now. */
