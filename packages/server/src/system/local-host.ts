@@ -2,13 +2,11 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { PassThrough } from 'node:stream';
 import type { HostArgv, HostOpenOptions, HostProgram, TargetHost } from '../ports/target-host.ts';
-import { signalGroup } from './process-group.ts';
+import { signalGroup, untilRead } from './process-group.ts';
 import { joinStreams, keepTail, runProgram } from './program-stream.ts';
 
 /** From SIGTERM to SIGKILL, for a program whose stream was given up: time to end what it has started itself. */
 const END_GRACE_MS = 6_000;
-/** After its end, what a process that has left the group may hold open is no longer waited for. */
-const OUTPUT_GRACE_MS = 200;
 const STDERR_BYTES_MAX = 65_536;
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -72,7 +70,7 @@ function follow(child: ChildProcessWithoutNullStreams, signal: AbortSignal): Hos
       signal.removeEventListener('abort', abort);
       // Its leader is gone; what it left behind in the group goes, too.
       signalGroup(pid, 'SIGKILL');
-      void withinGrace(closed).then(() => {
+      void untilRead(closed).then(() => {
         child.stderr.destroy();
         child.stdin.destroy();
         if (!child.stdout.readableEnded && child.stdout.readableFlowing) child.stdout.destroy();
@@ -81,13 +79,4 @@ function follow(child: ChildProcessWithoutNullStreams, signal: AbortSignal): Hos
     });
   });
   return { stream, ended };
-}
-
-async function withinGrace(closed: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const waited = new Promise<void>((settle) => {
-    timer = setTimeout(settle, OUTPUT_GRACE_MS);
-  });
-  await Promise.race([closed, waited]);
-  clearTimeout(timer);
 }

@@ -4,6 +4,8 @@ import type { GroupOptions, GroupResult } from '../ports/processes.ts';
 
 /** After its end, what a process that has left the group may hold open is no longer waited for. */
 const OUTPUT_GRACE_MS = 200;
+/** Turns of the loop after the grace; each reads what is there to be read. */
+const OUTPUT_TURNS = 10;
 
 /** ESRCH: nobody is left in the group. */
 export function signalGroup(pid: number, signal: NodeJS.Signals): void {
@@ -12,6 +14,28 @@ export function signalGroup(pid: number, signal: NodeJS.Signals): void {
   } catch (error) {
     // Node's own errors have a code.
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+/**
+ * After the end of a program: until its output is closed, or the grace is over. A loop that was held up for longer sees its
+ * timers before what has come meanwhile, so the grace alone would lose the output of a program that has written all of it.
+ */
+export async function untilRead(closed: Promise<void>): Promise<void> {
+  const output = { isClosed: false };
+  let timer: NodeJS.Timeout | undefined;
+  const waited = new Promise<void>((settle) => {
+    timer = setTimeout(settle, OUTPUT_GRACE_MS);
+  });
+  const read = closed.then(() => {
+    output.isClosed = true;
+  });
+  await Promise.race([read, waited]);
+  clearTimeout(timer);
+  for (let turn = 0; turn < OUTPUT_TURNS && !output.isClosed; turn += 1) {
+    await new Promise<void>((settle) => {
+      setImmediate(settle);
+    });
   }
 }
 
@@ -53,12 +77,7 @@ async function follow(child: ChildProcessWithoutNullStreams, pid: number, option
   // Its leader is gone; what it left behind goes, too.
   signalGroup(pid, 'SIGKILL');
   timers.clear();
-  let timer: NodeJS.Timeout | undefined;
-  const waited = new Promise<void>((settle) => {
-    timer = setTimeout(settle, OUTPUT_GRACE_MS);
-  });
-  await Promise.race([closed, waited]);
-  clearTimeout(timer);
+  await untilRead(closed);
   child.stdout.destroy();
   child.stderr.destroy();
   return { exitCode, signal, ...ending, stdout: stdout?.() ?? '', stderr: stderr?.() ?? '' };
