@@ -4,6 +4,7 @@ import { makeTarget, waitFor } from '@stella/testkit';
 import { describe, expect, it } from 'vitest';
 import type { DueRound, ObservationStore, Observer } from '../ports/observation-store.ts';
 import type { ObserveAnswer, Target, TargetCall } from '../ports/target.ts';
+import type { Clock } from '../ports/clock.ts';
 import { nodeClock } from '../system/node-clock.ts';
 import { startObserver } from './observer.ts';
 
@@ -21,15 +22,16 @@ function roundOf(names: readonly string[], patch: Partial<DueRound> = {}): DueRo
   return { environment: 'prod', number: 7, claimedAtMs: 0, targets, atOnce: 20, timeoutMs: 30_000, ...patch };
 }
 
-function start(rounds: readonly DueRound[], look: (name: string, call: TargetCall) => Promise<ObserveAnswer>) {
+function start(
+  rounds: readonly DueRound[],
+  look: (name: string, call: TargetCall) => Promise<ObserveAnswer>,
+  clock: Clock = nodeClock,
+) {
   const recorded: Recorded[] = [];
   const logged: string[] = [];
-  let asked = 0;
+  const waiting = [...rounds];
   const store: ObservationStore = {
-    takeDueRounds: () => {
-      asked += 1;
-      return Promise.resolve(asked === 1 ? rounds : []);
-    },
+    takeDueRounds: (limit) => Promise.resolve(waiting.splice(0, limit)),
     recordRound: (round, looks, observer) => {
       recorded.push({ round, looks, observer });
       return Promise.resolve([]);
@@ -41,7 +43,7 @@ function start(rounds: readonly DueRound[], look: (name: string, call: TargetCal
     store,
     // Of a target only this verb is used.
     openTarget: ({ name }) => ({ observe: (call: TargetCall) => look(name, call) }) as Target,
-    clock: nodeClock,
+    clock,
     random: { bytes: () => new Uint8Array([128]) },
     logger,
     name: 'host-1',
@@ -94,6 +96,16 @@ describe('the observer', () => {
     await waitFor(() => Promise.resolve(recorded.length === 1), WAIT);
     await observer.stop();
     expect([most, recorded[0]?.looks.length]).toEqual([2, 9]);
+  });
+
+  it('takes more as soon as there is room, when more was due than it had room for', async () => {
+    const rounds = Array.from({ length: 10 }, (_, index) => roundOf(['web-1'], { environment: `env-${index}` }));
+    // The pause between two looks at the schedule never ends.
+    const clock = { ...nodeClock, schedule: () => () => undefined };
+    const { observer, recorded } = start(rounds, () => Promise.resolve(seen(DIGEST)), clock);
+    await waitFor(() => Promise.resolve(recorded.length === rounds.length), WAIT);
+    expect(new Set(recorded.map(({ round }) => round.environment)).size).toBe(rounds.length);
+    await observer.stop();
   });
 
   it('records nothing of looks that its own end has broken off', async () => {

@@ -47,16 +47,20 @@ export function startObserver(deps: ObserverDeps): TargetObserver {
 async function run(deps: ObserverDeps, signal: AbortSignal, underWay: Set<Promise<void>>): Promise<void> {
   const { store, clock, logger } = deps;
   while (!signal.aborted) {
+    let isFull = underWay.size >= ROUNDS_MAX;
     try {
       const room = ROUNDS_MAX - underWay.size;
-      for (const due of room > 0 ? await store.takeDueRounds(room) : []) {
+      const taken = isFull ? [] : await store.takeDueRounds(room);
+      for (const due of taken) {
         const looking: Promise<void> = observe(deps, due, signal).finally(() => underWay.delete(looking));
         underWay.add(looking);
       }
+      isFull = taken.length >= room;
     } catch (error) {
       logger.warn({ error }, 'environments to look at could not be claimed');
     }
-    await pause(clock, POLL_MS, signal);
+    // More may be due than there was room for: whichever ends first makes room again.
+    await (isFull ? Promise.race(underWay) : pause(clock, POLL_MS, signal));
   }
 }
 
