@@ -32,6 +32,8 @@ export interface DockerEngineProcess {
   readonly socket: string;
   /** Directory of all that it stores. */
   readonly data: string;
+  /** The end of what it wrote since it was last started. */
+  readonly log: () => string;
   readonly pid: () => number;
   /** Kills the engine and leaves its containers running. */
   kill(): Promise<void>;
@@ -99,6 +101,7 @@ export async function startDockerEngine(
   return {
     socket,
     data: join(root, 'data'),
+    log: () => engine?.log() ?? '',
     pid: () => engine?.pid ?? -1,
     kill: async () => engine?.end('SIGKILL'),
     restart,

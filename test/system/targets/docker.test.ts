@@ -112,7 +112,7 @@ function describeAll(found: DockerComponents): void {
       const old = deploy(name, 2, second, { openEngine: pausedBefore('rename', gate) });
       await gate.reached;
       // It waits for the older one, a third of its own time.
-      const newer = world.open(name).deploy({ ...call(), timeoutMs: CALL_TIMEOUT_MS / 4 }, at(3), 'op-3', first);
+      const newer = world.open(name).deploy({ ...call(), timeoutMs: CALL_TIMEOUT_MS / 8 }, at(3), 'op-3', first);
       expect(await newer).toMatchObject({ outcome: 'succeeded' });
       const after = await world.inspect(name);
       gate.open();

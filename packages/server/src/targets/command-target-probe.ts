@@ -1,9 +1,10 @@
 /** May a `command` target be worked on? The way to its host, its programs, room and fence; changes nothing that runs. */
-import { AppError, formatFence, type ProbeStage } from '@stella/domain';
+import { AppError, formatFence } from '@stella/domain';
 import type { ProbeAnswer, TargetCall } from '../ports/target.ts';
 import { type CallScope, withinCall } from './call-scope.ts';
 import { checkStatePlace, type CommandPlace } from './command-place.ts';
 import type { FenceProbe } from './fenced-host.ts';
+import { lookAtWay } from './probe-way.ts';
 import { makeStageTimer, type StageTimer } from './stage-timer.ts';
 import type { TargetDeps } from './target-deps.ts';
 import { isClearNo, toTargetError } from './target-errors.ts';
@@ -18,9 +19,8 @@ export async function probeCommandTarget(
 ): Promise<ProbeAnswer> {
   const { definition, host } = place;
   const target = definition.name;
-  const way = await host.look({ stageTimeoutMs: call.timeoutMs, signal: call.signal });
-  const broken = way.find(({ outcome }) => outcome === 'failed');
-  if (broken) return { outcome: 'errored', code: codeOf(broken), message: broken.detail, stages: way };
+  const { stages: way, broken } = await lookAtWay(host, call);
+  if (broken) return broken;
   const timer = makeStageTimer(deps.clock);
   return withinCall<ProbeAnswer>(
     { call, clock: deps.clock, target },
@@ -35,11 +35,6 @@ export async function probeCommandTarget(
       return { outcome: 'ok', message, holds: found.holds, stages: [...way, ...timer.stages] };
     },
   );
-}
-
-function codeOf({ stage }: ProbeStage): string {
-  if (stage === 'host_key') return 'target.host_key';
-  return stage === 'auth' ? 'target.credentials' : 'target.unreachable';
 }
 
 async function lookInside(

@@ -4,11 +4,14 @@ import { EngineFailure } from '../../ports/docker-engine.ts';
 import { toTargetError } from '../target-errors.ts';
 
 const FULL = /no space left on device|disk quota exceeded/i;
-const REFUSED = /unauthorized|authentication required|access denied|access forbidden|\bdenied\b/i;
+const REFUSED =
+  /unauthorized|no basic auth credentials|authentication required|access denied|access forbidden|\bdenied\b/i;
 const MISSING = /manifest unknown|manifest for .* not found|not found|name unknown/i;
 const UNFIT = /unsupported|no matching manifest|invalid (?:manifest|rootfs)|does not match|unknown media/i;
 /** What `docker system dial-stdio` writes when it may not use the socket. */
 const NOT_ALLOWED = /permission denied/i;
+/** What a shell says, or we ourselves, of a host without Docker. */
+const NO_PROGRAM = /\bdocker: (?:(?:command )?not found|cannot be started \(ENOENT\))/;
 const MESSAGE_LENGTH_MAX = 500;
 
 /** Of anything but a pull. `stderr`: of the program that carried the stream. */
@@ -18,6 +21,9 @@ export function toEngineError(error: unknown, target: string, stderr = ''): AppE
   if (FULL.test(message)) return new AppError('target.disk_full', { details: { target, message }, cause: error });
   if (error.status !== null)
     return new AppError('target.engine_refused', { details: { target, message }, cause: error });
+  if (NO_PROGRAM.test(stderr)) {
+    return new AppError('target.program_missing', { details: { target, message: short(stderr) }, cause: error });
+  }
   const code = NOT_ALLOWED.test(stderr) ? 'target.denied' : 'target.engine_down';
   return new AppError(code, { details: { target, message: short(stderr) || message }, cause: error });
 }

@@ -5,6 +5,7 @@ import type { DockerEngine } from '../../ports/docker-engine.ts';
 import type { ProbeAnswer, TargetCall } from '../../ports/target.ts';
 import { type CallScope, withinCall } from '../call-scope.ts';
 import type { FencedHost } from '../fenced-host.ts';
+import { lookAtWay } from '../probe-way.ts';
 import { makeStageTimer, type StageTimer } from '../stage-timer.ts';
 import { isClearNo, toTargetError } from '../target-errors.ts';
 import { type EnginePlace, withEngine } from './engine-session.ts';
@@ -27,35 +28,33 @@ export interface ProbeDeps {
   readonly lookFurther: (timer: StageTimer, scope: CallScope) => Promise<void>;
 }
 
-export function probeEngine(deps: ProbeDeps, call: TargetCall): Promise<ProbeAnswer> {
-  const timer = makeStageTimer(deps.clock);
+export async function probeEngine(deps: ProbeDeps, call: TargetCall): Promise<ProbeAnswer> {
   const target = deps.engine.definition.name;
+  const { stages: way, broken } = await lookAtWay(deps.engine.host, call);
+  if (broken) return broken;
+  const timer = makeStageTimer(deps.clock);
   return withinCall<ProbeAnswer>(
     { call, clock: deps.clock, target },
     (error) => {
       const known = toTargetError(error, target);
       const { code, message } = known;
-      return { outcome: isClearNo(known) ? 'failed' : 'errored', code, message, stages: timer.cut(message) };
+      const outcome = isClearNo(known) ? 'failed' : 'errored';
+      return { outcome, code, message, stages: [...way, ...timer.cut(message)] };
     },
-    (scope) => look(deps, timer, { scope, call }),
+    async (scope) => {
+      const found = await look(deps, timer, scope);
+      return { outcome: 'ok', ...found, stages: [...way, ...timer.stages] };
+    },
   );
 }
 
-interface Looking {
-  readonly scope: CallScope;
-  readonly call: TargetCall;
-}
-
-async function look(deps: ProbeDeps, timer: StageTimer, { scope, call }: Looking): Promise<ProbeAnswer> {
+async function look(
+  deps: ProbeDeps,
+  timer: StageTimer,
+  scope: CallScope,
+): Promise<{ readonly message: string; readonly holds: TargetHolding | null }> {
   const { engine: place, fence } = deps;
-  const { definition, host } = place;
-  const reached = await host.look({ stageTimeoutMs: call.timeoutMs, signal: scope.signal });
-  const lost = reached.find((one) => one.outcome === 'failed');
-  if (lost) {
-    const message = `${lost.stage}: ${lost.detail}`;
-    const error = new AppError('target.engine_down', { details: { target: definition.name, message } });
-    return { outcome: 'errored', code: error.code, message: error.message, stages: reached };
-  }
+  const { definition } = place;
   let words = '';
   await withEngine(place, scope, async (engine) => {
     words = await lookAtEngine(deps, timer, { engine, scope });
@@ -76,7 +75,7 @@ async function look(deps: ProbeDeps, timer: StageTimer, { scope, call }: Looking
       return found.holds === null ? 'holds no fence yet' : `holds fence ${formatFence(found.holds.fence)}`;
     },
   );
-  return { outcome: 'ok', message: words, holds, stages: [...reached, ...timer.stages] };
+  return { message: words, holds };
 }
 
 async function lookAtEngine(
@@ -143,6 +142,7 @@ function engineCode(error: unknown): ProbeCode {
   if (isAppError(error, 'target.engine_forbidden')) return 'engine.forbidden';
   if (isAppError(error, 'target.denied')) return 'engine.denied';
   if (isAppError(error, 'target.in_the_way')) return 'engine.in_the_way';
+  if (isAppError(error, 'target.program_missing')) return 'programs.missing';
   return 'engine.down';
 }
 
