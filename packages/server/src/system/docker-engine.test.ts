@@ -31,10 +31,12 @@ describe('openDockerEngine', () => {
       response.end(request.url?.endsWith('/version') ? JSON.stringify(VERSION) : '{"status":"done"}\n');
     });
     const engine = openDockerEngine(near, new AbortController().signal);
-    await engine.pull('127.0.0.1:5000/shop/web', 'sha256:11', { username: 'ana', password: 'correct horse' });
+    await engine.pull('127.0.0.1:5000/shop/web', 'sha256:11', { username: 'ana', password: 'correct horses' });
     await engine.pull('127.0.0.1:5000/shop/web', 'sha256:22', null);
     await engine.facts();
     const [, first, second, last] = seen;
+    // An engine ignores one without its padding (RFC 4648, section 5), and asks the registry as anybody.
+    expect(first?.auth).toMatch(/^[A-Za-z0-9_-]+={1,2}$/);
     const told: unknown = JSON.parse(Buffer.from(first?.auth ?? '', 'base64url').toString());
     expect(told).toEqual({ username: 'ana', password: 'correct horse', serveraddress: '127.0.0.1:5000' });
     expect([second?.auth, last?.auth]).toEqual([undefined, undefined]);

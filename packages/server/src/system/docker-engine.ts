@@ -233,14 +233,15 @@ function checkProgress(line: string): void {
   if (isRecord(told) && typeof told['error'] === 'string') throw new EngineFailure(500, told['error']);
 }
 
-/** Docker Engine API, "Authentication": base64 for URLs. */
+/** Docker Engine API, "Authentication": base64 for URLs, with its padding; without, an engine takes it for no login. */
 function encodeLogin(login: RegistryLogin, repository: string): string {
   const [serveraddress = ''] = repository.split('/');
   const value =
     'token' in login
       ? { registrytoken: login.token }
       : { username: login.username, password: login.password, serveraddress };
-  return Buffer.from(JSON.stringify(value)).toString('base64url');
+  const text = Buffer.from(JSON.stringify(value)).toString('base64');
+  return text.replaceAll('+', '-').replaceAll('/', '_');
 }
 
 function toImage(told: unknown): EngineImage {
