@@ -38,7 +38,7 @@ describe('openDockerEngine', () => {
     // An engine ignores one without its padding (RFC 4648, section 5), and asks the registry as anybody.
     expect(first?.auth).toMatch(/^[A-Za-z0-9_-]+={1,2}$/);
     const told: unknown = JSON.parse(Buffer.from(first?.auth ?? '', 'base64url').toString());
-    expect(told).toEqual({ username: 'ana', password: 'correct horse', serveraddress: '127.0.0.1:5000' });
+    expect(told).toEqual({ username: 'ana', password: 'correct horses', serveraddress: '127.0.0.1:5000' });
     expect([second?.auth, last?.auth]).toEqual([undefined, undefined]);
     expect(seen.map(({ url }) => url).join()).not.toContain('horse');
     engine.close();
