@@ -1,10 +1,10 @@
 /** The kind `docker` where something is short: who we are at a registry, and room on the disk of an engine. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Fence, parseArtifactReference, type ReleaseComponent } from '@stella/domain';
 import { type DockerRegistry, findProgram, startDockerEngine } from '@stella/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -58,6 +58,19 @@ if (components === null || htpasswd === null) {
       });
       await rm(join(world.root, 'state', 'closed'), { recursive: true });
     });
+
+    it('gives it to who has the password, which no disk and no log ever sees', async () => {
+      const login = { username: 'ci', password: PASSWORD };
+      const target = world.open('closed', { accesses: accessesOf(login) });
+      expect(await target.deploy(call(), at(1), 'op-1', there(first))).toMatchObject({ outcome: 'succeeded' });
+      expect(await target.observe(call())).toMatchObject({ observation: { digest: first.digest, isHealthy: true } });
+      const forms = [PASSWORD, base64(`ci:${PASSWORD}`), base64(JSON.stringify(login)).slice(0, 40)];
+      const told = [...world.log.lines, world.engine.log()].join('\n');
+      expect(forms.filter((form) => told.includes(form))).toEqual([]);
+      const places = [world.root, dirname(world.engine.socket), join(process.env['HOME'] ?? '/', '.docker')];
+      const args = ['-rlFs', '-D', 'skip', ...forms.flatMap((form) => ['-e', form]), ...places];
+      expect(spawnSync('grep', args, { encoding: 'utf8' }).stdout).toBe('');
+    });
   });
 
   it('an engine without room says target.disk_full, runs what ran, and takes the next one when there is room', async () => {
@@ -86,6 +99,10 @@ if (components === null || htpasswd === null) {
 
 const at = (n: number): Fence => ({ epoch: 1, n });
 const call = (): TargetCall => ({ signal: new AbortController().signal, timeoutMs: CALL_TIMEOUT_MS });
+
+function base64(text: string): string {
+  return Buffer.from(text).toString('base64');
+}
 
 function accessesOf(login: RegistryLogin | null): RegistryAccesses {
   return { accessTo: (host) => Promise.resolve({ origin: `http://${host}`, ca: null, login }) };
