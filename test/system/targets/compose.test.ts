@@ -7,7 +7,12 @@ import { findProgram, waitFor } from '@stella/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeTarget } from '../../../packages/server/test/contract/target.contract.ts';
 import type { Observation, OperationAnswer, Target, TargetCall } from '../../../packages/server/src/ports/target.ts';
+import { nodeClock } from '../../../packages/server/src/system/node-clock.ts';
+import { nodeFileSystem } from '../../../packages/server/src/system/node-file-system.ts';
+import { makeTargetHosts } from '../../../packages/server/src/system/target-hosts.ts';
 import { openComposeTarget } from '../../../packages/server/src/targets/compose-target.ts';
+import { makeSecrets } from '../../../packages/server/src/webhooks/read-secret.ts';
+import { findSshd, startSshd } from '../sshd.ts';
 import {
   CALL_TIMEOUT_MS,
   type DockerComponents,
@@ -44,7 +49,7 @@ function describeAll(found: DockerComponents): void {
     return `shop-${count}`;
   };
   const stateOf = (name: string): string => join(world.root, 'state', name);
-  const open = (name: string, more: Partial<ComposeTargetDefinition> = {}): Target =>
+  const open = (name: string, more: Partial<ComposeTargetDefinition> = {}, deps = world.deps()): Target =>
     openComposeTarget(
       {
         kind: 'compose',
@@ -58,7 +63,7 @@ function describeAll(found: DockerComponents): void {
         ...more,
       },
       'prod',
-      world.deps(),
+      deps,
     );
   const observe = async (target: Target): Promise<Observation> => {
     const answer = await target.observe(call());
@@ -145,6 +150,31 @@ function describeAll(found: DockerComponents): void {
         isHealthy: false,
         message: `service cache: container ${name}_cache_1 has ended, with exit code 137`,
       });
+    });
+  });
+
+  describe('a compose target over SSH', () => {
+    it('is deployed and observed as on this machine, and refuses what is older', async () => {
+      const programs = findSshd();
+      if (!programs) throw new Error('missing component: openssh-server (tools/install-system-deps.sh)');
+      const sshd = await startSshd(programs);
+      const secrets = makeSecrets({ env: {}, fileSystem: nodeFileSystem, clock: nodeClock, directory: sshd.directory });
+      const hosts = makeTargetHosts({ secrets, allowedRanges: ['127.0.0.0/8'], home: '/' });
+      const name = nextName();
+      const { port, user, keyFile, fingerprint } = sshd;
+      const ssh = { address: '127.0.0.1', port, user, key: `file:${keyFile}`, hostKey: fingerprint };
+      const far = open(name, { host: { ssh } }, world.deps({ openHost: hosts.openHost }));
+      try {
+        expect(await far.probe(call())).toMatchObject({ outcome: 'ok' });
+        expect(await far.deploy(call(), at(2), 'op-2', first)).toMatchObject({ outcome: 'succeeded' });
+        expect(await observe(far)).toMatchObject({ digest: first.digest, isHealthy: true, holds: { fence: at(2) } });
+        expect(await far.deploy(call(), at(1), 'op-1', second)).toMatchObject({ outcome: 'refused', held: at(2) });
+        expect(await readdir(join(stateOf(name), 'locks'))).toHaveLength(1);
+      } finally {
+        await removeProject(world, name);
+        hosts.close();
+        await sshd.stop();
+      }
     });
   });
 
