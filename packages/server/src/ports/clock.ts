@@ -29,7 +29,7 @@ export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
 
 /**
  * What `work` answers, or `late()` when it has not ended after `deadlineMs`: then its signal has aborted, and it is left to
- * itself. Its signal aborts with `signal`, too; that alone is no end.
+ * itself. Its signal aborts with `signal`, too; that alone is no end. Throws what `work` or `late` throws.
  */
 export async function endWithin<T>(
   clock: Clock,
@@ -39,10 +39,15 @@ export async function endWithin<T>(
 ): Promise<T> {
   const overdue = new AbortController();
   let cancel = (): void => undefined;
-  const given = new Promise<T>((resolve) => {
+  const given = new Promise<T>((resolve, reject) => {
     cancel = clock.schedule(deadlineMs, () => {
       overdue.abort();
-      resolve(late());
+      // An error of a timer would end the process.
+      try {
+        resolve(late());
+      } catch (error) {
+        reject(error);
+      }
     });
   });
   try {

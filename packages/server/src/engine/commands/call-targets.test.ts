@@ -109,4 +109,21 @@ describe('calls at many targets', () => {
     await expect(called).rejects.toThrow('unreadable');
     expect(asked.length).toBeLessThan(6);
   });
+
+  it('end with the error that stands for one who did not answer, which the timer itself survives (seed 181)', async () => {
+    const clock = makeVirtualClock();
+    const called = callTargets<string>(
+      clock,
+      { targets: targetsOf(2), atOnce: 2 },
+      {
+        ask: () => new Promise(() => undefined),
+        late: ({ name }, waitedMs) => {
+          throw new Error(`${name}: ${lateWords(waitedMs)}`);
+        },
+      },
+    );
+    const refusal = expect(called).rejects.toThrow('web-0: no answer within 10s');
+    await clock.run(called.catch(() => undefined));
+    await refusal;
+  });
 });
