@@ -87,27 +87,46 @@ const base: PromotionRule = {
       const changed = changedComponents(record, view, atMs);
       return unless(changed.length === 0, record, 'was deployed over another release than its base');
     }
-    const latest = view
-      .completionsIn(environment)
-      .find(({ promotion }) => promotion.id !== id && (promotion.endedAtMs ?? atMs) < atMs);
-    const isBase = !latest || latest.promotion.releaseId === baseReleaseId;
+    const { latest, together } = completedBefore(view, record, atMs);
+    const isBase = !latest || [latest, ...together].some(({ promotion }) => promotion.releaseId === baseReleaseId);
     return unless(isBase, record, `was deployed over another release than ${baseReleaseId}`);
   },
 };
 
+interface Completions {
+  readonly latest: PromotionRecord | undefined;
+  /** In the very millisecond: before it, when the lock was handed over at once, or after it. */
+  readonly together: readonly PromotionRecord[];
+}
+
+/** What completed in its environment until then, of those that `isAsked` for. */
+function completedBefore(
+  view: StoreView,
+  { promotion: { id, environment } }: PromotionRecord,
+  atMs: InstantMs,
+  isAsked: (one: PromotionRecord) => boolean = () => true,
+): Completions {
+  const others = view.completionsIn(environment).filter((one) => one.promotion.id !== id && isAsked(one));
+  const endOf = ({ promotion }: PromotionRecord): InstantMs => promotion.endedAtMs ?? atMs;
+  return {
+    latest: others.find((one) => endOf(one) < atMs),
+    together: others.filter((one) => endOf(one) === atMs),
+  };
+}
+
 /** Components of its release that were of another release than its base says when it began to deploy. */
-function changedComponents({ promotion }: PromotionRecord, view: StoreView, atMs: InstantMs): string[] {
-  const { id, environment, releaseId, baseReleaseId } = promotion;
+function changedComponents(record: PromotionRecord, view: StoreView, atMs: InstantMs): string[] {
+  const { releaseId, baseReleaseId } = record.promotion;
   const names = view.releases.get(releaseId)?.components.map((one) => one.name) ?? [];
-  const before = view
-    .completionsIn(environment)
-    .filter((one) => one.promotion.id !== id && (one.promotion.endedAtMs ?? atMs) < atMs);
   return names.filter((name) => {
     // Whoever had the whole environment left nothing there but its own.
-    const latest = before.find((one) => carries(view, one.promotion.releaseId, name) || !isByComponent(view, one));
-    if (!latest) return false;
-    const ran = carries(view, latest.promotion.releaseId, name) ? latest.promotion.releaseId : null;
-    return ran !== baseOf(view, baseReleaseId, name);
+    const touches = (one: PromotionRecord): boolean =>
+      carries(view, one.promotion.releaseId, name) || !isByComponent(view, one);
+    const ranOf = ({ promotion }: PromotionRecord): ReleaseId | null =>
+      carries(view, promotion.releaseId, name) ? promotion.releaseId : null;
+    const { latest, together } = completedBefore(view, record, atMs, touches);
+    const before = baseOf(view, baseReleaseId, name);
+    return latest !== undefined && ![latest, ...together].some((one) => ranOf(one) === before);
   });
 }
 

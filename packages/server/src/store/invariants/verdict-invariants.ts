@@ -85,23 +85,31 @@ const RIGHTS: readonly Invariant[] = [
   },
   {
     rule: 'S8.base',
+    // Who completed in its very millisecond may have handed the lock over to it at once.
     text: `select s.id as subject, 'was deployed over another release than its base' as message
       from scope s join starts t on t.id = s.id cross join lateral (
         select q.release_id from promotions q where q.environment = s.environment and q.status = 'completed'
           and q.ended_at < t.at and q.id <> s.id order by q.ended_at desc, q.id desc limit 1) q
       where s.base_release_id is not null and q.release_id <> s.base_release_id
-        and not ${IN_PARTS}
+        and not ${IN_PARTS} and not exists (select from promotions w where w.environment = s.environment
+          and w.status = 'completed' and w.ended_at = t.at and w.id <> s.id and w.release_id = s.base_release_id)
       union select distinct s.id, 'was deployed over another release than its base'
       from scope s join starts t on t.id = s.id join release_components c on c.release_id = s.release_id
+      cross join lateral (
+        select (select b.release_id from release_components b
+          where b.release_id = ${baseOf('c.name')} and b.name = c.name) as release_id) base
       cross join lateral (
         select k.release_id from promotions q
         left join release_components k on k.release_id = q.release_id and k.name = c.name
         where q.environment = s.environment and q.status = 'completed' and q.ended_at < t.at and q.id <> s.id
           and (k.release_id is not null or not ${byComponent('q.id', 's.environment')})
         order by q.ended_at desc, q.id desc limit 1) q
-      where s.base_release_id is not null and ${IN_PARTS}
-        and q.release_id is distinct from (select b.release_id from release_components b
-          where b.release_id = ${baseOf('c.name')} and b.name = c.name)`,
+      where s.base_release_id is not null and ${IN_PARTS} and q.release_id is distinct from base.release_id
+        and not exists (select from promotions w
+          left join release_components k on k.release_id = w.release_id and k.name = c.name
+          where w.environment = s.environment and w.status = 'completed' and w.ended_at = t.at and w.id <> s.id
+            and (k.release_id is not null or not ${byComponent('w.id', 's.environment')})
+            and k.release_id is not distinct from base.release_id)`,
   },
   {
     rule: 'S9.enough',
