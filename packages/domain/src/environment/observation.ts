@@ -113,6 +113,12 @@ export interface RoundBounds {
   readonly timeoutMs: number;
 }
 
+/**
+ * A lock that was acquired so long before a round was claimed had been committed by then, for no transaction lasts as long:
+ * whether it was still held is in the claim.
+ */
+export const LOCK_COMMIT_MS_MAX = 60_000;
+
 /** A target that ignores its time-out is given up so long after it. */
 export const LOOK_GRACE_MS = 1_000;
 

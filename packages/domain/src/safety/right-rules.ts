@@ -81,7 +81,7 @@ const base: PromotionRule = {
   name: 'S8.base',
   find: (record, view) => {
     const atMs = deployStartOf(record);
-    const { environment, baseReleaseId, id } = record.promotion;
+    const { baseReleaseId } = record.promotion;
     if (atMs === null || baseReleaseId === null) return [];
     if (isByComponent(view, record) || isComposed(baseReleaseId)) {
       const changed = changedComponents(record, view, atMs);

@@ -6,6 +6,7 @@ import {
   longestPauseMs,
   nextLookAt,
   isTaken,
+  LOCK_COMMIT_MS_MAX,
   type ObservationRound,
   recordLooks,
   type Settings,
@@ -24,9 +25,6 @@ import { keepObservationRows, toObservation } from './observation-rows.ts';
 import { overlay, SET_SETTINGS } from './setting-rows.ts';
 
 const ACTOR: Actor = { kind: 'system', name: 'observer' };
-
-/** No transaction lasts as long: a lock that was taken before had been committed when the round was claimed. */
-const TRANSACTION_MS_MAX = 60_000;
 
 const SETTINGS: Statement = {
   name: 'observation_settings',
@@ -150,7 +148,7 @@ async function recordRound(
   const [row] = await session.rows(LOCK, [environment, number]);
   if (!row) return null;
   const nowMs = Number(row['now']);
-  const from = toRfc3339(claimedAtMs - TRANSACTION_MS_MAX);
+  const from = toRfc3339(claimedAtMs - LOCK_COMMIT_MS_MAX);
   const [read] = await session.rows(READ, [environment, toRfc3339(claimedAtMs), from]);
   if (!read) return null;
   const known = (await session.rows(KNOWN, [environment])).map(toObservation);

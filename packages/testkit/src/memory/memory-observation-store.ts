@@ -4,6 +4,7 @@ import {
   claimRound,
   isRoundDue,
   isTaken,
+  LOCK_COMMIT_MS_MAX,
   nextLookAt,
   type ObservationRound,
   recordLooks,
@@ -110,6 +111,7 @@ async function recordRound(
     const stored = tx.get(tx.state.definitions, environment);
     if (!row || !stored) return null;
     const taken = exclusiveIn(tx, environment)
+      .filter((lock) => lock.acquiredAtMs >= claimedAtMs - LOCK_COMMIT_MS_MAX)
       .filter((lock) => lock.releasedAtMs === null || lock.releasedAtMs >= claimedAtMs)
       .map((lock) => lock.resource);
     const { targets } = stored.definition;
