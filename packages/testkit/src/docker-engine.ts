@@ -16,7 +16,8 @@ import { waitFor } from './wait-for.ts';
 const START_TIMEOUT_MS = 60_000;
 /** It stops its containers first. */
 const STOP_TIMEOUT_MS = 60_000;
-const REQUEST_TIMEOUT_MS = 10_000;
+/** An engine that came back waits 10 s for a container that it kills, and then kills it in another way. */
+const REQUEST_TIMEOUT_MS = 45_000;
 const LOG_LENGTH_MAX = 4_000;
 /** Removing a tree that the engine has just left may meet files that are still going away. */
 const REMOVE_TRIES_MAX = 5;
@@ -175,7 +176,7 @@ async function removeContainers(socket: string): Promise<void> {
   const answer = await ask(socket, 'GET', '/containers/json?all=true');
   // The engine's own list.
   const ids = (JSON.parse(answer.body) as readonly { readonly Id: string }[]).map(({ Id }) => Id);
-  for (const id of ids) await ask(socket, 'DELETE', `/containers/${id}?force=true&v=true`);
+  await Promise.all(ids.map((id) => ask(socket, 'DELETE', `/containers/${id}?force=true&v=true`)));
 }
 
 function mountMemory(directory: string, bytes: number): void {
