@@ -463,6 +463,8 @@ async function tickRun(
   run: Run,
   { mood, isLost, isRepeated }: Pick<TickOperation, 'mood' | 'isLost' | 'isRepeated'>,
 ): Promise<unknown> {
+  // No deploy takes no time at all: which of two completed last is told by their time.
+  await state.place.world.control.pass(1);
   const outcomes = isRepeated ? run.sent : outcomesOf(run, mood);
   run.sent = outcomes;
   if (isLost) state.place.world.control.loseNextCommit();
