@@ -1,4 +1,4 @@
-import { makeDefinition, makeHttpGate } from '@stella/testkit';
+import { makeDefinition, makeHttpGate, makeTarget } from '@stella/testkit';
 import { describe, expect, it } from 'vitest';
 import { STANDARD_SETTINGS } from '../settings/settings.ts';
 import {
@@ -22,6 +22,14 @@ describe('the time budget of an environment', () => {
     expect(budget.totalMs).toBe(10_000 + 930_000 + 900_000);
   });
 
+  it('counts a look of the precheck for each round of targets and artifacts', () => {
+    const targets = Array.from({ length: 200 }, (_, index) => makeTarget({ name: `web-${index}` }));
+    const budget = environmentBudgetOf({ ...prod, gates: [], targets }, STANDARD_SETTINGS);
+    expect(describeEnvironmentBudget(budget)).toBe('precheck (11 × 10s) + deploy 15m = 16m50s');
+    const wider = environmentBudgetOf({ ...prod, targets }, { ...STANDARD_SETTINGS, 'limits.targetsAtOnce': 200 });
+    expect(wider.precheckMs).toBe(20_000);
+  });
+
   it('says which gates page by themselves, and when all of it breaks the objective', () => {
     expect(budgetWarnings(environmentBudgetOf(prod, STANDARD_SETTINGS))).toEqual([
       'ticket: 3 × 5m + 30s of pauses = 15m30s, over stuck.after 10m',
@@ -34,6 +42,7 @@ describe('the time budget of an environment', () => {
   it.each([
     ['stuck.after', true],
     ['probe.timeout', true],
+    ['limits.targetsAtOnce', true],
     ['gates.tests.retries', true],
     ['environments.prod.gates.tests.timeout', true],
     ['environments.dev.gates.tests.timeout', false],

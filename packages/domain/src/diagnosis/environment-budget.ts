@@ -6,6 +6,7 @@
  */
 import { hasAttempts } from '../environment/environment-definition.ts';
 import type { EnvironmentDefinition } from '../environment/environment-definition.ts';
+import { componentsOf } from '../environment/target-components.ts';
 import { partsOfGateKey, withGateSettings } from '../settings/gate-settings.ts';
 import type { AnySettingKey, Settings } from '../settings/settings.ts';
 import { formatDuration } from '../values/duration.ts';
@@ -21,7 +22,8 @@ export interface EnvironmentBudget {
   readonly environment: string;
   /** Those with attempts, the longest first. */
   readonly gates: readonly BudgetedGate[];
-  /** Of its precheck: `probe.timeout`. */
+  /** In which its targets and their artifacts are looked at, `limits.targetsAtOnce` at a time, for `probe.timeout` each. */
+  readonly precheckRounds: number;
   readonly precheckMs: number;
   /** Preflight, deploy and verify together. */
   readonly deployMs: number;
@@ -30,7 +32,12 @@ export interface EnvironmentBudget {
 }
 
 export function environmentBudgetOf(
-  { name, gates, deployDeadlineMs }: Pick<EnvironmentDefinition, 'name' | 'gates' | 'deployDeadlineMs'>,
+  {
+    name,
+    gates,
+    targets,
+    deployDeadlineMs,
+  }: Pick<EnvironmentDefinition, 'name' | 'gates' | 'targets' | 'deployDeadlineMs'>,
   settings: Settings,
 ): EnvironmentBudget {
   const timed = gates
@@ -39,10 +46,13 @@ export function environmentBudgetOf(
       hasAttempts(gate) ? [{ gate: gate.name, timing: gate, totalMs: worstCaseMs(gate) }] : [],
     )
     .toSorted((a, b) => b.totalMs - a.totalMs);
-  const precheckMs = settings['probe.timeout'];
+  const probeCount = targets.length + new Set(targets.flatMap(componentsOf)).size;
+  const precheckRounds = Math.ceil(probeCount / settings['limits.targetsAtOnce']);
+  const precheckMs = precheckRounds * settings['probe.timeout'];
   return {
     environment: name,
     gates: timed,
+    precheckRounds,
     precheckMs,
     deployMs: deployDeadlineMs,
     totalMs: precheckMs + (timed[0]?.totalMs ?? 0) + deployDeadlineMs,
@@ -61,16 +71,21 @@ export function isBudgetSetting(
   { name, gates }: Pick<EnvironmentDefinition, 'name' | 'gates'>,
 ): boolean {
   const parts = partsOfGateKey(key);
-  if (parts === null) return key === 'stuck.after' || key === 'probe.timeout';
+  if (parts === null) return key === 'stuck.after' || key === 'probe.timeout' || key === 'limits.targetsAtOnce';
   if (parts.environment !== null && parts.environment !== name) return false;
   return gates.some((gate) => gate.name === parts.gate && hasAttempts(gate));
 }
 
-/** `precheck 10s + tests (3 × 2m + 30s of pauses) + deploy 15m = 21m40s` */
-export function describeEnvironmentBudget({ gates, precheckMs, deployMs, totalMs }: EnvironmentBudget): string {
+/** `precheck 10s + tests (3 × 2m + 30s of pauses) + deploy 15m = 21m40s`; of many targets `precheck (11 × 10s) + …`. */
+export function describeEnvironmentBudget(budget: EnvironmentBudget): string {
+  const { gates, precheckRounds, precheckMs, deployMs, totalMs } = budget;
   const [longest] = gates;
+  const precheck =
+    precheckRounds === 1
+      ? formatDuration(precheckMs)
+      : `(${precheckRounds} × ${formatDuration(precheckMs / precheckRounds)})`;
   const summands = [
-    `precheck ${formatDuration(precheckMs)}`,
+    `precheck ${precheck}`,
     ...(longest ? [`${longest.gate} (${attemptsOf(longest.timing)})`] : []),
     `deploy ${formatDuration(deployMs)}`,
   ];
