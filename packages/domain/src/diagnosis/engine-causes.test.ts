@@ -45,6 +45,7 @@ function stageAt(step?: Step): { stage: Stage; id: PromotionId } {
   return { stage, id };
 }
 
+const openOf = (stage: Stage, id: PromotionId) => stage.of(id).attempts.filter(({ result }) => result === null);
 const codes = (diagnosis: Diagnosis): CauseCode[] => diagnosis.causes.map((cause) => cause.code);
 const values = (cause: Cause | undefined): string =>
   cause?.facts.map((fact) => `${fact.what}: ${fact.value}`).join('\n') ?? '';
@@ -226,6 +227,25 @@ describe('a target or the registry', () => {
     expect(stage.of(id).promotion.ending).toMatchObject({ code: 'rollback.failed' });
     stage.state.environments.set('prod', makeWholeEnvironment('prod', makeRelease(7)));
     expect(codes(diagnose(caseOf(stage, id)))).toEqual(['target.unhealthy']);
+  });
+
+  it('tells of ten targets and counts the others, and says once how long the precheck goes on', () => {
+    const targets = Array.from({ length: 25 }, (_, index) => makeTarget({ name: `web-${index + 11}` }));
+    const stage = makeStage({ definition: makeDefinition({ targets }) });
+    const id = stage.create();
+    stage.look(id);
+    for (let open = openOf(stage, id); open[0]; open = openOf(stage, id)) {
+      const { purpose, subject } = open[0];
+      stage.answer(id, purpose, subject, purpose === 'precheck_target' ? { outcome: 'failed', message: 'down' } : {});
+    }
+    const [cause] = diagnose(caseOf(stage, id)).causes;
+    expect(cause?.facts.map(({ what }) => what)).toEqual([
+      ...targets.slice(0, 10).map(({ name }) => `target ${name}`),
+      '15 more',
+      'precheck',
+    ]);
+    expect(values(cause)).toMatch(/^15 more: web-21, .*, web-30 and 5 more$/m);
+    expect(cause?.remedies[0]?.text).toMatch(/ \(web-11, [^)]*, web-20 and 15 more\); check it/);
   });
 
   it('is target.busy, which ends by itself, and no trouble at the first slip', () => {

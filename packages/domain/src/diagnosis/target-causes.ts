@@ -160,15 +160,18 @@ function causeByProbe(probe: ProbeReport | null): CauseCode {
   return code === 'disk.full' ? 'target.disk_full' : 'target.unreachable';
 }
 
+/** Subjects that a cause tells of, and that a sentence names; the others are counted, and the trace has all. */
+const TOLD_MAX = 10;
+
 function troubleCause(view: CaseView, code: CauseCode, troubles: readonly TargetTrouble[]): Cause {
   return makeCause(view, code, {
     confidence: 'certain',
-    facts: troubles.flatMap((trouble) => troubleFacts(view, trouble)),
+    facts: [...troubles.slice(0, TOLD_MAX).flatMap(troubleFacts), ...othersFacts(troubles), ...precheckFacts(view)],
     remedies: troubleRemedies(view, code, troubles),
   });
 }
 
-function troubleFacts(view: CaseView, { attempt, result, probe, code }: TargetTrouble): Fact[] {
+function troubleFacts({ attempt, result, probe, code }: TargetTrouble): Fact[] {
   const what = isOfArtifact(attempt.purpose) ? `artifact ${attempt.subject}` : `target ${attempt.subject}`;
   const words =
     result.message || (code === 'target.wrong_digest' ? `reports ${result.digest ?? 'nothing'}` : result.outcome);
@@ -177,12 +180,27 @@ function troubleFacts(view: CaseView, { attempt, result, probe, code }: TargetTr
   const failed = probe ? failedStage(probe) : null;
   if (probe && failed)
     facts.push(makeFact('probe', what, `${failed.stage}: ${failed.detail} (${failed.code ?? ''})`, probe.atMs));
-  const holdEndsAtMs = precheckHoldEndsAtMs(view);
-  if (holdEndsAtMs !== null)
-    facts.push(
-      makeFact('promotion', 'precheck', 'is repeated until this moment, then the promotion fails', holdEndsAtMs),
-    );
   return facts;
+}
+
+function othersFacts(troubles: readonly TargetTrouble[]): Fact[] {
+  const others = troubles.slice(TOLD_MAX);
+  if (others.length === 0) return [];
+  const lastEndMs = Math.max(...others.map(({ result }) => result.endedAtMs));
+  return [makeFact('attempts', `${others.length} more`, namesOf(others.map(({ attempt }) => attempt)), lastEndMs)];
+}
+
+/** `web-1, web-2 and 15 more` */
+function namesOf(attempts: readonly Attempt[]): string {
+  const names = [...new Set(attempts.map(({ subject }) => subject))];
+  const more = names.length - TOLD_MAX;
+  return `${names.slice(0, TOLD_MAX).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
+function precheckFacts(view: CaseView): Fact[] {
+  const holdEndsAtMs = precheckHoldEndsAtMs(view);
+  if (holdEndsAtMs === null) return [];
+  return [makeFact('promotion', 'precheck', 'is repeated until this moment, then the promotion fails', holdEndsAtMs)];
 }
 
 function precheckHoldEndsAtMs({ snapshot, isEnded }: CaseView): number | null {
@@ -216,7 +234,7 @@ const MENDING: Readonly<Partial<Record<CauseCode, string>>> = {
 
 function troubleRemedies(view: CaseView, code: CauseCode, troubles: readonly TargetTrouble[]): Remedy[] {
   const { environment } = view.snapshot.promotion;
-  const names = [...new Set(troubles.map(({ attempt }) => attempt.subject))].join(', ');
+  const names = namesOf(troubles.map(({ attempt }) => attempt));
   if (code === 'target.busy' && !view.isEnded) {
     const untilMs = view.snapshot.promotion.deployDeadlineAtMs ?? precheckHoldEndsAtMs(view);
     return [
@@ -280,7 +298,7 @@ function slowOperations(view: CaseView): Cause[] {
     facts,
     remedies: [
       externalRemedy({
-        text: `look at disk and network of ${[...new Set(open.map((one) => one.subject))].join(', ')}; check with: ${commandLine('orch', 'connectivity', '--target', promotion.environment) ?? ''}`,
+        text: `look at disk and network of ${namesOf(open)}; check with: ${commandLine('orch', 'connectivity', '--target', promotion.environment) ?? ''}`,
         command: commandLine('promotion', 'status', promotion.id),
         effect: 'the operation goes on by itself, and ends by its deadline',
         needs: 'viewer',
