@@ -89,6 +89,7 @@ describe('calls at many targets', () => {
       10 * CALL_TIMEOUT_MS,
       WHOLE_MS_MAX,
     ]);
+    expect(wholeDeadlineMs({ targets: targetsOf(200), atOnce: 20, wholeMsMax: 25_000 })).toBe(25_000);
     expect([lateWords(9_500), lateWords(0)]).toEqual(['no answer within 10s', 'not asked: the time for all was over']);
   });
 

@@ -3,7 +3,6 @@ import {
   authorize,
   componentWords,
   type Digest,
-  promisedDigestOf,
   LIVE_STATUSES,
   type Release,
   type TargetDefinition,
@@ -14,6 +13,7 @@ import type { EnvironmentRow, TargetLook } from '../../ports/read-store.ts';
 import { presentPromotionRow } from '../present/present-promotion.ts';
 import { presentEnvironment, presentLock } from '../present/present-rows.ts';
 import { presentActor, presentInstant } from '../present/values.ts';
+import { promisedNow, readRunning } from '../promised-now.ts';
 import type { RouteHandler } from '../route-handler.ts';
 
 /** Live promotions that are shown; the list has all of them. */
@@ -25,14 +25,13 @@ export const getEnvironmentStatus: RouteHandler<'getEnvironmentStatus'> = async 
 ) => {
   authorize(caller, 'environment.read', { environment, name: `environment ${environment}` });
   const row = await reads.readEnvironment(environment);
-  const ids = [...new Set(row.status.components.flatMap((one) => one.releaseId ?? []))];
   const live = { ...ALL, environment, statuses: LIVE_STATUSES, visible: [environment] };
   const [locks, promotions, looks, observations, releases] = await Promise.all([
     reads.listLocks(environment),
     reads.listPromotions(live, { limit: LIVE_COUNT_MAX, cursor: null }),
     reads.listTargetLooks(environment),
     reads.listObservations({ environment }),
-    Promise.all(ids.map((id) => reads.findRelease(id))),
+    readRunning(reads, row),
   ]);
   const nowMs = clock.nowMs();
   return {
@@ -54,7 +53,7 @@ interface Known {
 
 function presentTarget(target: TargetDefinition, row: EnvironmentRow, known: Known): object {
   const { name, kind } = target;
-  const promised = promisedNow(target, row, known.releases);
+  const { digest: promised } = promisedNow(target, row, known.releases);
   const own = known.looks.filter((one) => one.target === name);
   const isOperation = ({ purpose }: TargetLook): boolean => purpose === 'deploy' || purpose === 'rollback';
   const look = own.find((one) => !isOperation(one));
@@ -99,19 +98,6 @@ function presentObservation(observation: TargetObservation): object {
   const { lookedAtMs, lookedBy: by, code, message, unseenSinceMs, driftSinceMs } = observation;
   const [unseenSince, driftSince] = [presentInstant(unseenSinceMs), presentInstant(driftSinceMs)];
   return { at: toRfc3339(lookedAtMs), by, code, message, unseenSince, driftSince };
-}
-
-/** Of what each component of it runs now. */
-function promisedNow(
-  target: TargetDefinition,
-  { status }: EnvironmentRow,
-  releases: readonly Release[],
-): Digest | null {
-  const components = status.components.flatMap(({ component, releaseId }) => {
-    const release = releases.find((one) => one.id === releaseId);
-    return release?.components.find((one) => one.name === component) ?? [];
-  });
-  return promisedDigestOf(target, { components });
 }
 
 /** It saw the target after every promotion that looked at it or changed it had ended with it. */

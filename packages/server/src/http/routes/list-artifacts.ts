@@ -1,9 +1,13 @@
 /** `GET /environments/{environment}/artifacts`: every target is looked at now, so that nothing remembered is shown as seen. */
-import { authorize, componentsOf, componentWords, promisedDigestOf, type TargetDefinition } from '@stella/domain';
-import type { HttpDeps, RouteHandler } from '../route-handler.ts';
+import { authorize, componentWords } from '@stella/domain';
+import { callTargets, lateWords } from '../../engine/commands/call-targets.ts';
+import { readSettingsNow } from '../../ports/settings-now.ts';
+import type { ObserveAnswer } from '../../ports/target.ts';
+import { promisedNow, readRunning } from '../promised-now.ts';
+import type { RouteHandler } from '../route-handler.ts';
 
-/** A target that does not answer by then is shown as not seen. */
-const OBSERVE_TIMEOUT_MS = 10_000;
+/** Below the deadline of a request, so that the answer still tells what was seen by then. */
+const WHOLE_LOOK_MS = 25_000;
 
 export const listArtifacts: RouteHandler<'listArtifacts'> = async (
   deps,
@@ -11,25 +15,27 @@ export const listArtifacts: RouteHandler<'listArtifacts'> = async (
 ) => {
   authorize(caller, 'environment.read', { environment, name: `environment ${environment}` });
   const row = await deps.reads.readEnvironment(environment);
-  const ids = new Set(row.status.components.flatMap((one) => one.releaseId ?? []));
-  const releases = await Promise.all([...ids].map((id) => deps.reads.findRelease(id)));
-  const rows = await Promise.all(
-    row.definition.targets.map(async (target) => {
-      const running = row.status.components.find((one) => one.component === componentsOf(target)[0]);
-      const release = releases.find((one) => one.id === running?.releaseId);
-      const promised = promisedDigestOf(target, release);
-      const seen = await observe(deps, { environment, target }, signal);
-      return {
-        environment,
-        target: target.name,
-        component: componentWords(target),
-        promised,
-        ...seen,
-        // Only when that is what was seen.
-        release: promised !== null && promised === seen.observed ? (release?.name ?? null) : null,
-      };
-    }),
-  );
+  const running = await readRunning(deps.reads, row);
+  const { 'limits.targetsAtOnce': atOnce } = await readSettingsNow(deps);
+  const called = { targets: row.definition.targets, atOnce, wholeMsMax: WHOLE_LOOK_MS };
+  const answers = await callTargets<ObserveAnswer>(deps.clock, called, {
+    ask: (target, call) =>
+      deps.openTarget(target, environment).observe({ ...call, signal: AbortSignal.any([signal, call.signal]) }),
+    late: (_target, waitedMs) => ({ outcome: 'errored', code: 'target.interrupted', message: lateWords(waitedMs) }),
+  });
+  const rows = row.definition.targets.map((target, index) => {
+    const promised = promisedNow(target, row, running);
+    const seen = seenOf(answers[index]);
+    return {
+      environment,
+      target: target.name,
+      component: componentWords(target),
+      promised: promised.digest,
+      ...seen,
+      // Only when that is what was seen.
+      release: promised.digest !== null && promised.digest === seen.observed ? promised.release : null,
+    };
+  });
   return {
     items: rows.filter(
       (one) => filter === undefined || [one.promised, one.observed].some((digest) => digest?.includes(filter)),
@@ -37,14 +43,8 @@ export const listArtifacts: RouteHandler<'listArtifacts'> = async (
   };
 };
 
-async function observe(
-  { openTarget, clock }: HttpDeps,
-  { environment, target }: { readonly environment: string; readonly target: TargetDefinition },
-  signal: AbortSignal,
-): Promise<{ observed: string | null; isHealthy: boolean; message: string }> {
-  const deadline = AbortSignal.any([signal, clock.timeoutSignal(OBSERVE_TIMEOUT_MS)]);
-  const answer = await openTarget(target, environment).observe({ signal: deadline, timeoutMs: OBSERVE_TIMEOUT_MS });
-  if (answer.outcome === 'errored') return { observed: null, isHealthy: false, message: answer.message };
+function seenOf(answer: ObserveAnswer | undefined): { observed: string | null; isHealthy: boolean; message: string } {
+  if (answer?.outcome !== 'ok') return { observed: null, isHealthy: false, message: answer?.message ?? '' };
   const { digest, isHealthy, message } = answer.observation;
   return { observed: digest, isHealthy, message };
 }

@@ -7,6 +7,8 @@ import type { RouteHandler } from '../route-handler.ts';
 
 export const releaseLock: RouteHandler<'releaseLock'> = async (deps, { caller, parameters, body, write }) => {
   const lockId = await deps.reads.findLockId(parameters.lock);
+  // Before the lock goes: after it nothing may fail but the seals, each of which is told.
+  const { 'limits.targetsAtOnce': atOnce } = await readSettingsNow(deps);
   const taken = await write(async (tx) => {
     const { promotionId, definition, targets, fence } = await takeLock(tx, deps, caller, {
       lockId,
@@ -19,7 +21,6 @@ export const releaseLock: RouteHandler<'releaseLock'> = async (deps, { caller, p
   const { targets, ...lock } = taken;
   // A repeat of the request seals again with the same fence, which changes nothing.
   const fence = parseFence(lock.fence);
-  const { 'limits.targetsAtOnce': atOnce } = await readSettingsNow(deps);
   const called = { environment: lock.environment, targets, atOnce };
   const seals = body.dryRun || !fence ? [] : await sealTargets(deps, called, fence);
   return { ...lock, seals, sealedWithinMs: wholeDeadlineMs(called), dryRun: body.dryRun };
