@@ -73,14 +73,20 @@ const LABEL = 'Targets      ';
 /** Blanks between two columns. */
 const GAP = 2;
 
-/** One line each: kind, host, and what keeps its fence. */
-function targetLines(targets: readonly Target[]): string[] {
+/** Columns of a terminal of a phone, or of a rack. */
+const WIDTH = 80;
+
+/** Of each its kind, its host, and what keeps its fence: on one line, or below where one of them is too long for that. */
+export function targetLines(targets: readonly Target[]): string[] {
   const rows = targets.map(({ name, kind, host, fence }) => [name, kind, host ?? 'this machine', FENCE_WORDS[fence]]);
-  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => displayWidth(row[column] ?? ''))) + GAP);
-  return rows.map((row, index) => {
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => displayWidth(row[column] ?? ''))) + GAP);
+  const isWide = LABEL.length + widths.reduce((sum, width) => sum + width, -GAP) > WIDTH;
+  const lines = rows.flatMap((row) => {
     const cells = row.map((cell, column) => padToWidth(cell, widths[column] ?? 0));
-    return `${index === 0 ? LABEL : ' '.repeat(LABEL.length)}${cells.join('')}`.trimEnd();
+    const place = cells.slice(0, 3).join('');
+    return isWide ? [place, `${' '.repeat(GAP)}${cells[3] ?? ''}`] : [`${place}${cells[3] ?? ''}`];
   });
+  return lines.map((line, index) => `${index === 0 ? LABEL : ' '.repeat(LABEL.length)}${line}`.trimEnd());
 }
 
 const FENCE_WORDS: Readonly<Record<Target['fence'], string>> = {

@@ -40,6 +40,8 @@ export const orchArtifactsList: CommandSpec = {
 };
 
 function healthOf({ isHealthy, observed, promised }: Row): string {
+  // Nothing was ever brought there: it is not ill.
+  if (observed === null && promised === null) return '-';
   if (observed !== promised) return 'OTHER THAN PROMISED';
   return isHealthy ? 'healthy' : 'UNHEALTHY';
 }

@@ -4,12 +4,15 @@ import type { CommandSpec } from '../../command.ts';
 import { isSet, positional } from '../../input.ts';
 import { textView } from '../../view.ts';
 import { releaseWords } from '../environment/release-words.ts';
+import { field } from '../promotion/diagnosis-view.ts';
 import { ageOf, relativeTo } from '../show-age.ts';
 
 type Status = Answer<'getEnvironmentStatus'>;
 type Target = Status['targets'][number];
 
 const LABEL_WIDTH = 13;
+/** Targets that are named as drifted without details; the others are counted. */
+const DRIFTS_NAMED_MAX = 10;
 /** `sha256:` and so many digits tell digests apart in 80 columns. */
 const DIGEST_LENGTH = 'sha256:'.length + 12;
 
@@ -48,10 +51,10 @@ function describe({ environment, targets, locks, promotions }: Status, { nowMs, 
     ...driftLines(targets, nowMs),
     ...(stop === null
       ? []
-      : [line('Stopped', `${relativeTo(nowMs, stop.at)}: ${stop.message}`), line('Cure', stop.cure)]),
+      : [...folded('Stopped', `${relativeTo(nowMs, stop.at)}: ${stop.message}`), line('Cure', stop.cure)]),
     ...(freeze === null
       ? []
-      : [line('Frozen', `${freeze.by === null ? 'as planned' : `by ${freeze.by}`}: ${freeze.reason}`)]),
+      : folded('Frozen', `${freeze.by === null ? 'as planned' : `by ${freeze.by}`}: ${freeze.reason}`)),
     ...debts.map((debt) => line('Debt', `gate '${debt.gate}' is still to pass, of ${debt.promotionId}`)),
     ...locks
       .filter((lock) => lock.mode === 'exclusive')
@@ -72,21 +75,20 @@ function summaryOf(targets: readonly Target[]): string {
 
 /** Also without details: nobody did this on purpose. */
 function driftLines(targets: readonly Target[], nowMs: number): string[] {
-  return targets.flatMap(({ target, observation, state }) =>
-    state === 'drifted' && observation?.driftSince
-      ? [
-          line(
-            'Drift',
-            `${target} runs other than what was verified there, for ${ageOf(nowMs, observation.driftSince)}`,
-          ),
-        ]
-      : [],
-  );
+  const drifts = targets.flatMap(({ target, observation, state }) => {
+    const since = state === 'drifted' ? observation?.driftSince : null;
+    return since ? [`${target} runs other than what was verified there, for ${ageOf(nowMs, since)}`] : [];
+  });
+  const more = drifts.length - DRIFTS_NAMED_MAX;
+  return [
+    ...drifts.slice(0, DRIFTS_NAMED_MAX).flatMap((words) => folded('Drift', words)),
+    ...(more > 0 ? [line('', `and ${more} more; see --detailed`)] : []),
+  ];
 }
 
 function unseenLines({ observation }: Target, nowMs: number): string[] {
   if (!observation?.unseenSince) return [];
-  return [line('', `  not seen for ${ageOf(nowMs, observation.unseenSince)}: ${observation.message}`)];
+  return folded('', `  not seen for ${ageOf(nowMs, observation.unseenSince)}: ${observation.message}`);
 }
 
 function targetLines(one: Target, nowMs: number): string[] {
@@ -99,7 +101,7 @@ function targetLines(one: Target, nowMs: number): string[] {
     ...(operation === null
       ? []
       : [line('', `  by ${operation.by.name}: ${operation.purpose} of ${operation.promotionId}`)]),
-    ...(isWell || message === '' ? [] : [line('', `  ${message}`)]),
+    ...(isWell || message === '' ? [] : folded('', `  ${message}`)),
     ...unseenLines(one, nowMs),
   ];
 }
@@ -127,4 +129,8 @@ function cureOf({ name, state }: Status['environment'], targets: readonly Target
 
 function line(label: string, text: string): string {
   return `${label.padEnd(LABEL_WIDTH)}${text}`;
+}
+
+function folded(label: string, text: string): string[] {
+  return field(label, text, LABEL_WIDTH);
 }

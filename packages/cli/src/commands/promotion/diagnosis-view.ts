@@ -114,10 +114,10 @@ function numbered(label: string, number: number, text: string): string[] {
 }
 
 /** A label and a sentence, folded; ids and commands stay whole. */
-export function field(label: string, text: string): string[] {
-  const indent = text.startsWith('   ') ? '   ' : '';
-  const lines = foldText(text.trim(), WIDTH - LABEL_WIDTH - indent.length, isWhole);
-  return lines.map((line, index) => `${(index === 0 ? label : '').padEnd(LABEL_WIDTH)}${indent}${line}`.trimEnd());
+export function field(label: string, text: string, labelWidth = LABEL_WIDTH): string[] {
+  const indent = /^ */.exec(text)?.[0] ?? '';
+  const lines = foldText(text.trim(), WIDTH - labelWidth - indent.length, isWhole);
+  return lines.map((line, index) => `${(index === 0 ? label : '').padEnd(labelWidth)}${indent}${line}`.trimEnd());
 }
 
 function isWhole(word: string): boolean {
