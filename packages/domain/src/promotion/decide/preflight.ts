@@ -1,9 +1,9 @@
 /**
  * Step 3, short: every target is probed and every artifact looked for once more, `limits.targetsAtOnce` at a time, so that
- * what broke since the precheck is named before anything is touched; and the right to deploy is asked in the transaction that writes
- * the deploy intents. It runs under the locks; with `locks.mode optimistic` it runs before them, and then the locks are taken
- * in that same transaction, unless the environment was changed meanwhile or is not free: then the promotion joins the
- * queue, and its next preflight runs under the locks.
+ * what broke since the precheck is named before anything is touched; and the right to deploy is asked in the transaction
+ * that writes the deploy intents. It runs under the locks; with `locks.mode optimistic` it runs before them, and then the
+ * locks are taken in that same transaction, unless the environment was changed meanwhile or is not free: then the
+ * promotion joins the queue, and its next preflight runs under the locks.
  */
 import { isPlanted } from '../../planted-bugs.ts';
 import { type Draft, endPromotion, moveToStep, openAttempt, requireGuard, stepRun, updatePromotion } from './draft.ts';
