@@ -1,5 +1,5 @@
 import { createServer, type RequestListener } from 'node:http';
-import { type Duplex, duplexPair } from 'node:stream';
+import { type Duplex, duplexPair, Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { openDockerEngine } from './docker-engine.ts';
 
@@ -58,4 +58,59 @@ describe('openDockerEngine', () => {
     });
     engine.close();
   });
+
+  it.each([
+    { how: 'ends', cut: ({ far }: Streams) => void far.end() },
+    { how: 'is given up', cut: ({ controller }: Streams) => controller.abort() },
+  ])('fails what is under way and what waits when its stream $how, also within an answer', async ({ cut }) => {
+    for (const hasBegun of [false, true]) {
+      const controller = new AbortController();
+      const { near, far } = serve((request, response) => {
+        if (request.url?.endsWith('/version')) return void response.end(JSON.stringify(VERSION));
+        if (hasBegun) response.writeHead(200, { 'content-length': '1000' }).write('{"Id":');
+        setImmediate(() => cut({ far, controller }));
+      });
+      const engine = openDockerEngine(near, controller.signal);
+      await engine.facts();
+      const asked = [engine.inspect('api'), engine.inspect('web'), engine.list({})];
+      for (const one of await Promise.allSettled(asked)) {
+        expect(one).toMatchObject({ status: 'rejected', reason: { name: 'EngineFailure', status: null } });
+      }
+    }
+  });
+
+  it('reads no more of an answer than an answer has', async () => {
+    const endless = (function* () {
+      // The stream ends it.
+      for (;;) yield Buffer.alloc(1_048_576, 'x');
+    })();
+    const { near } = serve((request, response) => {
+      if (request.url?.endsWith('/version')) return void response.end(JSON.stringify(VERSION));
+      Readable.from(endless).on('error', () => undefined).pipe(response);
+    });
+    const engine = openDockerEngine(near, new AbortController().signal);
+    await expect(engine.inspect('api')).rejects.toThrow('the engine answered more than 8388608 characters');
+  });
+
+  it('tells what the engine says, however it says it', async () => {
+    const answers = ['{"message":"no such container: api"}', 'Bad Gateway', ''];
+    const { near } = serve((request, response) => {
+      if (request.url?.endsWith('/version')) return void response.end(JSON.stringify(VERSION));
+      response.statusCode = 502;
+      response.end(answers.shift());
+    });
+    const engine = openDockerEngine(near, new AbortController().signal);
+    await expect(engine.start('api')).rejects.toMatchObject({ status: 502, message: 'no such container: api' });
+    await expect(engine.pull('registry.example/shop/api', 'sha256:11', null)).rejects.toMatchObject({
+      status: 502,
+      message: 'Bad Gateway',
+    });
+    await expect(engine.inspect('api')).rejects.toMatchObject({ status: 502, message: 'status 502' });
+    engine.close();
+  });
 });
+
+interface Streams {
+  readonly far: Duplex;
+  readonly controller: AbortController;
+}

@@ -1,10 +1,10 @@
 /**
  * The Docker Engine API over one stream: `docker-modem` on an agent that hands out that stream and no other, and keeps it
- * open between requests. Every answer is parsed here; the credentials of a registry are put into the head of the request
+ * open between requests. Every answer is read and parsed here, up to a limit; the credentials of a registry are put into the head of the request
  * below the library, which can be told to log what it sends.
  */
 import { Agent, type ClientRequest, type IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
+import { addAbortSignal, type Duplex } from 'node:stream';
 import Modem from 'docker-modem';
 import {
   CONTAINER_STATES,
@@ -20,6 +20,10 @@ import type { RegistryLogin } from '../ports/registry-credentials.ts';
 const REQUEST_TIMEOUT_MS = 30_000;
 /** Beyond the time that a container has to stop. */
 const STOP_MARGIN_MS = 15_000;
+/** Of one answer: a container takes 20,000, the list of all that have some labels the most. */
+const ANSWER_LENGTH_MAX = 8_388_608;
+/** Of an answer that says no in another form than the engine's own. */
+const REFUSAL_LENGTH_MAX = 500;
 /** Of one line of a pull's progress. */
 const LINE_LENGTH_MAX = 65_536;
 /** A health check's output is kept by the engine up to 4,096 bytes. */
@@ -86,12 +90,14 @@ class StreamAgent extends Agent {
     this.stream = stream;
   }
 
-  override createConnection(): Duplex {
+  override createConnection(_options: unknown, answer?: (error: Error) => void): Duplex | undefined {
     const { stream } = this;
     this.stream = null;
-    if (stream === null || stream.destroyed) throw new EngineFailure(null, 'the connection to the engine has ended');
     // Node takes what it reuses for a socket, which could keep the process alive or not.
-    return Object.assign(stream, { ref: () => stream });
+    if (stream !== null && !stream.destroyed) return Object.assign(stream, { ref: () => stream });
+    // Node also asks by itself, when a stream ends while a request waits for it: thrown then, it would end the process.
+    answer?.(new EngineFailure(null, 'the connection to the engine has ended'));
+    return undefined;
   }
 
   // Node's own asks for a socket of TCP, which this is not.
@@ -121,43 +127,47 @@ interface Question {
 }
 
 /** 304: it is as it was asked to be. */
-const GOOD: Readonly<Record<number, true>> = { 200: true, 201: true, 204: true, 304: true };
+const GOOD: ReadonlySet<number> = new Set([200, 201, 204, 304]);
 
 class Wire {
   private readonly agent: StreamAgent;
   private readonly signal: AbortSignal;
   private modem: Promise<Modem> | null = null;
+  private latest: Promise<unknown> = Promise.resolve();
 
   constructor(agent: StreamAgent, signal: AbortSignal) {
     this.agent = agent;
     this.signal = signal;
   }
 
-  async ask(method: Method, path: string, { query, body, timeoutMs }: Question = {}): Promise<unknown> {
-    const modem = await this.versioned();
-    const signal = AbortSignal.any([this.signal, AbortSignal.timeout(timeoutMs ?? REQUEST_TIMEOUT_MS)]);
-    return dial(modem, {
-      method,
-      path,
-      statusCodes: { ...GOOD },
-      options: { _query: query ?? {}, _body: body ?? {} },
-      abortSignal: signal,
+  ask(method: Method, path: string, { query, body, timeoutMs }: Question = {}): Promise<unknown> {
+    return this.inTurn(async () => {
+      const modem = await this.versioned();
+      const signal = this.deadline(timeoutMs);
+      const options = { _query: query ?? {}, _body: body ?? {} };
+      return readAnswer(await dial(modem, { method, path, options, signal }));
     });
   }
 
-  async pull(repository: string, digest: string, login: RegistryLogin | null): Promise<void> {
-    const modem = await this.versioned();
-    if (login) this.agent.secretHeaders = { 'X-Registry-Auth': encodeLogin(login, repository) };
-    const answer = await dial(modem, {
-      method: 'POST',
-      path: '/images/create?',
-      statusCodes: { ...GOOD },
-      options: { _query: { fromImage: repository, tag: digest }, _body: {} },
-      isStream: true,
-      abortSignal: this.signal,
+  pull(repository: string, digest: string, login: RegistryLogin | null): Promise<void> {
+    return this.inTurn(async () => {
+      const modem = await this.versioned();
+      if (login) this.agent.secretHeaders = { 'X-Registry-Auth': encodeLogin(login, repository) };
+      const options = { _query: { fromImage: repository, tag: digest }, _body: {} };
+      const { signal } = this;
+      await readProgress(await dial(modem, { method: 'POST', path: '/images/create?', options, signal }));
     });
-    // `isStream` makes it the response itself.
-    await readProgress(answer as IncomingMessage);
+  }
+
+  /** What waits for the stream in Node's agent when that ends gets no answer, and no deadline. */
+  private inTurn<Answer>(run: () => Promise<Answer>): Promise<Answer> {
+    const answer = this.latest.then(run);
+    this.latest = answer.catch(() => undefined);
+    return answer;
+  }
+
+  private deadline(timeoutMs = REQUEST_TIMEOUT_MS): AbortSignal {
+    return AbortSignal.any([this.signal, AbortSignal.timeout(timeoutMs)]);
   }
 
   /** Without a version in its path an engine answers by its newest API, which we may not know. */
@@ -169,9 +179,8 @@ class Wire {
   private async agree(): Promise<Modem> {
     // The path is never used: the agent has the stream. Without one the library asks the environment for an address.
     const common = { socketPath: '/dev/null', agent: this.agent };
-    const signal = AbortSignal.any([this.signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]);
-    const asking = { method: 'GET', path: '/version', statusCodes: { ...GOOD }, abortSignal: signal };
-    const told = asRecord(await dial(new Modem(common), asking));
+    const asking = { method: 'GET', path: '/version', signal: this.deadline() } as const;
+    const told = asRecord(await readAnswer(await dial(new Modem(common), asking)));
     const newest = textOf(told, 'ApiVersion');
     const { MinAPIVersion: oldest } = told;
     const mayBeOurs = isAbove(newest) && !(typeof oldest === 'string' && isAbove(oldest));
@@ -186,19 +195,70 @@ function isAbove(version: string): boolean {
   return major > majorMax || (major === majorMax && minor > minorMax);
 }
 
-function dial(modem: Modem, options: Modem.DialOptions): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    modem.dial(options, (error, answer) => (error ? reject(toFailure(error)) : resolve(answer)));
-  });
+/** Every status is an answer to the library, which would else read without a limit what comes with a no. */
+const EVERY_STATUS = Object.fromEntries(Array.from({ length: 500 }, (_, index) => [index + 100, true]));
+
+interface Dialled {
+  readonly method: Method;
+  readonly path: string;
+  readonly options?: Readonly<Record<string, unknown>>;
+  readonly signal: AbortSignal;
 }
 
-/** What the library throws names the status in words before what the engine said. */
-function toFailure(error: Error): EngineFailure {
+/** The head of the answer; its body ends with the signal too. */
+async function dial(modem: Modem, { method, path, options, signal }: Dialled): Promise<IncomingMessage> {
+  const given = { method, path, options, statusCodes: EVERY_STATUS, isStream: true, abortSignal: signal };
+  const answer = await new Promise<unknown>((resolve, reject) => {
+    modem.dial(given, (error, found) => (error ? reject(toFailure(error)) : resolve(found)));
+  });
+  // `isStream` makes it the response itself.
+  return addAbortSignal(signal, answer as IncomingMessage);
+}
+
+function toFailure(error: unknown): EngineFailure {
   if (error instanceof EngineFailure) return error;
-  const status = 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : null;
-  const told = 'json' in error ? error.json : null;
-  const message = isRecord(told) && typeof told['message'] === 'string' ? told['message'] : error.message;
-  return new EngineFailure(status, message.trim(), error);
+  return new EngineFailure(null, error instanceof Error ? error.message : String(error), error);
+}
+
+/** Null for an answer without a body. */
+async function readAnswer(response: IncomingMessage): Promise<unknown> {
+  const text = await readText(response);
+  const { statusCode: status = 0 } = response;
+  if (!GOOD.has(status)) throw new EngineFailure(status, refusalIn(text) || `status ${status}`);
+  if (text === '') return null;
+  const told = parsed(text);
+  if (told === undefined) throw bad('what is no JSON');
+  return told;
+}
+
+/** Rejects also when the stream ends within the body, which the library leaves without a word. */
+async function readText(response: IncomingMessage): Promise<string> {
+  let text = '';
+  try {
+    for await (const chunk of response.setEncoding('utf8')) {
+      text += String(chunk);
+      if (text.length > ANSWER_LENGTH_MAX) throw bad(`more than ${ANSWER_LENGTH_MAX} characters`);
+    }
+  } catch (error) {
+    throw toFailure(error);
+  }
+  return text;
+}
+
+function refusalIn(text: string): string {
+  const told = parsed(text);
+  const message = isRecord(told) && typeof told['message'] === 'string' ? told['message'] : text;
+  return message.trim().slice(0, REFUSAL_LENGTH_MAX);
+}
+
+/** Undefined when it is no JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
 
 async function orNull<Answer>(ask: () => Promise<Answer>): Promise<Answer | null> {
@@ -212,6 +272,7 @@ async function orNull<Answer>(ask: () => Promise<Answer>): Promise<Answer | null
 
 /** One JSON object a line; what goes wrong after the head was sent stands in one of them. */
 async function readProgress(response: IncomingMessage): Promise<void> {
+  if (!GOOD.has(response.statusCode ?? 0)) return void (await readAnswer(response));
   let rest = '';
   try {
     for await (const chunk of response.setEncoding('utf8')) {
@@ -222,14 +283,14 @@ async function readProgress(response: IncomingMessage): Promise<void> {
     }
     checkProgress(rest);
   } catch (error) {
-    if (error instanceof EngineFailure) throw error;
-    throw new EngineFailure(null, error instanceof Error ? error.message : String(error), error);
+    throw toFailure(error);
   }
 }
 
 function checkProgress(line: string): void {
   if (line.trim() === '') return;
-  const told: unknown = JSON.parse(line);
+  const told = parsed(line);
+  if (told === undefined) throw bad('what is no JSON');
   if (isRecord(told) && typeof told['error'] === 'string') throw new EngineFailure(500, told['error']);
 }
 
