@@ -153,7 +153,7 @@ function describeAll(found: DockerComponents): void {
       ['rename', 'after', 'target.switch_broken'],
       ['start', 'before', 'target.switch_broken'],
       ['start', 'after', 'target.switch_broken'],
-      ['remove', 'before', 'target.engine_down'],
+      ['remove', 'before', 'target.switch_broken'],
     ] as const)(
       'is brought in order by the next operation, when one was cut off at its %s (%s)',
       async (request, when, code) => {

@@ -8,7 +8,7 @@ import {
   type MemoryDockerHost,
   type MemoryImage,
 } from '../../../test/contract/memory-docker-engine.ts';
-import type { DockerEngine } from '../../ports/docker-engine.ts';
+import { type DockerEngine, EngineFailure } from '../../ports/docker-engine.ts';
 import type { ArtifactDocument } from '../../ports/registry.ts';
 import { nodeClock } from '../../system/node-clock.ts';
 import { type CallScope, withinCall } from '../call-scope.ts';
@@ -362,5 +362,30 @@ describe('an operation that is cut off from the engine', () => {
         if (count() < at) return;
       }
     }
+  });
+
+  it('start_first: is no success while the container that it replaces runs beside the new one', async () => {
+    const host = hostWith({ letter: 'a' }, { letter: 'b' });
+    const definition = { order: 'start_first' } as const;
+    await deploy(host, { letter: 'a', definition });
+    const engine = host.open((request, when) => request === 'stop' && when === 'before');
+    await expect(deploy(host, { letter: 'b', definition, engine })).rejects.toThrow('the stream has ended');
+    expect(host.containers.map(({ state }) => state)).toEqual(['running', 'running']);
+    expect(await lookUp(host.open(), PLACE, 'op-b')).toBeNull();
+    await deploy(host, { letter: 'b', definition, id: 'again', mayKeep: false });
+    expect(await serving(host)).toBe(digestOf('b'));
+  });
+
+  it('is not known to have failed when the engine will not remove the old container after the switch', async () => {
+    const host = hostWith({ letter: 'a' }, { letter: 'b' });
+    await deploy(host, { letter: 'a' });
+    const engine = { ...host.open(), remove: () => Promise.reject(new EngineFailure(500, 'device or resource busy')) };
+    await expect(deploy(host, { letter: 'b', engine })).rejects.toMatchObject({
+      name: 'SwitchBroken',
+      message: 'device or resource busy',
+    });
+    expect(await lookUp(host.open(), PLACE, 'op-b')).toMatchObject({ digest: digestOf('b') });
+    await deploy(host, { letter: 'a', id: 'next' });
+    expect(host.containers).toMatchObject([{ name: 'api', state: 'running' }]);
   });
 });

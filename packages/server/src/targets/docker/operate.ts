@@ -13,6 +13,7 @@ import { checkSteady, waitForHealth } from './container-health.ts';
 import { labelOf, originLabels, type TargetPlace } from './container-names.ts';
 import { configHash, containerSpec } from './container-spec.ts';
 import { digestOfImage, ensureImage, type ImageDeps } from './ensure-image.ts';
+import { lookAtContainer } from './observe-container.ts';
 import { checkOwn, findContainers, isAsPromised, mend, SwitchBroken, switchContainer } from './switch-container.ts';
 
 export interface OperateDeps extends ImageDeps {
@@ -125,15 +126,12 @@ export async function readSecrets(
 }
 
 /**
- * What became of an operation whose caller is gone, by what runs; null when it did not come to its end. The caller has
- * made sure that it cannot go on any more.
+ * What became of an operation whose caller is gone, by what runs; null when it did not come to its end, as while the
+ * container that it replaces still runs beside. The caller has made sure that it cannot go on any more.
  */
 export async function lookUp(engine: DockerEngine, place: TargetPlace, operationId: string): Promise<Succeeded | null> {
-  const main = await engine.inspect(place.container);
-  if (main?.state !== 'running' || labelOf(main, 'operation') !== operationId) return null;
-  const image = await engine.findImage(main.imageId);
-  const promised = labelOf(main, 'digest');
-  const digest = image ? digestOfImage(image, promised) : null;
-  if (digest === null || digest !== promised) return null;
+  const { digest, container, message } = await lookAtContainer(engine, place);
+  if (message !== '' || digest === null || container === null) return null;
+  if (labelOf(container, 'operation') !== operationId || labelOf(container, 'digest') !== digest) return null;
   return { outcome: 'succeeded', digest, message: 'switched, and was ended before it could say so' };
 }

@@ -117,10 +117,15 @@ export async function switchContainer(
   }
   work.onSwitching();
   await replace(engine, wish, id);
-  const made = await engine.inspect(id);
-  if (!made) throw new EngineFailure(404, 'the container is gone as soon as it was started');
-  if (wish.main) await engine.remove(wish.main.id);
-  return made;
+  try {
+    const made = await engine.inspect(id);
+    if (!made) throw new EngineFailure(404, 'the container is gone as soon as it was started');
+    if (wish.main) await engine.remove(wish.main.id);
+    return made;
+  } catch (error) {
+    // The new one has begun to serve: that the engine says no to what is left to do is no answer that nothing was changed.
+    throw new SwitchBroken(error);
+  }
 }
 
 /** Nothing was switched: the new container goes again, and the error stands. */
