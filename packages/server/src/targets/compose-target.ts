@@ -3,100 +3,36 @@
  * under its checksum, and one run of Compose inside of the fence (`fenced-host.ts`), which a newer operation ends. An exit
  * code promises nothing: what runs is read from the engine, by the image of every container.
  */
-import {
-  AppError,
-  combinedDigest,
-  type ComposeTargetDefinition,
-  type Fence,
-  type ReleaseComponent,
-} from '@stella/domain';
+import { AppError, combinedDigest, type ComposeTargetDefinition, type ReleaseComponent } from '@stella/domain';
 import type { HostProgram } from '../ports/target-host.ts';
-import type {
-  Observation,
-  ObserveAnswer,
-  OperationAnswer,
-  ProbeAnswer,
-  SealAnswer,
-  Target,
-  TargetCall,
-} from '../ports/target.ts';
-import { type CallScope, withinCall } from './call-scope.ts';
+import type { Observation, OperationAnswer, ProbeAnswer, Target, TargetCall } from '../ports/target.ts';
+import type { CallScope } from './call-scope.ts';
 import { readEnd } from './command-target.ts';
-import { checkStatePlace } from './command-place.ts';
 import { LOCK_NOT_KEPT, upArgv, versionArgv } from './compose/compose-script.ts';
 import { ensureImages } from './compose/ensure-images.ts';
 import { checkOwnProject, checkProjectHealth, lookAtProject, type SeenPart } from './compose/look-at-project.ts';
 import { type Lock, renderLock } from './compose/render-lock.ts';
-import { dialArgv, ENGINE_SOCKET, type EnginePlace, withEngine } from './docker/engine-session.ts';
+import { dialArgv, ENGINE_SOCKET, withEngine } from './docker/engine-session.ts';
+import { type EngineParts, makeEngineTarget, openEngineParts } from './docker/engine-target.ts';
 import { probeEngine } from './docker/probe-engine.ts';
-import { type FencedHost, makeFencedHost, type Operation } from './fenced-host.ts';
-import { isOperationId } from './files/files-place.ts';
-import { checkHealth } from './health-check.ts';
+import type { Operation } from './fenced-host.ts';
 import type { TargetDeps } from './target-deps.ts';
-import { toErroredAnswer, toOperationAnswer } from './target-errors.ts';
 
 const VERSION_TIMEOUT_MS = 20_000;
 const OUTPUT_BYTES_MAX = 10_000;
 /** Of what Compose said, for people. */
 const SAID_LENGTH_MAX = 500;
 
-interface Parts {
-  readonly definition: ComposeTargetDefinition;
-  readonly environment: string;
-  readonly engine: EnginePlace;
-  readonly fence: FencedHost;
-  readonly deps: TargetDeps;
-}
+type Parts = EngineParts<ComposeTargetDefinition>;
 
 export function openComposeTarget(definition: ComposeTargetDefinition, environment: string, deps: TargetDeps): Target {
-  const target = definition.name;
-  const parts = openParts(definition, environment, deps);
-  const within = <Answer>(
-    call: TargetCall,
-    toAnswer: (error: unknown) => Answer,
-    run: (scope: CallScope) => Promise<Answer>,
-  ): Promise<Answer> =>
-    withinCall<Answer>({ call, clock: deps.clock, target }, toAnswer, async (scope) => {
-      checkStatePlace(deps, definition);
-      return run(scope);
-    });
-  const apply: Target['deploy'] = (call, fence, operationId, ...components) =>
-    within<OperationAnswer>(
-      call,
-      (error) => toOperationAnswer(error, target),
-      (scope) => carryOut(parts, { operation: { fence, operationId }, components }, scope),
-    );
-  return {
+  const parts = openEngineParts(definition, environment, deps);
+  return makeEngineTarget(parts, {
     probe: (call) => probe(parts, call),
-    observe: (call) =>
-      within<ObserveAnswer>(
-        call,
-        (error) => toErroredAnswer(error, target),
-        async (scope) => ({ outcome: 'ok', observation: await observe(parts, scope) }),
-      ),
-    seal: (call, fence: Fence) =>
-      within<SealAnswer>(
-        call,
-        (error) => toErroredAnswer(error, target),
-        (scope) => parts.fence.seal(scope, fence),
-      ),
-    deploy: apply,
-    rollback: apply,
-  };
-}
-
-function openParts(definition: ComposeTargetDefinition, environment: string, deps: TargetDeps): Parts {
-  const { name: target } = definition;
-  const { openEngine, engineSockets } = deps;
-  const host = deps.openHost(definition.host ?? null, target);
-  const stateDirectory = definition.stateDirectory ?? `targets/${environment}/${target}`;
-  return {
-    definition,
-    environment,
-    engine: { definition, host, openEngine, engineSockets },
-    fence: makeFencedHost(host, { target, stateDirectory }),
-    deps,
-  };
+    look: (scope) => look(parts, scope),
+    seal: (fence, scope) => parts.fence.seal(scope, fence),
+    carryOut: (operation, components, scope) => carryOut(parts, { operation, components }, scope),
+  });
 }
 
 function probe(parts: Parts, call: TargetCall): Promise<ProbeAnswer> {
@@ -117,7 +53,7 @@ function probe(parts: Parts, call: TargetCall): Promise<ProbeAnswer> {
               signal: scope.signal,
               outputBytesMax: OUTPUT_BYTES_MAX,
             });
-            if (exitCode === 0) return `Compose ${stdout.trim()}`;
+            if (exitCode === 0) return `Compose ${lastWords(stdout)}`;
             const message = `neither "docker compose" nor "docker-compose" answers: ${lastWords(stderr)}`;
             throw new AppError('target.program_missing', { details: { target: definition.name, message } });
           },
@@ -127,18 +63,14 @@ function probe(parts: Parts, call: TargetCall): Promise<ProbeAnswer> {
   );
 }
 
-async function observe(parts: Parts, scope: CallScope): Promise<Observation> {
-  const { definition, engine: enginePlace, fence, deps } = parts;
-  const { health } = definition;
-  const found = await withEngine(enginePlace, scope, async (engine) => {
+function look(parts: Parts, scope: CallScope): Promise<Omit<Observation, 'holds'>> {
+  const { definition, engine: enginePlace, deps } = parts;
+  return withEngine(enginePlace, scope, async (engine) => {
     const seen = await lookAtProject(engine, parts);
     const digest = seen.parts && combinedDigest(seen.parts);
     if (digest === null || seen.message !== '') return { digest, isHealthy: false, message: seen.message };
     return { digest, ...(await checkProjectHealth(engine, seen, { definition, clock: deps.clock }, scope)) };
   });
-  const holds = await fence.holds(scope);
-  if (!found.isHealthy || health === null || health.kind === 'container') return { ...found, holds };
-  return { ...found, ...(await checkHealth(deps, health, scope)), holds };
 }
 
 interface Wish {
@@ -148,15 +80,10 @@ interface Wish {
 
 async function carryOut(parts: Parts, { operation, components }: Wish, scope: CallScope): Promise<OperationAnswer> {
   const { definition, environment, engine: place, fence, deps } = parts;
-  const { operationId } = operation;
-  if (!isOperationId(operationId)) {
-    const message = `"${operationId.slice(0, 100)}" is not an operation id`;
-    throw new AppError('input.invalid', { details: { message } });
-  }
   // Refused for an engine of this machine that nobody allowed, before anything is done.
   dialArgv(place);
   const last = await fence.last(scope);
-  const isRepeat = last?.operationId === operationId;
+  const isRepeat = last?.operationId === operation.operationId;
   const { words, isMadeAnew } = isRepeat
     ? { words: '', isMadeAnew: false }
     : await withEngine(place, scope, async (engine) => {

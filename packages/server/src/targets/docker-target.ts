@@ -8,89 +8,42 @@ import { type Clock, pause } from '../ports/clock.ts';
 import type { HostProgram } from '../ports/target-host.ts';
 import type {
   Observation,
-  ObserveAnswer,
   OperationAnswer,
   ProbeAnswer,
   SealAnswer,
   Target,
   TargetCall,
+  TargetParts,
 } from '../ports/target.ts';
-import { type CallScope, withinCall } from './call-scope.ts';
-import { checkStatePlace } from './command-place.ts';
+import type { CallScope } from './call-scope.ts';
 import { checkSteady, waitForHealth } from './docker/container-health.ts';
 import type { TargetPlace } from './docker/container-names.ts';
-import { dialArgv, type EnginePlace, explainFailure, withEngine } from './docker/engine-session.ts';
+import { dialArgv, explainFailure, withEngine } from './docker/engine-session.ts';
+import { type EngineParts, makeEngineTarget, openEngineParts } from './docker/engine-target.ts';
 import { lookAtContainer } from './docker/observe-container.ts';
 import { lookUp, operate, readSecrets } from './docker/operate.ts';
 import { probeEngine } from './docker/probe-engine.ts';
 import { checkOwn, findContainers, SwitchBroken } from './docker/switch-container.ts';
-import { type FencedHost, makeFencedHost } from './fenced-host.ts';
-import { isOperationId } from './files/files-place.ts';
-import { checkHealth } from './health-check.ts';
+import type { Operation } from './fenced-host.ts';
 import type { TargetDeps } from './target-deps.ts';
-import { FencedOut, isClearNo, toErroredAnswer, toOperationAnswer } from './target-errors.ts';
+import { FencedOut, isClearNo } from './target-errors.ts';
 
 /** A switch that has begun is carried on for so long after nobody waits any more: most engines need a second. */
 const SWITCH_GRACE_MS = 60_000;
 
-type Wish = readonly [fence: Fence, operationId: string, component: ReleaseComponent];
-
-interface Parts {
-  readonly definition: DockerTargetDefinition;
+interface Parts extends EngineParts<DockerTargetDefinition> {
   readonly place: TargetPlace;
-  readonly engine: EnginePlace;
-  readonly fence: FencedHost;
-  readonly deps: TargetDeps;
 }
 
 export function openDockerTarget(definition: DockerTargetDefinition, environment: string, deps: TargetDeps): Target {
-  const target = definition.name;
-  const parts = openParts(definition, environment, deps);
-  const within = <Answer>(call: TargetCall, toAnswer: (error: unknown) => Answer, run: Run<Answer>): Promise<Answer> =>
-    withinCall<Answer>({ call, clock: deps.clock, target }, toAnswer, async (scope) => {
-      checkStatePlace(deps, definition);
-      return run(scope);
-    });
-  const apply: Target['deploy'] = (call, fence, operationId, component) =>
-    within<OperationAnswer>(
-      call,
-      (error) => toOperationAnswer(error, target),
-      (scope) => carryOut(parts, [fence, operationId, component], scope),
-    );
-  return {
-    probe: (call) => probe(parts, call),
-    observe: (call) =>
-      within<ObserveAnswer>(
-        call,
-        (error) => toErroredAnswer(error, target),
-        async (scope) => ({ outcome: 'ok', observation: await observe(parts, scope) }),
-      ),
-    seal: (call, fence) =>
-      within<SealAnswer>(
-        call,
-        (error) =>
-          error instanceof FencedOut ? { outcome: 'refused', held: error.held } : toErroredAnswer(error, target),
-        (scope) => seal(parts, fence, scope),
-      ),
-    deploy: apply,
-    rollback: apply,
-  };
-}
-
-type Run<Answer> = (scope: CallScope) => Promise<Answer>;
-
-function openParts(definition: DockerTargetDefinition, environment: string, deps: TargetDeps): Parts {
   const { name: target, container } = definition;
-  const { openEngine, engineSockets } = deps;
-  const host = deps.openHost(definition.host ?? null, target);
-  const stateDirectory = definition.stateDirectory ?? `targets/${environment}/${target}`;
-  return {
-    definition,
-    place: { environment, target, container },
-    engine: { definition, host, openEngine, engineSockets },
-    fence: makeFencedHost(host, { target, stateDirectory }),
-    deps,
-  };
+  const parts = { ...openEngineParts(definition, environment, deps), place: { environment, target, container } };
+  return makeEngineTarget(parts, {
+    probe: (call) => probe(parts, call),
+    look: (scope) => look(parts, scope),
+    seal: (fence, scope) => seal(parts, fence, scope),
+    carryOut: (operation, components, scope) => carryOut(parts, { operation, components }, scope),
+  });
 }
 
 function probe(
@@ -116,12 +69,12 @@ function probe(
   );
 }
 
-async function observe(
-  { definition, place, engine: enginePlace, fence, deps }: Parts,
+function look(
+  { definition, place, engine: enginePlace, deps }: Parts,
   scope: CallScope,
-): Promise<Observation> {
+): Promise<Omit<Observation, 'holds'>> {
   const { health } = definition;
-  const found = await withEngine(enginePlace, scope, async (engine) => {
+  return withEngine(enginePlace, scope, async (engine) => {
     const { digest, container, message } = await lookAtContainer(engine, place);
     if (digest === null || !container || message !== '') return { digest, isHealthy: false, message };
     const well =
@@ -130,9 +83,6 @@ async function observe(
         : await checkSteady(engine, container, scope);
     return { digest, ...well };
   });
-  const holds = await fence.holds(scope);
-  if (!found.isHealthy || health === null || health.kind === 'container') return { ...found, holds };
-  return { ...found, ...(await checkHealth(deps, health, scope)), holds };
 }
 
 /** From the stored pair on nothing older can change anything; what the operation before has done is found by what runs. */
@@ -149,29 +99,37 @@ async function seal(
   return { outcome: 'sealed', last: { ...answer.last, result } };
 }
 
+interface Wish {
+  readonly operation: Operation;
+  readonly components: TargetParts;
+}
+
 async function carryOut(
   parts: Parts,
-  [fence, operationId, component]: Wish,
+  { operation, components: [component] }: Wish,
   scope: CallScope,
 ): Promise<OperationAnswer> {
-  if (!isOperationId(operationId)) throw badOperationId(operationId);
-  const operation = { fence, operationId };
   const before = await parts.fence.last(scope);
   const lasting = lastingScope(scope, parts.deps.clock);
   let hasBegun = false;
-  const answer = await parts.fence.apply(lasting.scope, operation, dialArgv(parts.engine), (program) => {
-    hasBegun = true;
-    const mayKeep = before !== null && before.result !== null;
-    return work(parts, { operation, component, mayKeep, program, lasting });
-  });
-  if (hasBegun || answer.outcome !== 'errored') return answer;
-  // A repeat of one that did not say how it ended: what runs tells it.
-  const found = await withEngine(parts.engine, scope, (engine) => lookUp(engine, parts.place, operationId));
-  return found ?? answer;
+  try {
+    const answer = await parts.fence.apply(lasting.scope, operation, dialArgv(parts.engine), (program) => {
+      hasBegun = true;
+      const mayKeep = before !== null && before.result !== null;
+      return work(parts, { operation, component, mayKeep, program, lasting });
+    });
+    if (hasBegun || answer.outcome !== 'errored') return answer;
+    // A repeat of one that did not say how it ended: what runs tells it.
+    const { operationId } = operation;
+    const found = await withEngine(parts.engine, scope, (engine) => lookUp(engine, parts.place, operationId));
+    return found ?? answer;
+  } finally {
+    lasting.done();
+  }
 }
 
 interface Work {
-  readonly operation: { readonly fence: Fence; readonly operationId: string };
+  readonly operation: Operation;
   readonly component: ReleaseComponent;
   readonly mayKeep: boolean;
   readonly program: HostProgram;
@@ -209,14 +167,16 @@ async function work(
 interface LastingScope {
   readonly scope: CallScope;
   readonly onSwitching: () => void;
+  readonly done: () => void;
 }
 
 /** Ends with the call until the switch begins, and from then on only when that takes far too long. */
 function lastingScope(scope: CallScope, clock: Clock): LastingScope {
   const controller = new AbortController();
   let isSwitching = false;
+  let stopGrace: () => void = () => undefined;
   const end = (): void => {
-    if (isSwitching) clock.schedule(SWITCH_GRACE_MS, () => controller.abort());
+    if (isSwitching) stopGrace = clock.schedule(SWITCH_GRACE_MS, () => controller.abort());
     else controller.abort();
   };
   if (scope.signal.aborted) end();
@@ -232,10 +192,9 @@ function lastingScope(scope: CallScope, clock: Clock): LastingScope {
     onSwitching: () => {
       isSwitching = true;
     },
+    done: () => {
+      scope.signal.removeEventListener('abort', end);
+      stopGrace();
+    },
   };
-}
-
-function badOperationId(operationId: string): AppError {
-  const message = `"${operationId.slice(0, 100)}" is not an operation id; expected 1 to 128 letters, digits, "_", ".", "-"`;
-  return new AppError('input.invalid', { details: { message } });
 }
