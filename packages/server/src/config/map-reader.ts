@@ -312,15 +312,16 @@ function listToJson(source: Source, nodes: readonly Node[], budget: Budget): Jso
 
 function mapToJson(source: Source, node: Node, budget: Budget): Json | undefined {
   if (!isMap<Node, Node | null>(node)) return undefined;
-  const members: Record<string, Json> = {};
+  const members = new Map<string, Json>();
   for (const { key, value } of node.items) {
     const name = isScalar(key) && typeof key.value === 'string' ? key.value : null;
     const member = value ? toJson(source, value, budget) : null;
     budget.left -= name?.length ?? 0;
-    if (name === null || member === undefined || Object.hasOwn(members, name)) return undefined;
-    members[name] = member;
+    if (name === null || member === undefined || members.has(name)) return undefined;
+    members.set(name, member);
   }
-  return members;
+  // Also "__proto__" is a key like any other then.
+  return Object.fromEntries(members);
 }
 
 function isJsonMap(value: Json | null | undefined): value is JsonMap {

@@ -86,6 +86,11 @@ describe('a target of kind compose', () => {
       'service "c": it is no component',
     ],
     ['a build', withServices({ api: { build: '.' } }), 'service "api": the key "build" is not taken'],
+    [
+      'a key that is that of every object',
+      { ...SMALLEST, compose: JSON.parse('{"services": {"api": {}}, "__proto__": {"volumes": {}}}') as object },
+      '"__proto__" is none of',
+    ],
     ['a key that is mistyped', withServices({ api: { port: ['80'] } }), 'did you mean "ports"'],
     ['files of the host', withServices({ api: { env_file: '.env' } }), '"env_file" is not taken'],
     [

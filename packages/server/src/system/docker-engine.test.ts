@@ -86,7 +86,9 @@ describe('openDockerEngine', () => {
     })();
     const { near } = serve((request, response) => {
       if (request.url?.endsWith('/version')) return void response.end(JSON.stringify(VERSION));
-      Readable.from(endless).on('error', () => undefined).pipe(response);
+      Readable.from(endless)
+        .on('error', () => undefined)
+        .pipe(response);
     });
     const engine = openDockerEngine(near, new AbortController().signal);
     await expect(engine.inspect('api')).rejects.toThrow('the engine answered more than 8388608 characters');

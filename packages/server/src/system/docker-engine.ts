@@ -83,20 +83,21 @@ export function openDockerEngine(stream: Duplex, signal: AbortSignal): DockerEng
 class StreamAgent extends Agent {
   /** Added to the next request that is made. */
   secretHeaders: Readonly<Record<string, string>> = {};
-  private stream: Duplex | null;
+  private readonly stream: Duplex;
+  private isTaken = false;
 
   constructor(stream: Duplex) {
     super({ keepAlive: true, maxSockets: 1 });
     this.stream = stream;
   }
 
-  override createConnection(_options: unknown, answer?: (error: Error) => void): Duplex | undefined {
-    const { stream } = this;
-    this.stream = null;
+  override createConnection(_options: unknown, answer?: (error: Error, stream: Duplex) => void): Duplex | undefined {
+    const { stream, isTaken } = this;
+    this.isTaken = true;
     // Node takes what it reuses for a socket, which could keep the process alive or not.
-    if (stream !== null && !stream.destroyed) return Object.assign(stream, { ref: () => stream });
+    if (!isTaken && !stream.destroyed) return Object.assign(stream, { ref: () => stream });
     // Node also asks by itself, when a stream ends while a request waits for it: thrown then, it would end the process.
-    answer?.(new EngineFailure(null, 'the connection to the engine has ended'));
+    answer?.(new EngineFailure(null, 'the connection to the engine has ended'), stream);
     return undefined;
   }
 

@@ -46,7 +46,7 @@ export interface TargetDeps {
   readonly engineSockets: readonly string[];
   readonly openEngine: OpenDockerEngine;
   readonly secrets: Secrets;
-  /** What a registry is told of us by an engine that pulls; null: it is asked as anybody. */
+  /** What a registry is told of us by an engine that pulls; null: it is asked as anybody. Rejects when a secret is missing. */
   readonly loginOf: (registry: string) => Promise<RegistryLogin | null>;
   /** As `pickManifest`, for the platform of an engine. */
   readonly pickManifestFor: (

@@ -1,11 +1,10 @@
 /** Every image of a project on its engine, before the fence: an image that is there changes nothing that runs. */
 import { composeMap, type ComposeTargetDefinition, type ReleaseComponent } from '@stella/domain';
 import type { DockerEngine } from '../../ports/docker-engine.ts';
-import { toPullError } from '../docker/engine-errors.ts';
-import { ensureImage, type ImageDeps } from '../docker/ensure-image.ts';
+import { ensureImage, type ImageDeps, pullByDigest } from '../docker/ensure-image.ts';
 import type { CallScope } from '../call-scope.ts';
 
-/** Answers, for the trace, where each component came from. Credentials go to the engine, and nowhere else. */
+/** Answers, for the trace, where each component came from. */
 export async function ensureImages(
   engine: DockerEngine,
   deps: ImageDeps,
@@ -27,19 +26,14 @@ export async function ensureImages(
   return words.join('; ');
 }
 
-/** `registry/repository@sha256:…`; the engine checks every byte against the digest. */
+/** `registry/repository@sha256:…`, as the definition has it. */
 async function ensurePinned(
   engine: DockerEngine,
-  { loginOf }: ImageDeps,
+  deps: ImageDeps,
   { target, image }: { readonly target: string; readonly image: string },
 ): Promise<void> {
   if (await engine.findImage(image)) return;
   const [repository = '', digest = ''] = image.split('@');
   const [registry = ''] = repository.split('/');
-  const login = await loginOf(registry);
-  try {
-    await engine.pull(repository, digest, login);
-  } catch (error) {
-    throw toPullError(error, { target, repository, digest, registry });
-  }
+  await pullByDigest(engine, deps, { target, repository, digest, registry });
 }

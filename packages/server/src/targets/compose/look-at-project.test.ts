@@ -125,6 +125,17 @@ describe('what runs of a project', () => {
     expect(seen.message).toContain('service api has no container');
   });
 
+  it('is not told when it has more containers than are looked at', async () => {
+    const engine = {
+      ...makeMemoryDockerHost().open(),
+      list: () => Promise.resolve(Array.from({ length: 201 }, String)),
+    };
+    await expect(lookAtProject(engine, PLACE)).rejects.toMatchObject({
+      code: 'target.engine_refused',
+      message: expect.stringContaining('has 201 containers') as string,
+    });
+  });
+
   it('is left alone when it is of somebody else', async () => {
     const host = await hostWith({ service: 'api', letter: 'a', target: 'other' });
     await expect(checkOwnProject(host.open(), PLACE)).rejects.toMatchObject({ code: 'target.in_the_way' });

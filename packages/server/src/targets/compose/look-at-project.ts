@@ -13,6 +13,7 @@ const PROJECT_LABEL = 'com.docker.compose.project';
 const SERVICE_LABEL = 'com.docker.compose.service';
 /** Of `docker compose run`, which is no part of what serves. */
 const ONE_OFF_LABEL = 'com.docker.compose.oneoff';
+/** Each is asked for by itself; what is not asked for could run anything. */
 const CONTAINERS_MAX = 200;
 const PROBLEMS_TOLD_MAX = 3;
 
@@ -115,8 +116,14 @@ function promisedOf({ definition }: ProjectPlace, service: string, container: En
   return typeof image === 'string' ? (image.split('@')[1] ?? null) : null;
 }
 
+/** Throws `target.engine_refused` for more than are looked at. */
 async function containersOf(engine: DockerEngine, { definition }: ProjectPlace): Promise<readonly ServiceContainer[]> {
-  const ids = (await engine.list({ [PROJECT_LABEL]: definition.project })).slice(0, CONTAINERS_MAX);
+  const { name: target, project } = definition;
+  const ids = await engine.list({ [PROJECT_LABEL]: project });
+  if (ids.length > CONTAINERS_MAX) {
+    const message = `project ${project} has ${ids.length} containers; at most ${CONTAINERS_MAX} are looked at`;
+    throw new AppError('target.engine_refused', { details: { target, message } });
+  }
   const found: ServiceContainer[] = [];
   for (const id of ids) {
     const container = await engine.inspect(id);

@@ -3,22 +3,11 @@
  * its registry; else pulled by its digest, and what came is compared with what the registry tells us ourselves.
  */
 import { AppError, type Digest, formatSource, type ReleaseComponent } from '@stella/domain';
-import type { DockerEngine, EngineFacts, EngineImage } from '../../ports/docker-engine.ts';
-import type { ArtifactDocument, Descriptor, Registry } from '../../ports/registry.ts';
-import type { RegistryLogin } from '../../ports/registry-credentials.ts';
+import type { DockerEngine, EngineImage } from '../../ports/docker-engine.ts';
+import type { TargetDeps } from '../target-deps.ts';
 import { toEngineError, toPullError } from './engine-errors.ts';
 
-export interface ImageDeps {
-  readonly registry: Registry;
-  /** Null: it is asked without. Rejects when a secret is missing. */
-  readonly loginOf: (registry: string) => Promise<RegistryLogin | null>;
-  /** The manifest of an index for a platform. Throws `registry.bad_manifest`. */
-  readonly pickManifestFor: (
-    index: Extract<ArtifactDocument, { kind: 'index' }>,
-    platform: Pick<EngineFacts, 'os' | 'architecture'>,
-    repository: string,
-  ) => Descriptor;
-}
+export type ImageDeps = Pick<TargetDeps, 'registry' | 'loginOf' | 'pickManifestFor'>;
 
 export interface ReadyImage {
   /** `registry/repository@sha256:…`, by which a container is created. */
@@ -43,12 +32,7 @@ export async function ensureImage(
   const find = (): Promise<EngineImage | null> => engine.findImage(reference);
   const there = await find().catch(rethrow(target));
   if (there) return { reference, image: there, words: `${digest} is on the engine` };
-  const login = await deps.loginOf(source.registry);
-  try {
-    await engine.pull(repository, digest, login);
-  } catch (error) {
-    throw toPullError(error, { target, repository, digest, registry: source.registry });
-  }
+  await pullByDigest(engine, deps, { target, repository, digest, registry: source.registry });
   const image = await find().catch(rethrow(target));
   if (!image)
     throw new AppError('target.engine_refused', {
@@ -56,6 +40,20 @@ export async function ensureImage(
     });
   const manifest = await compare(engine, deps, { component, image, repository }, signal);
   return { reference, image, words: manifest === digest ? `pulled ${digest}` : `pulled ${digest}, of it ${manifest}` };
+}
+
+/** With the login of its registry, which goes to the engine and nowhere else. The engine checks every byte. */
+export async function pullByDigest(
+  engine: DockerEngine,
+  { loginOf }: Pick<ImageDeps, 'loginOf'>,
+  wish: Readonly<Record<'target' | 'repository' | 'digest' | 'registry', string>>,
+): Promise<void> {
+  const login = await loginOf(wish.registry);
+  try {
+    await engine.pull(wish.repository, wish.digest, login);
+  } catch (error) {
+    throw toPullError(error, wish);
+  }
 }
 
 /** The manifest that the engine took. Throws `registry.digest_mismatch` when the image is of another one. */

@@ -85,22 +85,21 @@ async function lookAtEngine(
 ): Promise<string> {
   const { definition, host } = place;
   let words = '';
+  let apiVersion = '';
   await timer.run('engine', engineCode, async () => {
-    const { version, os, architecture } = await engine.facts();
+    const facts = await engine.facts();
     await checkOwn(engine);
-    words = `Docker ${version} on ${os}/${architecture} answers`;
+    ({ apiVersion } = facts);
+    words = `Docker ${facts.version} on ${facts.os}/${facts.architecture} answers`;
     return words;
   });
   await timer.run(
     'version',
     () => 'version.old',
-    async () => {
-      const { apiVersion } = await engine.facts();
-      if (!isAtLeast(apiVersion, API_VERSION_MIN)) {
-        const details = { target: definition.name, actual: apiVersion, expected: API_VERSION_MIN };
-        throw new AppError('target.engine_old', { details });
-      }
-      return `API ${apiVersion}`;
+    () => {
+      if (isAtLeast(apiVersion, API_VERSION_MIN)) return Promise.resolve(`API ${apiVersion}`);
+      const details = { target: definition.name, actual: apiVersion, expected: API_VERSION_MIN };
+      return Promise.reject(new AppError('target.engine_old', { details }));
     },
   );
   await timer.run('disk', diskCode, async () => {
