@@ -17,6 +17,7 @@ import {
   findDockerPrograms,
   findDockerRegistry,
   findProgram,
+  makeDockerTarget,
   type OciImage,
   startDockerEngine,
   startDockerRegistry,
@@ -244,24 +245,8 @@ function onceStopped(registry: DockerRegistry): DockerRegistry {
 }
 
 function definitionOf(name: string, socket: string): DockerTargetDefinition {
-  return {
-    kind: 'docker',
-    name,
-    component: 'web',
-    health: null,
-    container: name,
-    socket,
-    command: null,
-    env: {},
-    secretEnv: {},
-    ports: [],
-    volumes: [],
-    network: 'none',
-    restart: 'no',
-    // busybox as the first process of a container heeds no SIGTERM.
-    stopTimeoutMs: 0,
-    order: 'stop_first',
-  };
+  // busybox as the first process of a container heeds no SIGTERM.
+  return makeDockerTarget({ name, container: name, socket, network: 'none', stopTimeoutMs: 0 });
 }
 
 async function publish(

@@ -1,4 +1,4 @@
-import { AppError, type ErrorCode } from '@stella/domain';
+import { AppError, definitionHash, type ErrorCode } from '@stella/domain';
 import { describe, expect, it } from 'vitest';
 import { parseEnvironmentDocuments } from './parse-environments.ts';
 
@@ -254,6 +254,28 @@ describe('a whole document', () => {
       '  - {name: s, kind: soak, duration: 1h, environments: [*a]}',
     );
     expect(parseOne(text)?.gates[0]).toMatchObject({ environments: ['staging'] });
+  });
+});
+
+describe('the hash of a definition', () => {
+  it('is what it was when there were only files and HTTP, so that no environment changes with the program', () => {
+    const definition = parseOne(
+      [
+        'kind: Environment',
+        'name: prod',
+        'targets:',
+        '  - { name: a, kind: files, component: web, directory: /srv/a }',
+        '  - { name: b, kind: files, component: web, directory: /srv/b, keep: 5,',
+        '      health: { url: "http://10.0.0.1/x", expectStatus: 204 } }',
+        'gates:',
+        '  - { name: q, kind: http, url: "http://10.0.0.2/q" }',
+        '  - { name: ok, kind: approval }',
+        'strategy: { kind: rolling, maxUnavailable: 2 }',
+      ].join('\n'),
+    );
+    expect(definition && definitionHash(definition)).toBe(
+      'sha256:ecd5e79570bc09324bc4fa8c86ee500c078600de9e5e431fccb7f1831b2ecf5c',
+    );
   });
 });
 

@@ -1,5 +1,6 @@
 /** One operation on an engine in memory: its switch, what its failures leave, and what the next one makes of a crash. */
 import type { Digest, DockerTargetDefinition, ReleaseComponent } from '@stella/domain';
+import { makeDockerTarget } from '@stella/testkit';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -28,23 +29,7 @@ const componentOf = (letter: string): ReleaseComponent => ({
   tag: letter,
 });
 
-const DEFINITION: DockerTargetDefinition = {
-  kind: 'docker',
-  name: 'api',
-  component: 'api',
-  health: null,
-  container: 'api',
-  socket: null,
-  command: null,
-  env: { PORT: '8080' },
-  secretEnv: {},
-  ports: [],
-  volumes: [],
-  network: null,
-  restart: 'no',
-  stopTimeoutMs: 1_000,
-  order: 'stop_first',
-};
+const DEFINITION = makeDockerTarget({ name: 'api', component: 'api', env: { PORT: '8080' } });
 
 /** The registry as we see it ourselves: each artifact one manifest, whose configuration is the engine's image. */
 const DEPS: OperateDeps = {
