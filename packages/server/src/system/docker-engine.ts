@@ -15,6 +15,7 @@ import {
   type EngineImage,
 } from '../ports/docker-engine.ts';
 import type { RegistryLogin } from '../ports/registry-credentials.ts';
+import { nodeClock } from './node-clock.ts';
 
 /** A busy engine needs seconds to create a container; more than this says that it hangs. */
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -168,7 +169,7 @@ class Wire {
   }
 
   private deadline(timeoutMs = REQUEST_TIMEOUT_MS): AbortSignal {
-    return AbortSignal.any([this.signal, AbortSignal.timeout(timeoutMs)]);
+    return AbortSignal.any([this.signal, nodeClock.timeoutSignal(timeoutMs)]);
   }
 
   /** Without a version in its path an engine answers by its newest API, which we may not know. */

@@ -8,6 +8,7 @@ import { createTransport } from 'nodemailer';
 import { type MailClient, MailFailure, type MailOrder } from '../ports/mail-client.ts';
 import { type AddressCheck, makeAddressCheck } from './address-check.ts';
 import { checkedLookup, forbidden } from './checked-lookup.ts';
+import { nodeClock } from './node-clock.ts';
 
 export interface MailClientOptions {
   /** Ranges that may be connected to, as `127.0.0.0/8`. Null: every address. */
@@ -23,7 +24,7 @@ export function makeMailClient({ allowedRanges, authorities = [] }: MailClientOp
 }
 
 async function send(order: MailOrder, isAllowed: AddressCheck, authorities: readonly string[]): Promise<string> {
-  const deadline = AbortSignal.timeout(Math.max(1, Math.ceil(order.timeoutMs)));
+  const deadline = nodeClock.timeoutSignal(Math.max(1, order.timeoutMs));
   const signal = AbortSignal.any([deadline, order.signal]);
   const why = (): string =>
     order.signal.aborted ? 'it was given up' : `the mail server did not take it within ${order.timeoutMs} ms`;

@@ -12,5 +12,10 @@ export const nodeClock: Clock = {
     const timer = setTimeout(run, Math.min(Math.max(0, delayMs), DELAY_MS_MAX));
     return () => clearTimeout(timer);
   },
-  timeoutSignal: (delayMs) => AbortSignal.timeout(Math.min(Math.max(0, Math.ceil(delayMs)), DELAY_MS_MAX)),
+  timeoutSignal(delayMs) {
+    const signal = AbortSignal.timeout(Math.min(Math.max(0, Math.ceil(delayMs)), DELAY_MS_MAX));
+    // Node 20 collects one that only `AbortSignal.any` knows, whatever waits for that, and it never aborts; a listener holds it.
+    signal.addEventListener('abort', () => undefined, { once: true });
+    return signal;
+  },
 };
