@@ -264,6 +264,16 @@ function describeAll(found: DockerComponents): void {
       expect(await deploy(name, 1, first, wish)).toMatchObject({ outcome: 'failed', code: 'target.engine_forbidden' });
     });
 
+    it('writes nothing where the server may not write, as target.directory_forbidden, also when it is probed', async () => {
+      const stateDirectory = `${world.root}-elsewhere`;
+      const wish = { definition: { stateDirectory } };
+      const target = world.open(nextName(), wish);
+      expect(await target.probe(call())).toMatchObject({ outcome: 'failed', code: 'target.directory_forbidden' });
+      expect((await target.probe(call())).stages.at(-1)).toMatchObject({ stage: 'fence', code: 'path.forbidden' });
+      expect(await deploy(nextName(), 1, first, wish)).toMatchObject({ code: 'target.directory_forbidden' });
+      await expect(readdir(stateDirectory)).rejects.toMatchObject({ code: 'ENOENT' });
+    });
+
     it('is probed: engine, version, disk, secrets, fence', async () => {
       const name = nextName();
       const definition = { secretEnv: { DB: 'env:STELLA_SECRET_DB' } };

@@ -36,12 +36,10 @@ export function openComposeTarget(definition: ComposeTargetDefinition, environme
 }
 
 function probe(parts: Parts, call: TargetCall): Promise<ProbeAnswer> {
-  const { definition, engine, fence, deps } = parts;
+  const { definition, engine } = parts;
   return probeEngine(
     {
-      clock: deps.clock,
-      engine,
-      fence,
+      parts,
       checkOwn: (found) => checkOwnProject(found, parts),
       lookFurther: async (timer, scope) =>
         timer.run(

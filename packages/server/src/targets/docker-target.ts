@@ -46,22 +46,18 @@ export function openDockerTarget(definition: DockerTargetDefinition, environment
   });
 }
 
-function probe(
-  { definition, place, engine, fence, deps: { clock, secrets } }: Parts,
-  call: TargetCall,
-): Promise<ProbeAnswer> {
+function probe(parts: Parts, call: TargetCall): Promise<ProbeAnswer> {
+  const { definition, place, deps } = parts;
   return probeEngine(
     {
-      clock,
-      engine,
-      fence,
+      parts,
       checkOwn: async (found) => checkOwn(place, await findContainers(found, place)),
       lookFurther: async (timer) => {
         if (Object.keys(definition.secretEnv).length === 0) return;
         await timer.run(
           'auth',
           () => 'auth.secret_missing',
-          async () => `${Object.keys(await readSecrets({ secrets }, definition)).length} secrets are there`,
+          async () => `${Object.keys(await readSecrets(deps, definition)).length} secrets are there`,
         );
       },
     },

@@ -1,14 +1,14 @@
 /** May a target on an engine be worked on? Looks at host, engine, room, secrets and fence; changes nothing that runs. */
 import { AppError, formatFence, isAppError, type ProbeCode, type TargetHolding } from '@stella/domain';
-import type { Clock } from '../../ports/clock.ts';
 import type { DockerEngine } from '../../ports/docker-engine.ts';
 import type { ProbeAnswer, TargetCall } from '../../ports/target.ts';
 import { type CallScope, withinCall } from '../call-scope.ts';
-import type { FencedHost } from '../fenced-host.ts';
+import { checkStatePlace } from '../command-place.ts';
 import { lookAtWay } from '../probe-way.ts';
 import { makeStageTimer, type StageTimer } from '../stage-timer.ts';
 import { isClearNo, toTargetError } from '../target-errors.ts';
 import { type EnginePlace, withEngine } from './engine-session.ts';
+import type { EngineParts } from './engine-target.ts';
 
 /** Of the engine that Debian 12 has; all that we ask is in it. */
 const API_VERSION_MIN = '1.41';
@@ -19,9 +19,7 @@ const DF_TIMEOUT_MS = 5_000;
 const DF_BYTES_MAX = 8_192;
 
 export interface ProbeDeps {
-  readonly clock: Clock;
-  readonly engine: EnginePlace;
-  readonly fence: FencedHost;
+  readonly parts: EngineParts;
   /** Throws `target.in_the_way` when what the target would make is there, and somebody else's. */
   readonly checkOwn: (engine: DockerEngine) => Promise<void>;
   /** Stages of the kind alone. */
@@ -29,12 +27,16 @@ export interface ProbeDeps {
 }
 
 export async function probeEngine(deps: ProbeDeps, call: TargetCall): Promise<ProbeAnswer> {
-  const target = deps.engine.definition.name;
-  const { stages: way, broken } = await lookAtWay(deps.engine.host, call);
+  const {
+    definition: { name: target },
+    engine,
+    deps: { clock },
+  } = deps.parts;
+  const { stages: way, broken } = await lookAtWay(engine.host, call);
   if (broken) return broken;
-  const timer = makeStageTimer(deps.clock);
+  const timer = makeStageTimer(clock);
   return withinCall<ProbeAnswer>(
-    { call, clock: deps.clock, target },
+    { call, clock, target },
     (error) => {
       const known = toTargetError(error, target);
       const { code, message } = known;
@@ -53,8 +55,7 @@ async function look(
   timer: StageTimer,
   scope: CallScope,
 ): Promise<{ readonly message: string; readonly holds: TargetHolding | null }> {
-  const { engine: place, fence } = deps;
-  const { definition } = place;
+  const { engine: place, fence, definition } = deps.parts;
   let words = '';
   await withEngine(place, scope, async (engine) => {
     words = await lookAtEngine(deps, timer, { engine, scope });
@@ -65,21 +66,19 @@ async function look(
   });
   await deps.lookFurther(timer, scope);
   let holds: TargetHolding | null = null;
-  await timer.run(
-    'fence',
-    () => 'fence.unreadable',
-    async () => {
-      const found = await fence.probe(scope);
-      if (found.missing.length > 0) throw missing(definition.name, found.missing);
-      holds = found.holds;
-      return found.holds === null ? 'holds no fence yet' : `holds fence ${formatFence(found.holds.fence)}`;
-    },
-  );
+  await timer.run('fence', fenceCode, async () => {
+    // The script makes the directory to see whether it can.
+    checkStatePlace(deps.parts.deps, definition);
+    const found = await fence.probe(scope);
+    if (found.missing.length > 0) throw missing(definition.name, found.missing);
+    holds = found.holds;
+    return found.holds === null ? 'holds no fence yet' : `holds fence ${formatFence(found.holds.fence)}`;
+  });
   return { message: words, holds };
 }
 
 async function lookAtEngine(
-  { engine: place, checkOwn }: ProbeDeps,
+  { parts: { engine: place }, checkOwn }: ProbeDeps,
   timer: StageTimer,
   { engine, scope }: { readonly engine: DockerEngine; readonly scope: CallScope },
 ): Promise<string> {
@@ -143,6 +142,10 @@ function engineCode(error: unknown): ProbeCode {
   if (isAppError(error, 'target.in_the_way')) return 'engine.in_the_way';
   if (isAppError(error, 'target.program_missing')) return 'programs.missing';
   return 'engine.down';
+}
+
+function fenceCode(error: unknown): ProbeCode {
+  return isAppError(error, 'target.directory_forbidden') ? 'path.forbidden' : 'fence.unreadable';
 }
 
 function diskCode(error: unknown): ProbeCode {
