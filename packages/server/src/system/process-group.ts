@@ -21,11 +21,11 @@ export function signalGroup(pid: number, signal: NodeJS.Signals): void {
  * After the end of a program: until its output is closed, or the grace is over. A loop that was held up for longer sees its
  * timers before what has come meanwhile, so the grace alone would lose the output of a program that has written all of it.
  */
-export async function untilRead(closed: Promise<void>): Promise<void> {
+export async function untilRead(closed: Promise<void>, graceMs = OUTPUT_GRACE_MS): Promise<void> {
   const output = { isClosed: false };
   let timer: NodeJS.Timeout | undefined;
   const waited = new Promise<void>((settle) => {
-    timer = setTimeout(settle, OUTPUT_GRACE_MS);
+    timer = setTimeout(settle, graceMs);
   });
   const read = closed.then(() => {
     output.isClosed = true;

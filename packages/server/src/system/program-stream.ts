@@ -92,7 +92,11 @@ export async function runProgram(
   });
   if (input === undefined || typeof input === 'string') stream.end(input ?? '');
   else input.once('error', () => end('isAborted')).pipe(stream);
-  const result = await Promise.race([ended, given]);
+  const read = new Promise<void>((resolve) => {
+    for (const event of ['end', 'close']) stream.once(event, () => resolve());
+  });
+  // What came with its end may still be on the way through the stream.
+  const result = await Promise.race([ended.then((one) => read.then(() => one)), given]);
   clearTimeout(deadline);
   signal.removeEventListener('abort', abort);
   const wasEnded = Object.values(ending).some(Boolean);

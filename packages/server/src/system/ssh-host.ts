@@ -11,14 +11,15 @@ import type {
   HostRunResult,
   TargetHost,
 } from '../ports/target-host.ts';
+import { untilRead } from './process-group.ts';
 import { joinStreams, keepTail, runProgram } from './program-stream.ts';
 import { connectSsh, type SshDeps, SshFailure } from './ssh-connection.ts';
 import type { SshPool, SshSession } from './ssh-pool.ts';
 
 /** From SIGTERM to SIGKILL, and from there to the end of the session whatever the program does. */
 const END_GRACE_MS = 6_000;
-/** After its exit code, what a process that lives on may hold open is no longer waited for. */
-const OUTPUT_GRACE_MS = 500;
+/** After its exit code, which may overtake its last output; what a process that lives on holds open is not waited for. */
+const OUTPUT_GRACE_MS = 2_000;
 /** For a program that `timeout` ends on its host; what it still says after it was given up is of no use. */
 const END_WAIT_MS = 2_000;
 /** For the host to start a program on a session. */
@@ -50,6 +51,7 @@ async function run(
 ): Promise<HostRunResult> {
   const starting = new AbortController();
   let isTimedOut = false;
+  const beganMs = performance.now();
   const abort = (): void => starting.abort();
   const overdue = setTimeout(() => {
     isTimedOut = true;
@@ -70,8 +72,9 @@ async function run(
     clearTimeout(overdue);
     options.signal.removeEventListener('abort', abort);
   }
+  const leftMs = Math.max(1, options.timeoutMs - (performance.now() - beganMs));
   // Its end comes from there, which tells why.
-  return runProgram(program, options, END_WAIT_MS);
+  return runProgram(program, { ...options, timeoutMs: leftMs }, END_WAIT_MS);
 }
 
 interface SessionPlace {
@@ -93,33 +96,33 @@ async function openSession(
     session = await pool.acquire(ssh, signal);
   } catch (error) {
     if (error instanceof SshFailure) throw fail(error.code, error.message, error);
-    throw fail('target.unreachable', 'the connection was given up', error);
+    throw fail('target.unreachable', signal.aborted ? 'the connection was given up' : messageOf(error), error);
   }
   const assignments = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   const command = quoteArgv(assignments.length === 0 ? argv : ['env', ...assignments, ...argv]);
   try {
     // A login shell runs it; as the program itself it gets the signals.
-    const channel = await start(session, `exec ${command}`, signal);
-    return follow(channel, session, signal);
+    return await start(session, `exec ${command}`, signal);
   } catch (error) {
     session.release();
     throw fail('target.unreachable', messageOf(error), error);
   }
 }
 
-function start({ client }: SshSession, command: string, signal: AbortSignal): Promise<ClientChannel> {
+function start(session: SshSession, command: string, signal: AbortSignal): Promise<HostProgram> {
+  const { client } = session;
   return new Promise((resolve, reject) => {
-    const fail = (message: string): void => {
+    const fail = (error: Error): void => {
       settle();
-      reject(new Error(message));
+      reject(error);
     };
     const overdue = setTimeout(() => {
-      fail(`no session within ${START_MS} ms`);
+      fail(new Error(`no session within ${START_MS} ms`));
       // What does not answer a session is of no use for others.
       client.destroy();
     }, START_MS);
-    const closed = (): void => fail('the connection was lost');
-    const abort = (): void => fail('given up while its host had not started it');
+    const closed = (): void => fail(new Error('the connection was lost'));
+    const abort = (): void => fail(new Error('given up while its host had not started it'));
     const settle = (): void => {
       clearTimeout(overdue);
       client.off('close', closed);
@@ -127,57 +130,84 @@ function start({ client }: SshSession, command: string, signal: AbortSignal): Pr
     };
     client.once('close', closed);
     signal.addEventListener('abort', abort, { once: true });
-    client.exec(command, (error, channel) => {
-      // One that comes when nobody waits any more is closed; `timeout` or the end of its stdin ends it.
-      if (signal.aborted && !error) channel.close();
+    const started = (error: Error | undefined, channel: ClientChannel): void => {
+      if (error) {
+        fail(error);
+        return;
+      }
       settle();
-      if (error) reject(error);
-      else resolve(channel);
-    });
+      // One that comes when nobody waits any more is closed; `timeout` or the end of its stdin ends it.
+      if (signal.aborted) channel.close();
+      // At once: all that a short program says may be there already, and is told before any promise is looked at.
+      resolve(follow(channel, session, signal));
+    };
+    try {
+      client.exec(command, started);
+    } catch (error) {
+      // Of a connection that is ending.
+      fail(error instanceof Error ? error : new Error(String(error)));
+    }
   });
 }
 
 function follow(channel: ClientChannel, { client, release }: SshSession, signal: AbortSignal): HostProgram {
   const stderr = keepTail(channel.stderr, STDERR_BYTES_MAX);
-  const timers = new Set<NodeJS.Timeout>();
+  const timers: NodeJS.Timeout[] = [];
+  let exitCode: number | null = null;
   let hasEnded = false;
+  let settle: (ending: Awaited<HostProgram['ended']>) => void = () => undefined;
+  const ended = new Promise<Awaited<HostProgram['ended']>>((resolve) => (settle = resolve));
+  const end = (): void => {
+    hasEnded = true;
+    for (const timer of timers) clearTimeout(timer);
+    settle({ exitCode, stderr: stderr() });
+  };
   const stream = joinStreams({
     stdout: channel,
     stdin: channel,
     onDestroy: () => {
-      if (hasEnded) return;
       channel.resume();
+      if (hasEnded) {
+        channel.close();
+        return;
+      }
       channel.signal('TERM');
-      timers.add(setTimeout(() => channel.signal('KILL'), END_GRACE_MS));
-      timers.add(setTimeout(() => channel.close(), 2 * END_GRACE_MS));
+      timers.push(setTimeout(() => channel.signal('KILL'), END_GRACE_MS));
+      timers.push(setTimeout(cut, 2 * END_GRACE_MS));
     },
   });
   const abort = (): void => void stream.destroy();
+  const leave = (): void => {
+    signal.removeEventListener('abort', abort);
+    client.off('close', lose);
+    release();
+    end();
+  };
+  const lose = (): void => {
+    // What it still had to say is lost, too: an exit code would call that whole.
+    exitCode = null;
+    leave();
+  };
+  /** sshd answers the end of a channel only when its program has ended, so that is not waited for. */
+  const cut = (): void => {
+    channel.close();
+    channel.removeAllListeners('data').resume();
+    stream.push(null);
+    leave();
+  };
   signal.addEventListener('abort', abort, { once: true });
   if (signal.aborted) abort();
-  const ended = new Promise<{ exitCode: number | null; stderr: string }>((settle) => {
-    let exitCode: number | null = null;
-    const finish = (): void => {
-      if (hasEnded) return;
-      hasEnded = true;
-      for (const timer of timers) clearTimeout(timer);
-      signal.removeEventListener('abort', abort);
-      client.off('close', finish);
-      release();
-      stream.push(null);
-      settle({ exitCode, stderr: stderr() });
-    };
-    channel.once('exit', (code: number | null) => {
-      exitCode = code;
-      timers.add(
-        setTimeout(() => {
-          channel.close();
-          finish();
-        }, OUTPUT_GRACE_MS),
-      );
+  // It comes when everything was read.
+  const closed = new Promise<void>((resolve) => channel.once('close', () => resolve()));
+  void closed.then(leave);
+  client.once('close', lose);
+  channel.once('exit', (code: number | null) => {
+    exitCode = code;
+    void untilRead(closed, OUTPUT_GRACE_MS).then(() => {
+      // A reader that takes its time gets the rest.
+      if (channel.isPaused()) end();
+      else cut();
     });
-    channel.once('close', finish);
-    client.once('close', finish);
   });
   return { stream, ended };
 }

@@ -9,6 +9,8 @@ import { nodeProcesses } from '../../src/system/node-processes.ts';
 import type { HostRunOptions, TargetHost } from '../../src/ports/target-host.ts';
 
 const LONG_MS = 30_000;
+/** Longer than a short program takes. */
+const HELD_UP_MS = 300;
 
 /** `hasSignals`: a program that does not heed the end of its stdin is ended, too. */
 export function describeTargetHost(
@@ -97,6 +99,31 @@ export function describeTargetHost(
       stream.end(large);
       expect(await text(stream)).toBe(large);
       expect(await ended).toEqual({ exitCode: 0, stderr: '' });
+    });
+
+    it('bug: hands all that a program wrote to a reader that begins after its end', async () => {
+      const argv = ['sh', '-c', 'head -c 100000 /dev/zero'] as const;
+      const { stream, ended } = await host.open(argv, { signal: new AbortController().signal });
+      expect(await ended).toEqual({ exitCode: 0, stderr: '' });
+      expect(await text(stream)).toHaveLength(100_000);
+    });
+
+    it('bug: tells output and exit code of a program that has ended while the loop was held up', async () => {
+      await host.run(['true'], options());
+      const told = { isOver: false };
+      const holdUp = async (): Promise<void> => {
+        // Until the program was answered; each turn of the loop finds what came within a while all at once.
+        while (!told.isOver) {
+          const untilMs = performance.now() + HELD_UP_MS;
+          while (performance.now() < untilMs) Math.random();
+          await new Promise<void>((resolve) => setImmediate(resolve));
+        }
+      };
+      const held = holdUp();
+      const result = await host.run(['sh', '-c', 'printf word; printf problem >&2; exit 7'], options());
+      told.isOver = true;
+      await held;
+      expect(result).toMatchObject({ exitCode: 7, stdout: 'word', stderr: 'problem', isTimedOut: false });
     });
 
     it('ends a program that waits for its input when the stream is given up', async () => {
