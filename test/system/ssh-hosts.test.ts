@@ -81,6 +81,38 @@ if (programs === null) {
       const results = await Promise.all(Array.from({ length: 25 }, () => host.run(['sleep', '0.2'], options())));
       expect(results.map(({ exitCode }) => exitCode)).toEqual(results.map(() => 0));
     });
+
+    it('bug: ends by itself although its program heeds nothing', async () => {
+      const file = join(sshd.directory, 'deaf');
+      const script = 'trap "" TERM HUP; echo $$ >"$1"; while :; do sleep 1; done';
+      const { stream, ended } = await open().open(['sh', '-c', script, 'sh', file], {
+        signal: new AbortController().signal,
+      });
+      const pid = async (): Promise<number> => Number(await readFile(file, 'utf8').catch(() => '0'));
+      await waitFor(async () => (await pid()) > 0, { timeoutMs: LONG_MS, why: 'the program to run' });
+      stream.destroy();
+      expect(await ended).toMatchObject({ exitCode: null });
+      process.kill(await pid(), 'SIGKILL');
+    });
+
+    it('bug: ends a greeting when all connections are ended', async () => {
+      const silent = createServer();
+      const greeted = new Promise<Socket>((resolve) => silent.once('connection', resolve));
+      await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+      const secrets = makeSecrets({ env: {}, fileSystem: nodeFileSystem, clock: nodeClock, directory: sshd.directory });
+      const others = makeTargetHosts({ secrets, allowedRanges: ['127.0.0.0/8'], home: '/' });
+      // A server that listens has an address with a port.
+      const { port } = silent.address() as AddressInfo;
+      const code = codeOf(others.openHost({ ssh: definition({ port }) }, 'web'));
+      const near = await greeted;
+      const gone = new Promise<void>((resolve) => near.once('close', () => resolve()));
+      others.close();
+      near.resume();
+      await gone;
+      expect(await code).toBe('target.unreachable');
+      expect(await codeOf(others.openHost({ ssh: definition() }, 'web'))).toBe('target.unreachable');
+      silent.close();
+    });
   });
 
   describe('who a host is', () => {
@@ -118,8 +150,16 @@ if (programs === null) {
       expect(await lastStage(openKnown(file))).toMatchObject({ stage: 'host_key', code });
     });
 
-    it('is not taken for granted when the file cannot be read', async () => {
-      expect(await codeOf(openKnown('/nowhere/known_hosts'))).toBe('target.host_key');
+    it.each(['/nowhere/known_hosts', '/dev/zero'])('is not taken for granted when %s cannot be read', async (file) => {
+      expect(await codeOf(openKnown(file))).toBe('target.host_key');
+      expect(await lastStage(openKnown(file))).toMatchObject({ stage: 'host_key', code: 'host_key.unreadable' });
+    });
+
+    it('bug: is known beside a key of a kind that we do not speak', async () => {
+      const file = join(sshd.directory, 'kinds');
+      const name = `[127.0.0.1]:${sshd.port}`;
+      await writeFile(file, `${name} sk-ssh-ed25519@openssh.com AAAA\n${name} ${sshd.hostKey}\n`);
+      expect(await codeOf(openKnown(file))).toBe('exit 0');
     });
   });
 
@@ -128,6 +168,7 @@ if (programs === null) {
       ['a key that the host does not know', () => ({ key: `file:${sshd.strangerKeyFile}` }), 'auth.refused'],
       ['a user that the host does not know', () => ({ user: 'nobody-at-all' }), 'auth.refused'],
       ['a key that is not there', () => ({ key: 'file:/nowhere/key' }), 'auth.secret_missing'],
+      ['the public half of a key', () => ({ key: `file:${sshd.keyFile}.pub` }), 'auth.secret_missing'],
       ['what is no key', () => ({ key: `file:${join(sshd.directory, 'no-key')}` }), 'auth.secret_missing'],
     ])('is refused with %s', async (_what, patch, code) => {
       await writeFile(join(sshd.directory, 'no-key'), 'not a key\n');

@@ -4,10 +4,10 @@
  */
 import { createHash } from 'node:crypto';
 import { lookup as dnsLookup, type LookupAddress } from 'node:dns';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import type { ProbeCode, ProbeStageName, SshHostDefinition } from '@stella/domain';
-import ssh2, { type Client } from 'ssh2';
+import ssh2, { type Client, type ServerHostKeyAlgorithm } from 'ssh2';
 import type { Secrets } from '../ports/secrets.ts';
 import type { AddressCheck } from './address-check.ts';
 import { findKnownKeys, type KnownKey } from './known-hosts.ts';
@@ -20,6 +20,8 @@ const TCP_MS = 10_000;
 const KEEP_ALIVE_MS = 5_000;
 const KEEP_ALIVE_COUNT_MAX = 3;
 const KNOWN_HOSTS_BYTES_MAX = 4_194_304;
+/** A disk that needs longer hangs. */
+const KNOWN_HOSTS_MS = 5_000;
 
 export interface SshDeps {
   readonly secrets: Pick<Secrets, 'readPrivateKey'>;
@@ -111,9 +113,9 @@ async function greet(
     });
   });
   for (const one of [proof, ready]) one.catch(() => undefined);
-  const types = [...new Set(known.filter((one) => !one.isRevoked).map(({ type }) => type))];
+  const algorithms = algorithmsOf(known);
   // A key that cannot be read is told at its own step, once the host has proved itself.
-  const privateKey = key.isThere && !(ssh2.utils.parseKey(key.text) instanceof Error) ? key.text : null;
+  const privateKey = key.isThere && isPrivateKey(key.text) ? key.text : null;
   client.connect({
     sock: socket,
     username: ssh.user,
@@ -127,7 +129,7 @@ async function greet(
       return isProven;
     },
     // As OpenSSH: the kinds of keys that are known of it come into question.
-    ...(ssh.hostKey === undefined && types.length > 0 ? { algorithms: { serverHostKey: algorithmsOf(types) } } : {}),
+    ...(ssh.hostKey === undefined && algorithms.length > 0 ? { algorithms: { serverHostKey: algorithms } } : {}),
     readyTimeout: HANDSHAKE_MS,
     keepaliveInterval: KEEP_ALIVE_MS,
     keepaliveCountMax: KEEP_ALIVE_COUNT_MAX,
@@ -147,11 +149,25 @@ async function greet(
   });
 }
 
-/** RSA keys sign in newer ways that have names of their own (RFC 8332). */
-function algorithmsOf(types: readonly string[]): never[] {
-  const names = types.flatMap((type) => (type === 'ssh-rsa' ? ['rsa-sha2-512', 'rsa-sha2-256'] : [type]));
-  // The library's type lists the names that it knows; of others it says so itself.
-  return names as never[];
+/** By the kind of a key. RSA keys sign in newer ways that have names of their own (RFC 8332). */
+const ALGORITHMS: Readonly<Record<string, readonly ServerHostKeyAlgorithm[]>> = {
+  'ssh-ed25519': ['ssh-ed25519'],
+  'ecdsa-sha2-nistp256': ['ecdsa-sha2-nistp256'],
+  'ecdsa-sha2-nistp384': ['ecdsa-sha2-nistp384'],
+  'ecdsa-sha2-nistp521': ['ecdsa-sha2-nistp521'],
+  'ssh-rsa': ['rsa-sha2-512', 'rsa-sha2-256'],
+};
+
+/** A kind that the library does not speak, such as one of a hardware key, says nothing about the others. */
+function algorithmsOf(known: readonly KnownKey[]): ServerHostKeyAlgorithm[] {
+  const types = new Set(known.filter(({ isRevoked }) => !isRevoked).map(({ type }) => type));
+  return [...types].flatMap((type) => ALGORITHMS[type] ?? []);
+}
+
+/** Without passphrase. Its public half is a key, too, but proves nothing. */
+function isPrivateKey(text: string): boolean {
+  const key = ssh2.utils.parseKey(text);
+  return !(key instanceof Error) && key.isPrivateKey();
 }
 
 function toFailure(error: Error & { level?: string }, ssh: SshHostDefinition, isProven: boolean): SshFailure {
@@ -195,14 +211,22 @@ function typeOf(key: Buffer): string {
 async function readKnown(ssh: SshHostDefinition): Promise<readonly KnownKey[]> {
   if (ssh.knownHosts === undefined) return [];
   try {
-    const file = await readFile(ssh.knownHosts, 'latin1');
-    return findKnownKeys(file.slice(0, KNOWN_HOSTS_BYTES_MAX), ssh);
+    const file = await inTime(KNOWN_HOSTS_MS, 'host_key.unreadable', readSmallFile(ssh.knownHosts));
+    return findKnownKeys(file, ssh);
   } catch (error) {
     // No more is said: a definition is written by people who may not know which files are there.
     throw Object.assign(new SshFailure('target.host_key', 'host_key.unreadable', `${ssh.knownHosts} cannot be read`), {
       cause: error,
     });
   }
+}
+
+/** A device or a pipe has no end, or waits for somebody. */
+async function readSmallFile(path: string): Promise<string> {
+  const found = await stat(path);
+  if (!found.isFile() || found.size > KNOWN_HOSTS_BYTES_MAX)
+    throw new Error(`not a file of ${KNOWN_HOSTS_BYTES_MAX} bytes`);
+  return readFile(path, 'latin1');
 }
 
 function unreachable(probeCode: ProbeCode, message: string): SshFailure {

@@ -17,7 +17,7 @@ export interface SshSession {
 export interface SshPool {
   /** Rejects with `SshFailure`, or when the signal aborts first. */
   acquire(ssh: SshHostDefinition, signal: AbortSignal): Promise<SshSession>;
-  /** Ends all connections. */
+  /** Ends all connections, and those that are just begun; there are none afterwards. */
   close(): void;
 }
 
@@ -36,6 +36,7 @@ interface Host {
 
 export function makeSshPool(deps: SshDeps): SshPool {
   const hosts = new Map<string, Host>();
+  const closing = new AbortController();
   return {
     async acquire(ssh, signal) {
       // A definition is a plain JSON value.
@@ -45,22 +46,27 @@ export function makeSshPool(deps: SshDeps): SshPool {
       // Until there is one with room; each turn waits for a connection, which has a deadline.
       for (;;) {
         signal.throwIfAborted();
+        closing.signal.throwIfAborted();
         const free = [...host.connections].find((one) => one.isAlive && one.sessionCount < SESSIONS_PER_CONNECTION_MAX);
         if (free) return take(free);
-        host.connecting ??= connect(deps, ssh, host).finally(() => {
+        host.connecting ??= connect(deps, ssh, { host, signal: closing.signal }).finally(() => {
           host.connecting = null;
         });
         await endedBy(signal, host.connecting);
       }
     },
     close() {
+      closing.abort(new Error('the server ends its connections'));
       for (const { connections } of hosts.values()) for (const one of connections) drop(one);
     },
   };
 }
 
-async function connect(deps: SshDeps, ssh: SshHostDefinition, host: Host): Promise<void> {
-  const { signal } = new AbortController();
+async function connect(
+  deps: SshDeps,
+  ssh: SshHostDefinition,
+  { host, signal }: { readonly host: Host; readonly signal: AbortSignal },
+): Promise<void> {
   const client = await connectSsh(ssh, deps, { signal, step: async (_stage, work) => void (await work()) });
   const connection: Connection = { client, sessionCount: 0, isAlive: true, idle: undefined };
   host.connections.add(connection);
