@@ -1,5 +1,5 @@
 /** May a `command` target be worked on? The way to its host, its programs, room and fence; changes nothing that runs. */
-import { AppError, formatFence } from '@stella/domain';
+import { AppError, formatFence, type ProbeCode } from '@stella/domain';
 import type { ProbeAnswer, TargetCall } from '../ports/target.ts';
 import { type CallScope, withinCall } from './call-scope.ts';
 import { checkStatePlace, type CommandPlace } from './command-place.ts';
@@ -11,6 +11,11 @@ import { isClearNo, toTargetError } from './target-errors.ts';
 
 const OUTPUT_BYTES_MAX = 10_000;
 const BYTES_PER_MIB = 1_048_576;
+/** What is wrong with the place of the state, by the error; else it cannot be written. */
+const PATH_CODES: Readonly<Record<string, ProbeCode>> = {
+  'target.directory_forbidden': 'path.forbidden',
+  'target.program_missing': 'programs.missing',
+};
 
 export async function probeCommandTarget(
   deps: TargetDeps,
@@ -52,8 +57,7 @@ async function lookInside(
   };
   await timer.run(
     'path',
-    (error) =>
-      toTargetError(error, target).code === 'target.directory_forbidden' ? 'path.forbidden' : 'rights.denied',
+    (error) => PATH_CODES[toTargetError(error, target).code] ?? 'rights.denied',
     async () => {
       checkStatePlace(deps, definition);
       found = await fenced.probe(scope);

@@ -117,6 +117,10 @@ async function runScript(
   const lines = toLines(stdout);
   throwRefusal(place, lines[0] ?? [], stderr);
   if (exitCode === 0) return { lines };
+  // Without a word of the script, its host lacks what runs it: over SSH that is `timeout`, then a shell.
+  if (exitCode === 127 && stdout === '') {
+    throw new AppError('target.program_missing', { details: { target: place.target, message: lastLine(stderr) } });
+  }
   const message = isTimedOut ? `${verb} did not end in time` : `${verb}: exit code ${exitCode ?? 'unknown'}`;
   throw interrupted(place, `${message} ${lastLine(stderr)}`.trim());
 }

@@ -1,6 +1,6 @@
 /** What the fence of a host promises (safety S4), whatever shell runs its script and however the host is reached. */
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -251,6 +251,13 @@ export function describeFencedHost(
       expect(existsSync(mark)).toBe(false);
       expect(await holds()).toEqual({ fence: at(1), operation: op(1) });
       expect(await apply(2, ['touch', mark])).toMatchObject({ outcome: 'succeeded' });
+    });
+
+    it('bug: says that it cannot write where its shell cannot', async () => {
+      await mkdir(join(state, 'state.lock'), { recursive: true });
+      expect(await apply(1, ['true'])).toMatchObject({ outcome: 'failed', code: 'target.disk' });
+      expect(await seal(1)).toMatchObject({ outcome: 'failed', code: 'target.disk' });
+      expect(await within((scope) => fenced.probe(scope))).toMatchObject({ code: 'target.disk' });
     });
 
     it.each([

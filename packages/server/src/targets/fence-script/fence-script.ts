@@ -17,7 +17,7 @@ store() {
   quit 113 "unwritable $1"
 }
 lock_state() {
-  mkdir -p "$d" && : >>"$d/state.lock" && exec 8>>"$d/state.lock" || quit 113 "unwritable state.lock"
+  mkdir -p "$d" && true >>"$d/state.lock" && exec 8>>"$d/state.lock" || quit 113 "unwritable state.lock"
   flock -w 10 8 || quit 112 "busy state.lock"
 }
 read_pair() {
@@ -69,7 +69,7 @@ end_group() {
   done
 }
 take_lock() {
-  : >>"$d/apply.lock" && exec 9>>"$d/apply.lock" || quit 113 "unwritable apply.lock"
+  true >>"$d/apply.lock" && exec 9>>"$d/apply.lock" || quit 113 "unwritable apply.lock"
   if ! flock -w "$1" 9; then
     end_group || quit 112 "busy group"
     if ! flock -w 2 9; then
@@ -81,6 +81,7 @@ take_lock() {
 }
 
 run() {
+  rm -f "$d/stdin.$$"
   mkfifo "$d/stdin.$$" && exec 3<&0 4<>"$d/stdin.$$" 5<"$d/stdin.$$" 6>"$d/stdin.$$" || quit 113 "unwritable stdin"
   rm -f "$d/stdin.$$"
   exec 4<&-
@@ -124,10 +125,10 @@ watch() {
 
 case $verb in
 probe)
+  mkdir -p "$d" && true >>"$d/state.lock" || quit 113 "unwritable $d"
   for one in flock setsid mkfifo cat mv rm mkdir sync sleep tr grep df; do
     command -v "$one" >/dev/null || printf 'missing %s\\n' "$one"
   done
-  mkdir -p "$d" && : >>"$d/state.lock" || quit 113 "unwritable $d"
   df -Pk "$d" | { read -r _; read -r _ _ _ free _ && printf 'free %s\\n' "$free"; }
   read_pair
   printf 'directory %s\\n' "$d"
