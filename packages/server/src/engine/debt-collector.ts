@@ -1,7 +1,7 @@
 /**
- * Asks skipped gates again for what runs, until they pass. Any number of collectors share the debts: a claim moves the due
- * time on, so one that dies loses nothing but time. The asking is outside of any transaction, with a deadline and an
- * operation id of its own for each time; an answer that comes after the debt was closed or claimed again has no effect.
+ * Asks skipped gates again for what runs, until they pass. Any number of collectors share the debts. The asking has a
+ * deadline and an operation id of its own for each time; an answer that comes after the debt was closed or claimed again
+ * has no effect.
  */
 import {
   type Actor,
@@ -14,9 +14,10 @@ import {
 } from '@stella/domain';
 import type { AskGate } from '../ports/gate.ts';
 import { type Clock, endWithin, pause } from '../ports/clock.ts';
-import type { DebtStore, DueDebt, TakenDebts } from '../ports/debt-store.ts';
+import type { DebtStore, DueDebt } from '../ports/debt-store.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { EngineMetrics } from '../ports/metrics.ts';
+import { type ClaimLoop, startClaimLoop } from './claim-loop.ts';
 
 /** Nobody waits for a debt; each look is a commit, also when nothing is owed. */
 const POLL_MS = 2_000;
@@ -28,8 +29,6 @@ const IN_FLIGHT_MAX = 20;
 const GIVE_UP_AFTER_MS = 1_000;
 const MESSAGE_LENGTH_MAX = 2_000;
 
-const NOTHING: TakenDebts = { due: [], unreadable: [] };
-
 const ACTOR: Actor = { kind: 'system', name: 'debts' };
 
 export interface DebtCollectorDeps {
@@ -40,43 +39,23 @@ export interface DebtCollectorDeps {
   readonly metrics: Pick<EngineMetrics, 'gateEvaluated'>;
 }
 
-export interface DebtCollector {
-  /** Takes nothing new, aborts what is under way and waits for its end; what was not recorded is due again. */
-  stop(): Promise<void>;
-}
-
-export function startDebtCollector(deps: DebtCollectorDeps): DebtCollector {
-  const halt = new AbortController();
-  const underWay = new Set<Promise<void>>();
-  const ended = run(deps, halt.signal, underWay);
-  return {
-    async stop() {
-      halt.abort();
-      await ended;
-      await Promise.all(underWay);
-    },
-  };
-}
-
-async function run(deps: DebtCollectorDeps, signal: AbortSignal, underWay: Set<Promise<void>>): Promise<void> {
+export function startDebtCollector(deps: DebtCollectorDeps): ClaimLoop {
   const { store, clock, logger } = deps;
-  while (!signal.aborted) {
-    try {
-      const room = IN_FLIGHT_MAX - underWay.size;
-      const { due, unreadable } = room > 0 ? await store.takeDueDebts(room) : NOTHING;
+  return startClaimLoop({
+    clock,
+    pollMs: POLL_MS,
+    atOnce: IN_FLIGHT_MAX,
+    async take(limit) {
+      const { due, unreadable } = await store.takeDueDebts(limit);
       for (const { debt, error } of unreadable) {
         const { id: debtId, gate, environment, promotionId } = debt;
         logger.error({ error, debtId, gate, environment, promotionId }, 'the promotion of a debt cannot be read');
       }
-      for (const one of due) {
-        const asking: Promise<void> = collect(deps, one, signal).finally(() => underWay.delete(asking));
-        underWay.add(asking);
-      }
-    } catch (error) {
-      logger.warn({ error }, 'debts could not be claimed');
-    }
-    await pause(clock, POLL_MS, signal);
-  }
+      return due;
+    },
+    onError: (error) => logger.warn({ error }, 'debts could not be claimed'),
+    work: (due, signal) => collect(deps, due, signal),
+  });
 }
 
 /** Never rejects: what was not recorded is due again. */

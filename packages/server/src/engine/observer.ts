@@ -1,14 +1,15 @@
 /**
- * Looks at what targets really run, environment by environment, on a schedule that lies in the database. Any number of
- * observers share it: a claim moves the due time on, so that one which dies loses nothing but time. Looking is outside of any
- * transaction and holds nothing; what was found while a promotion came to that environment is dropped.
+ * Looks at what targets really run, environment by environment, on a schedule that lies in the database and that any number
+ * of observers share. Looking holds nothing; what was found while a promotion came to that environment is dropped.
  */
 import { LOOK_GRACE_MS, type TargetDefinition, type TargetLookAt, type TargetSight } from '@stella/domain';
-import { type Clock, endWithin, pause } from '../ports/clock.ts';
+import { forEachBounded } from '../ports/bounded-parallel.ts';
+import { type Clock, endWithin } from '../ports/clock.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { DueRound, ObservationStore } from '../ports/observation-store.ts';
 import type { Random } from '../ports/random.ts';
 import type { OpenTarget } from '../ports/target.ts';
+import { type ClaimLoop, startClaimLoop } from './claim-loop.ts';
 
 /** Nobody waits for a look, and the shortest interval that makes sense is much longer. */
 const POLL_MS = 5_000;
@@ -26,42 +27,16 @@ export interface ObserverDeps {
   readonly name: string;
 }
 
-export interface TargetObserver {
-  /** Takes nothing new, aborts what is under way and waits for its end; what was not recorded is due again. */
-  stop(): Promise<void>;
-}
-
-export function startObserver(deps: ObserverDeps): TargetObserver {
-  const halt = new AbortController();
-  const underWay = new Set<Promise<void>>();
-  const ended = run(deps, halt.signal, underWay);
-  return {
-    async stop() {
-      halt.abort();
-      await ended;
-      await Promise.all(underWay);
-    },
-  };
-}
-
-async function run(deps: ObserverDeps, signal: AbortSignal, underWay: Set<Promise<void>>): Promise<void> {
+export function startObserver(deps: ObserverDeps): ClaimLoop {
   const { store, clock, logger } = deps;
-  while (!signal.aborted) {
-    let isFull = underWay.size >= ROUNDS_MAX;
-    try {
-      const room = ROUNDS_MAX - underWay.size;
-      const taken = isFull ? [] : await store.takeDueRounds(room);
-      for (const due of taken) {
-        const looking: Promise<void> = observe(deps, due, signal).finally(() => underWay.delete(looking));
-        underWay.add(looking);
-      }
-      isFull = taken.length >= room;
-    } catch (error) {
-      logger.warn({ error }, 'environments to look at could not be claimed');
-    }
-    // More may be due than there was room for: whichever ends first makes room again.
-    await (isFull ? Promise.race(underWay) : pause(clock, POLL_MS, signal));
-  }
+  return startClaimLoop({
+    clock,
+    pollMs: POLL_MS,
+    atOnce: ROUNDS_MAX,
+    take: (limit) => store.takeDueRounds(limit),
+    onError: (error) => logger.warn({ error }, 'environments to look at could not be claimed'),
+    work: (due, signal) => observe(deps, due, signal),
+  });
 }
 
 /** Never rejects: what was not recorded is due again. */
@@ -83,21 +58,19 @@ async function observe(deps: ObserverDeps, round: DueRound, signal: AbortSignal)
   }
 }
 
-/** In order of definition, as many together as the round says. */
+/** As many together as the round says. */
 async function lookAtAll(deps: ObserverDeps, round: DueRound, signal: AbortSignal): Promise<readonly TargetLookAt[]> {
+  const { environment, targets, atOnce } = round;
   const looks: TargetLookAt[] = [];
-  const waiting = [...round.targets];
-  const lookOn = async (): Promise<void> => {
-    for (let target = waiting.shift(); target && !signal.aborted; target = waiting.shift()) {
-      // One that throws, which none should, hides nothing of the others.
-      const sight = await lookAt(deps, { target, round }, signal).catch((error: unknown) => {
-        deps.logger.error({ error, environment: round.environment, target: target.name }, 'a look at a target threw');
-        return unseen('internal', error instanceof Error ? error.message : String(error));
-      });
-      looks.push({ target, sight });
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(round.atOnce, waiting.length) }, lookOn));
+  await forEachBounded(targets, atOnce, async (target) => {
+    if (signal.aborted) return;
+    // One that throws, which none should, hides nothing of the others.
+    const sight = await lookAt(deps, { target, round }, signal).catch((error: unknown) => {
+      deps.logger.error({ error, environment, target: target.name }, 'a look at a target threw');
+      return unseen('internal', error instanceof Error ? error.message : String(error));
+    });
+    looks.push({ target, sight });
+  });
   return looks;
 }
 
