@@ -28,7 +28,7 @@ export const orchEnvStatus: CommandSpec = {
     const parameters = { environment: positional(positionals, 0) };
     const status = await client.call('getEnvironmentStatus', { parameters });
     const isDetailed = isSet(options, 'detailed');
-    const text = (nowMs: number): string => describe(status, { nowMs, isDetailed }).join('\n');
+    const text = (nowMs: number): string => describeStatus(status, { nowMs, isDetailed }).join('\n');
     show(textView({ name: status.environment.name, data: status, text }));
     return undefined;
   },
@@ -39,7 +39,10 @@ interface Look {
   readonly isDetailed: boolean;
 }
 
-function describe({ environment, targets, locks, promotions }: Status, { nowMs, isDetailed }: Look): string[] {
+export function describeStatus(
+  { environment, targets, locks, promotions }: Status,
+  { nowMs, isDetailed }: Look,
+): string[] {
   const { name, state, releasedAt, stop, freeze, debts } = environment;
   const release = releaseWords(environment).replace(/^-$/, 'none yet');
   const since = releasedAt === null ? '' : `, verified ${relativeTo(nowMs, releasedAt)}`;
@@ -92,39 +95,47 @@ function unseenLines({ observation }: Target, nowMs: number): string[] {
 }
 
 function targetLines(one: Target, nowMs: number): string[] {
-  const { target, component, state, seen, seenAt, message, operation } = one;
+  const { target, component, state, seen, seenAt, message, operation, observation } = one;
   const when = seenAt === null ? '' : `, seen ${relativeTo(nowMs, seenAt)}`;
   const digest = seen === null ? '' : `  ${seen.slice(0, DIGEST_LENGTH)}`;
   const isWell = state === 'as_promised' || state === 'untouched';
+  // Where it is not seen, the same message tells why.
+  const isTold = observation !== null && observation.unseenSince !== null && message === observation.message;
   return [
     line('', `${target} (${component})  ${state}${digest}${when}`),
     ...(operation === null
       ? []
       : [line('', `  by ${operation.by.name}: ${operation.purpose} of ${operation.promotionId}`)]),
-    ...(isWell || message === '' ? [] : folded('', `  ${message}`)),
+    ...(isWell || isTold || message === '' ? [] : folded('', `  ${message}`)),
     ...unseenLines(one, nowMs),
   ];
 }
 
 /** Not whole: the way back, and the look at what really runs. Drifted: what was verified is brought there again. */
-function cureOf({ name, state }: Status['environment'], targets: readonly Target[]): string[] {
+function cureOf({ name, state, release }: Status['environment'], targets: readonly Target[]): string[] {
+  const back = line('Way back', `stella rollback start --env ${name}`);
   const drifted = targets.filter((one) => one.state === 'drifted');
   if (drifted.length > 0) {
-    const isOne = new Set(targets.map((one) => one.component)).size === 1;
-    const wishes = drifted.map(
-      ({ promised, component }) =>
-        `${promised?.slice(0, DIGEST_LENGTH) ?? ''}${isOne ? '' : ` --component ${component}`}`,
-    );
-    // Of several components together no single artifact is promised.
-    const ones = [...new Set(wishes)].filter((wish) => !wish.includes(', '));
-    const cures = ones.map((wish) => line('Cure', `stella deploy --env ${name} --artifact ${wish}`));
-    return [...cures, line('Way back', `stella rollback start --env ${name}`)];
+    const components = new Set(targets.flatMap(componentsOf));
+    const wishes = drifted.map((one) => againOf(one, components.size === 1));
+    const cures = [...new Set(wishes)].map((wish) => line('Cure', `stella deploy --env ${name} --artifact ${wish}`));
+    const see = release !== null && drifted.some((one) => componentsOf(one).length > 1);
+    return [...cures, ...(see ? [line('Digests', `stella release show ${release.name}`)] : []), back];
   }
   if (state === 'whole' || targets.every((one) => one.state === 'untouched')) return [];
-  return [
-    line('See', `stella orch artifacts list --env ${name}`),
-    line('Way back', `stella rollback start --env ${name}`),
-  ];
+  return [line('See', `stella orch artifacts list --env ${name}`), back];
+}
+
+/** Of several components together no single artifact is promised: any one of theirs brings them all. */
+function againOf(target: Target, isOnly: boolean): string {
+  const [component = '', ...others] = componentsOf(target);
+  const digest = others.length > 0 ? '<digest>' : (target.promised?.slice(0, DIGEST_LENGTH) ?? '');
+  return isOnly ? digest : `${digest} --component ${component}`;
+}
+
+/** They stand with commas on the wire. */
+function componentsOf({ component }: Target): readonly string[] {
+  return component.split(', ');
 }
 
 function line(label: string, text: string): string {

@@ -1,5 +1,5 @@
-import { digestOf, type TargetObservation } from '@stella/domain';
-import { makeDefinition, makeTarget } from '@stella/testkit';
+import { digestOf, type TargetDefinition, type TargetObservation } from '@stella/domain';
+import { makeComposeTarget, makeDefinition, makeTarget } from '@stella/testkit';
 import { describe, expect, it } from 'vitest';
 import type { EnvironmentRow } from '../../ports/read-store.ts';
 import type { CheckFinding, DoctorDeps } from '../check.ts';
@@ -35,7 +35,7 @@ const UNSEEN = observed('web-2', {
 
 function look(
   troubled: readonly TargetObservation[],
-  targets = [makeTarget()],
+  targets: readonly TargetDefinition[] = [makeTarget()],
   settings: Partial<DoctorDeps['settings']> = {},
 ): Promise<CheckFinding> {
   const healthy = healthyDeps();
@@ -74,6 +74,11 @@ describe('check.targets.drift', () => {
     const finding = await look([DRIFTS, { ...DRIFTS, target: 'api-1' }], targets);
     expect(finding.message).toMatch(/, and so do 1 more$/);
     expect(finding.remedy?.command).toMatch(/ --component web$/);
+  });
+
+  it('names no digest of several components together, which no artifact has', async () => {
+    const finding = await look([{ ...DRIFTS, target: 'shop' }], [makeComposeTarget({ name: 'shop' })]);
+    expect(finding).toMatchObject({ status: 'fail', remedy: { command: 'stella orch env status prod --detailed' } });
   });
 
   it('warns of a target that cannot be looked at: that is not drift', async () => {

@@ -45,7 +45,10 @@ async function driftOf(
     message: `${target} of ${environment} runs other than what was verified there${others}`,
     remedy:
       components.length > 1
-        ? { text: 'promote anew what shall run there', command: `stella orch env status ${environment} --detailed` }
+        ? {
+            text: 'deploy any one of its artifacts anew, which brings them all; see which',
+            command: `stella orch env status ${environment} --detailed`,
+          }
         : {
             text: 'bring back what was verified; or another release: stella rollback start',
             command: `stella deploy --env ${environment} --artifact ${promised ?? ''}${which}`,
