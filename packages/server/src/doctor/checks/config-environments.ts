@@ -7,6 +7,7 @@ import {
   directoryOf,
   type EnvironmentDefinition,
   environmentBudgetOf,
+  hostOf,
   isAllowed,
   requirementsOf,
   type Settings,
@@ -65,20 +66,10 @@ function approvalFlaws({ name, gates }: EnvironmentDefinition, { approvers }: Co
 }
 
 /** By what this server was started with; names are looked up only where a connection is made. */
-async function outOfReach(
-  { name, gates, targets }: EnvironmentDefinition,
-  { reach }: DoctorDeps,
-): Promise<readonly ConfigFlaw[]> {
+async function outOfReach(definition: EnvironmentDefinition, { reach }: DoctorDeps): Promise<readonly ConfigFlaw[]> {
   if (reach === null) return [];
-  const places = [
-    ...gates.flatMap((gate) => (gate.kind === 'http' ? [{ what: `${name}/${gate.name}`, address: hostOf(gate) }] : [])),
-    ...targets.flatMap(({ name: target, health }) => {
-      if (health === null || health.kind === 'container') return [];
-      const address = health.kind === 'tcp' ? health.address : hostOf(health);
-      return [{ what: `${name}/${target}`, address }];
-    }),
-  ];
-  const found = places.flatMap(({ what, address }): readonly ConfigFlaw[] => {
+  const { name, targets } = definition;
+  const found = addressesOf(definition).flatMap(({ what, address }): readonly ConfigFlaw[] => {
     if (isIP(address) === 0 || reach.coversAddress(address)) return [];
     const value = `${address} is in none of the ranges that may be reached`;
     const text = 'add its range to STELLA_OUTGOING_ALLOW, then restart';
@@ -93,7 +84,31 @@ async function outOfReach(
   return found;
 }
 
-function hostOf({ url }: { readonly url: string }): string {
+/** All that this server connects to on behalf of the environment. */
+function addressesOf({
+  name,
+  gates,
+  strategy,
+  targets,
+}: EnvironmentDefinition): readonly { readonly what: string; readonly address: string }[] {
+  const judged = strategy?.kind === 'canary' ? [{ what: `${name}/judge`, address: addressIn(strategy.judge) }] : [];
+  return [
+    ...gates.flatMap((gate) =>
+      gate.kind === 'http' ? [{ what: `${name}/${gate.name}`, address: addressIn(gate) }] : [],
+    ),
+    ...judged,
+    ...targets.flatMap((target) => {
+      const { health } = target;
+      const ssh = hostOf(target)?.ssh;
+      const addresses = ssh === undefined ? [] : [ssh.address];
+      if (health?.kind === 'tcp') addresses.push(health.address);
+      else if (health !== null && health.kind !== 'container') addresses.push(addressIn(health));
+      return addresses.map((address) => ({ what: `${name}/${target.name}`, address }));
+    }),
+  ];
+}
+
+function addressIn({ url }: { readonly url: string }): string {
   return new URL(url).hostname.replace(/^\[|\]$/g, '');
 }
 

@@ -1,6 +1,14 @@
 /** What `check.config` makes of settings, environments, people and files. */
 import { type Approver, type EnvironmentDefinition, parseDigest, type RoleBinding } from '@stella/domain';
-import { makeDefinition, makeEmptyEnvironment, makeTarget, makeHttpGate, makeSeededIds } from '@stella/testkit';
+import {
+  makeCanary,
+  makeCommandTarget,
+  makeDefinition,
+  makeEmptyEnvironment,
+  makeTarget,
+  makeHttpGate,
+  makeSeededIds,
+} from '@stella/testkit';
 import { describe, expect, it } from 'vitest';
 import type { EnvironmentRow, SettingChange } from '../../ports/read-store.ts';
 import type { CheckFinding, DoctorDeps } from '../check.ts';
@@ -129,6 +137,17 @@ describe('check.config', () => {
       status: 'fail',
       message: 'prod/mail: ::1 is in none of the ranges that may be reached',
     });
+    const ssh = { address: '10.0.0.5', port: 22, user: 'deploy', key: 'env:STELLA_SECRET_HOST', hostKey: 'SHA256:x' };
+    const far = makeCommandTarget({ name: 'far', host: { ssh } });
+    const strategy = makeCanary({ judge: { ...makeCanary().judge, url: 'http://10.0.0.6/ok' } });
+    const remote = [makeDefinition({ name: 'prod', targets: [far], strategy })];
+    const noTens = { ...reach, coversAddress: (address: string) => !address.startsWith('10.') };
+    const { facts } = await look({ definitions: remote, deps: { reach: noTens } });
+    const value = (address: string): string => `${address} is in none of the ranges that may be reached`;
+    expect(facts.slice(0, 2)).toEqual([
+      { what: 'prod/judge', value: value('10.0.0.6') },
+      { what: 'prod/far', value: value('10.0.0.5') },
+    ]);
     const noTarget = { ...reach, coversTarget: () => Promise.resolve(false) };
     expect(await look({ definitions, deps: { reach: noTarget } })).toMatchObject({
       status: 'fail',
