@@ -26,7 +26,7 @@ export const GATE_SERIES_MAX = 1_000;
 /** Environments whose quotas have series, in order of name. */
 export const QUOTA_ENVIRONMENTS_MAX = 300;
 
-/** Environments whose targets have series, in order of name. */
+/** Environments whose targets have series: those with trouble before others, so that the alerts see them, then by name. */
 export const DRIFT_ENVIRONMENTS_MAX = 300;
 
 /** Workers whose heartbeat has a series of its own. */

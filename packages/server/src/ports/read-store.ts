@@ -353,7 +353,7 @@ export interface ReadStore {
   /** Of each target that promotions have touched: its newest operation and the newest look at it. */
   listTargetLooks(environment: string): Promise<readonly TargetLook[]>;
   listObservations(filter: ObservationFilter): Promise<readonly TargetObservation[]>;
-  /** Of the first `limit` environments in order of name. */
+  /** Of at most `limit` environments: those in which something drifts, those in which something is not seen, then by name. */
   countDrift(limit: number): Promise<readonly DriftCounts[]>;
   /** Whole digest or unique start of one; of the newest 100 releases that have it. Errors: `artifact.not_found`, `input.id_ambiguous`. */
   readArtifact(digest: string): Promise<{ readonly digest: Digest; readonly uses: readonly ArtifactUse[] }>;

@@ -9,8 +9,8 @@ import type { Session, Statement } from './connection.ts';
 /** Ways in which what began to deploy may have ended. */
 const DEPLOYED = `array['completed', 'failed', 'cancelled', 'rolled_back']`;
 /**
- * Newest of each status in an environment that are looked at for the newest deployment: a failed or cancelled one may
- * never have come to its targets. By the index of environment and status, so that history costs nothing.
+ * Newest of each status in an environment that are looked at for the newest deployment, until one has come to its targets: a
+ * failed or cancelled one may never have. By the index of environment and status, so that history costs nothing.
  */
 const LOOKED_AT_OF_STATUS = 50;
 
@@ -25,11 +25,13 @@ const MONITORING: Statement = {
             (select value from settings where key = 'stuck.after'), $1) * interval '1 millisecond'
         order by greatest(last_progress_at, in_progress_since_at), id limit $2) s) as stalled,
       (select coalesce(json_agg(f), '[]') from (select e.name as environment, d.id
-        from environments e cross join lateral (select p.id, p.kind, p.status, p.ending_code
-          from unnest(${DEPLOYED}) w (status) cross join lateral (select q.* from promotions q
-            where q.environment = e.name and q.status = w.status order by q.id desc limit ${LOOKED_AT_OF_STATUS}) p
-          join promotion_steps s on s.promotion_id = p.id and s.step = 'deploy' and s.started_at is not null
-          order by p.id desc limit 1) d
+        from environments e cross join lateral (select n.id, n.kind, n.status, n.ending_code
+          from unnest(${DEPLOYED}) w (status) cross join lateral (select p.*
+            from (select q.id, q.kind, q.status, q.ending_code from promotions q
+              where q.environment = e.name and q.status = w.status order by q.id desc limit ${LOOKED_AT_OF_STATUS}) p
+            join promotion_steps s on s.promotion_id = p.id and s.step = 'deploy' and s.started_at is not null
+            order by p.id desc limit 1) n
+          order by n.id desc limit 1) d
         where d.status <> 'completed' and (d.kind = 'rollback' or d.ending_code = 'rollback.failed')
         order by e.name limit 100) f) as failed_rollbacks,
       (select count(*) from workers where state = 'live' and lease_until_at > now()) as live_workers,

@@ -4,7 +4,7 @@ import type { DriftCounts, ObservationFilter } from '../ports/read-store.ts';
 import type { Session, Statement } from './connection.ts';
 import { numberOrNull, textOrNull } from './row-values.ts';
 
-/** Rows that are shown of all environments together, and environments that are counted. */
+/** Rows that are shown of one environment, or of all together. */
 const LISTED_MAX = 1_000;
 
 const COLUMNS = `o.environment, o.target, o.looked_at, o.looked_by, o.code, o.message, o.unseen_since_at, o.seen_at, o.digest,
@@ -24,10 +24,11 @@ const LIST_TROUBLED: Statement = {
 
 const COUNT: Statement = {
   name: 'observation_count',
-  text: `select r.environment, r.ended_at, count(o.drift_since_at) as drifting, count(o.unseen_since_at) as unseen,
+  text: `select r.environment, count(o.drift_since_at) as drifting, count(o.unseen_since_at) as unseen,
       min(o.looked_at) as oldest_look, date_trunc('milliseconds', clock_timestamp()) as now
     from observation_rounds r left join target_observations o on o.environment = r.environment
-    group by r.environment order by r.environment limit $1`,
+    group by r.environment
+    order by count(o.drift_since_at) = 0, count(o.unseen_since_at) = 0, r.environment limit $1`,
 };
 
 const KEEP: Statement = {

@@ -1,11 +1,12 @@
-/** Which environments have a failed rollback behind them, as monitoring asks the database. */
-import type { PromotionId } from '@stella/domain';
+/** What monitoring asks the database of environments: a failed rollback behind them, and targets that drift. */
+import { FIRST_LOOK_AFTER_MS, type PromotionId } from '@stella/domain';
 import { makeDefinition } from '@stella/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createPromotion } from '../../src/engine/commands/create-promotion.ts';
 import type { Claim } from '../../src/ports/engine-store.ts';
 import { transact } from '../../src/store/connection.ts';
 import { readMonitoringFacts } from '../../src/store/monitoring.ts';
+import { countDriftRows } from '../../src/store/observation-rows.ts';
 import { openEmbeddedStoreWorld } from '../contract/embedded-store-world.ts';
 import {
   claimOne,
@@ -93,5 +94,22 @@ describe('a failed rollback', () => {
     const next = await begin(() => create(place, 'prod', 4));
     expect((await play(world, next)).promotion.status).toBe('completed');
     expect(await failed()).toEqual([]);
+  });
+});
+
+describe('targets that are not as they should be', () => {
+  it('are counted, whatever the name of their environment, when not all environments are', async () => {
+    await world.control.pass(FIRST_LOOK_AFTER_MS);
+    for (const round of await world.observations.takeDueRounds(10)) {
+      const sight = { outcome: 'unseen', code: 'target.unreachable', message: 'no way' } as const;
+      const looks = round.environment === 'quiet' ? round.targets.map((target) => ({ target, sight })) : [];
+      await world.observations.recordRound(round, looks, { by: 'host-1', jitter: 0.5 });
+    }
+    const counts = (limit: number) => transact(world.database, (session) => countDriftRows(session, limit));
+    expect((await counts(2)).map((one) => [one.environment, one.unseenCount])).toEqual([
+      ['quiet', 1],
+      ['prod', 0],
+    ]);
+    expect((await counts(1)).map((one) => one.environment)).toEqual(['quiet']);
   });
 });
