@@ -151,6 +151,9 @@ describe('a files target on its disk', () => {
   });
 });
 
+/** Of health checks whose answer is awaited. */
+const TIMING = { intervalMs: 10, threshold: 2, deadlineMs: 10_000 };
+
 describe('the health check of a files target', () => {
   it('is asked until it is right so often in a row, and tells what it answered when it is not', async () => {
     const place = await makePlace();
@@ -161,14 +164,7 @@ describe('the health check of a files target', () => {
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
-    const health = {
-      url: `http://127.0.0.1:${port}/health`,
-      expectStatus: 200,
-      timeoutMs: 1_000,
-      intervalMs: 10,
-      threshold: 2,
-      deadlineMs: 10_000,
-    };
+    const health = { ...TIMING, url: `http://127.0.0.1:${port}/health`, expectStatus: 200, timeoutMs: 1_000 };
     const component = await componentOf(place, '1');
     await openTarget(place).deploy(call(), { epoch: 1, n: 1 }, 'op-1', component);
     const healthy = await openTarget(place, { definition: { health } }).observe(call());
@@ -191,15 +187,7 @@ describe('the health check of a files target', () => {
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
-    const health = {
-      kind: 'tcp' as const,
-      address: '127.0.0.1',
-      port,
-      timeoutMs: 5_000,
-      intervalMs: 10,
-      threshold: 2,
-      deadlineMs: 10_000,
-    };
+    const health = { ...TIMING, kind: 'tcp' as const, address: '127.0.0.1', port, timeoutMs: 5_000 };
     const component = await componentOf(place, '1');
     await openTarget(place).deploy(call(), { epoch: 1, n: 1 }, 'op-1', component);
     const healthy = await openTarget(place, { definition: { health } }).observe(call());

@@ -1,6 +1,7 @@
 /**
- * A database in memory behind the ports of the engine, the commands, the debts, the notifications, the observations, the probes and the sequencer:
- * what a deterministic simulation runs the real engine on. The contract suite of the stores holds for it as for PostgreSQL.
+ * A database in memory behind the ports of the engine, the commands, the debts, the notifications, the observations, the
+ * probes and the sequencer: what a deterministic simulation runs the real engine on. The contract suite of the stores holds
+ * for it as for PostgreSQL.
  */
 import type {
   CommandStore,
