@@ -119,7 +119,9 @@ describe('a target that somebody has changed', () => {
     const setMode = (value: string | null): Promise<unknown> =>
       test.admin.call('changeSetting', { parameters: { setting: 'observe.mode' }, body: { value } });
     const place = join(test.place.targets, 'prod');
-    // A directory that is missing for a moment would be drift.
+    const before = await targetNow();
+    await untilSeen('it was looked at just now', ({ observation }) => observation?.at !== before.observation?.at);
+    // A directory that is missing for a moment would be drift, and no look is under way now.
     await setMode('off');
     await rename(place, `${place}-away`);
     await symlink(place, place);
