@@ -7,6 +7,7 @@ import { waitFor } from '@stella/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeFencedHost } from '../../packages/server/test/contract/fenced-host.contract.ts';
 import { describeTargetHost } from '../../packages/server/test/contract/target-host.contract.ts';
+import { isThere } from '../../packages/server/test/crash/service-stage.ts';
 import type { TargetHost } from '../../packages/server/src/ports/target-host.ts';
 import { makeTargetHosts, type TargetHosts } from '../../packages/server/src/system/target-hosts.ts';
 import { nodeClock } from '../../packages/server/src/system/node-clock.ts';
@@ -206,7 +207,7 @@ if (programs === null) {
 
     it('ends a program whose connection is cut, on both sides, and is found again', async () => {
       const host = open({ port: relayPort() });
-      const file = join(sshd.directory, 'pid');
+      const file = join(sshd.directory, 'program.pid');
       const { ended } = await host.open(['sh', '-c', 'echo $$ >"$1"; chmod 644 "$1"; cat', 'sh', file], {
         signal: new AbortController().signal,
       });
@@ -214,6 +215,8 @@ if (programs === null) {
       await waitFor(async () => (await pid()) > 0, { timeoutMs: LONG_MS, why: 'the program to run' });
       for (const one of sockets) one.destroy();
       expect(await ended).toMatchObject({ exitCode: null });
+      const far = await pid();
+      await waitFor(() => Promise.resolve(!isThere(far)), { timeoutMs: LONG_MS, why: 'it to end on the host' });
       expect(await codeOf(host)).toBe('exit 0');
     });
 
