@@ -3,6 +3,7 @@ import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { adminClient, startServerProcess, waitFor } from '@stella/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isThere } from '../../../packages/server/test/crash/service-stage.ts';
 import {
   createReleases,
   startTestServer,
@@ -14,7 +15,10 @@ import { findSshd, type SshServer, startSshd } from '../sshd.ts';
 const TIMEOUT_MS = 60_000;
 const programs = findSshd();
 
-describe.skipIf(programs === null)('targets on hosts over SSH', () => {
+const title =
+  programs === null ? 'missing component: sshd (tools/install-system-deps.sh)' : 'targets on hosts over SSH';
+
+describe.skipIf(programs === null)(title, () => {
   let test: TestServer;
   let env: Readonly<Record<string, string>>;
   const hosts: SshServer[] = [];
@@ -119,12 +123,12 @@ describe.skipIf(programs === null)('targets on hosts over SSH', () => {
     await rm(`${running}.pid`, { force: true });
     const id = await promote('shop-2', 'prod');
     await waitFor(async () => (await read(`${running}.pid`)) !== '', { timeoutMs: TIMEOUT_MS, why: 'it is deployed' });
-    const pid = (await read(`${running}.pid`)).trim();
+    const pid = Number(await read(`${running}.pid`));
     await test.server.kill();
     await rm(`${running}.hold`);
     const server = await startServerProcess(test.place, { env });
     test = { ...test, server, admin: adminClient(server) };
     await untilStatus(test.admin, id, 'completed');
-    expect(await read(`/proc/${pid}/stat`)).toBe('');
+    expect(isThere(pid)).toBe(false);
   });
 });
