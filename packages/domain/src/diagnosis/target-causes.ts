@@ -211,8 +211,9 @@ function precheckHoldEndsAtMs({ snapshot, isEnded }: CaseView): number | null {
 
 const MENDING: Readonly<Partial<Record<CauseCode, string>>> = {
   'target.misconfigured':
-    'correct the definition and apply it, or allow what it names in STELLA_TARGET_DIRECTORIES or STELLA_COMMAND_DIRECTORIES and start the server again',
-  'target.credentials': 'give the user of the server the rights to write there; over SSH, let its key in',
+    'correct the definition and apply it, or allow what it names in STELLA_TARGET_DIRECTORIES, STELLA_COMMAND_DIRECTORIES or STELLA_ENGINE_SOCKETS and start the server again',
+  'target.credentials':
+    'give the user of the server the rights to write there, or the secret that it names; over SSH, let its key in',
   'target.host_key':
     'compare with what "ssh-keygen -lf" says on the host itself; only when its key was really changed, correct hostKey or knownHosts',
   'target.disk_full': 'free space on the disk',
