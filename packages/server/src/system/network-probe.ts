@@ -2,9 +2,8 @@
  * The real look at an address. Each stage is measured by itself and handed to the next: the addresses of the name, the
  * connection, TLS over it, and one request by undici over exactly that connection.
  */
-import { lookup as dnsLookup } from 'node:dns';
 import type { LookupAddress } from 'node:dns';
-import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import { connect as connectTls, rootCertificates, type TLSSocket } from 'node:tls';
 import { Client } from 'undici';
 import type { ProbeCode, ProbeStage, ProbeStageName } from '@stella/domain';
@@ -16,6 +15,8 @@ import type {
   NetworkProbe,
 } from '../ports/network-probe.ts';
 import { type AddressCheck, makeAddressCheck } from './address-check.ts';
+import { endedBy } from './ended-by.ts';
+import { lookUp, openSocket, StageFailure, type Way } from './open-socket.ts';
 
 const HEADER_BYTES_MAX = 32_768;
 
@@ -27,16 +28,6 @@ export function makeNetworkProbe({
 }): NetworkProbe {
   const isAllowed = makeAddressCheck(allowedRanges);
   return { look: (order) => look(order, isAllowed), connect: (order) => connect(order, isAllowed) };
-}
-
-/** A stage that did not work out. */
-class StageFailure extends Error {
-  readonly code: ProbeCode;
-  constructor(code: ProbeCode, message: string) {
-    super(message);
-    this.name = 'StageFailure';
-    this.code = code;
-  }
 }
 
 interface Reached<Value> {
@@ -111,16 +102,6 @@ async function stageOf<Value>(
   }
 }
 
-/** Rejects when the signal aborts first; the work has its own way to end. */
-function endedBy<Value>(signal: AbortSignal, work: Promise<Value>): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(new Error('aborted'));
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
-}
-
 function skipped(stage: ProbeStageName, detail = 'not reached'): ProbeStage {
   return { stage, outcome: 'skipped', durationMs: 0, code: 'probe.skipped', detail };
 }
@@ -153,74 +134,11 @@ function forbidden(addresses: readonly string[]): Reached<readonly LookupAddress
   return { stage: { stage: 'dns', outcome: 'failed', durationMs: 0, code: 'tcp.forbidden', detail }, value: null };
 }
 
-const DNS_CODES: Readonly<Record<string, ProbeCode>> = {
-  ENOTFOUND: 'dns.not_found',
-  ENODATA: 'dns.not_found',
-  EAI_AGAIN: 'dns.failed',
-};
-
-function lookUp(host: string): Promise<readonly LookupAddress[]> {
-  return new Promise((resolve, reject) => {
-    dnsLookup(host, { all: true }, (error, addresses) => {
-      if (error) reject(new StageFailure(DNS_CODES[error.code ?? ''] ?? 'dns.failed', `${host}: ${error.code ?? ''}`));
-      else resolve(addresses);
-    });
+function openConnection(order: Timing, way: Way): Promise<Reached<Socket>> {
+  return stageOf(order, { name: 'tcp', timeoutCode: 'tcp.timeout' }, async (signal) => {
+    const socket = await openSocket(way, signal);
+    return { value: socket, detail: `${socket.remoteAddress ?? way.host}:${way.port}` };
   });
-}
-
-const TCP_CODES: Readonly<Record<string, ProbeCode>> = {
-  ECONNREFUSED: 'tcp.refused',
-  ETIMEDOUT: 'tcp.timeout',
-  EHOSTUNREACH: 'tcp.unreachable',
-  ENETUNREACH: 'tcp.unreachable',
-  EADDRNOTAVAIL: 'tcp.unreachable',
-};
-
-function openConnection(
-  order: Timing,
-  {
-    host,
-    port,
-    addresses,
-  }: { readonly host: string; readonly port: number; readonly addresses: readonly LookupAddress[] },
-): Promise<Reached<Socket>> {
-  return stageOf(order, { name: 'tcp', timeoutCode: 'tcp.timeout' }, (signal) => {
-    const socket = connectTcp({
-      host,
-      port,
-      autoSelectFamily: true,
-      // Those that were found and may be used, in the form that was asked for.
-      lookup: (_host, { all }, callback) => {
-        const [first] = addresses;
-        if (all || !first) callback(null, [...addresses]);
-        else callback(null, first.address, first.family);
-      },
-    });
-    return new Promise((resolve, reject) => {
-      const give = (): void => void socket.destroy();
-      signal.addEventListener('abort', give, { once: true });
-      // It stays for as long as the socket lives: a late error belongs to a later stage, which sees it by itself.
-      socket.on('error', (error: NodeJS.ErrnoException) => {
-        const code = codeOf(error);
-        reject(new StageFailure(TCP_CODES[code] ?? 'tcp.failed', `${host}:${port}: ${code || error.message}`));
-      });
-      socket.once('connect', () => {
-        // The time of this stage is over; the connection stays.
-        signal.removeEventListener('abort', give);
-        const detail = `${socket.remoteAddress ?? host}:${port}`;
-        resolve({ value: socket, detail });
-      });
-    });
-  });
-}
-
-/** Of several addresses that were tried, the code of the first. */
-function codeOf(error: NodeJS.ErrnoException): string {
-  const { code = '' } = error;
-  if (!(error instanceof AggregateError)) return code;
-  // Those of sockets.
-  const [first] = error.errors as readonly NodeJS.ErrnoException[];
-  return first?.code ?? code;
 }
 
 const TLS_UNTRUSTED = /SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER|CERT_UNTRUSTED|INVALID_CA|CERT_CHAIN/;

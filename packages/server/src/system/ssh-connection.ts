@@ -3,14 +3,15 @@
  * host has proved that it is the one that was named (RFC 4253, section 8): by a pinned fingerprint or by known_hosts.
  */
 import { createHash } from 'node:crypto';
-import { lookup as dnsLookup, type LookupAddress } from 'node:dns';
+import type { LookupAddress } from 'node:dns';
 import { readFile, stat } from 'node:fs/promises';
-import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import type { ProbeCode, ProbeStageName, SshHostDefinition } from '@stella/domain';
 import ssh2, { type Client, type ServerHostKeyAlgorithm } from 'ssh2';
 import type { Secrets } from '../ports/secrets.ts';
 import type { AddressCheck } from './address-check.ts';
 import { findKnownKeys, type KnownKey } from './known-hosts.ts';
+import { lookUp, openSocket, StageFailure } from './open-socket.ts';
 
 /** From a connection to a session; a host that is loaded takes a while for its part of the keys. */
 const HANDSHAKE_MS = 15_000;
@@ -64,7 +65,12 @@ export async function connectSsh(
       return reached.addresses.map(({ address }) => address).join(', ');
     });
     await step('tcp', async () => {
-      reached.socket = await inTime(TCP_MS, 'tcp.timeout', openSocket(ssh, reached.addresses, signal));
+      reached.socket = await inTime(
+        TCP_MS,
+        'tcp.timeout',
+        openSocket({ host: ssh.address, port: ssh.port, addresses: reached.addresses }, signal),
+      );
+      reached.socket.setNoDelay(true);
       return `${reached.socket.remoteAddress ?? ssh.address}:${ssh.port}`;
     });
     await greet(client, ssh, deps, { socket: reached.socket, step });
@@ -240,6 +246,8 @@ async function inTime<Value>(timeoutMs: number, code: ProbeCode, work: Promise<V
   });
   try {
     return await Promise.race([work, overdue]);
+  } catch (error) {
+    throw error instanceof StageFailure ? unreachable(error.code, error.message) : error;
   } finally {
     clearTimeout(timer);
   }
@@ -252,61 +260,4 @@ async function resolveAllowed(host: string, isAllowed: AddressCheck): Promise<re
   if (allowed.length > 0) return allowed;
   const addresses = found.map(({ address }) => address).join(', ');
   throw unreachable('tcp.forbidden', `${addresses}: not in the allowed ranges (STELLA_OUTGOING_ALLOW)`);
-}
-
-function lookUp(host: string): Promise<readonly LookupAddress[]> {
-  return new Promise((resolve, reject) => {
-    dnsLookup(host, { all: true }, (error, addresses) => {
-      if (!error) resolve(addresses);
-      else
-        reject(
-          unreachable(error.code === 'EAI_AGAIN' ? 'dns.failed' : 'dns.not_found', `${host}: ${error.code ?? ''}`),
-        );
-    });
-  });
-}
-
-const TCP_CODES: Readonly<Record<string, ProbeCode>> = {
-  ECONNREFUSED: 'tcp.refused',
-  ETIMEDOUT: 'tcp.timeout',
-  EHOSTUNREACH: 'tcp.unreachable',
-  ENETUNREACH: 'tcp.unreachable',
-};
-
-function openSocket(
-  { address, port }: SshHostDefinition,
-  addresses: readonly LookupAddress[],
-  signal: AbortSignal,
-): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connectTcp({
-      host: address,
-      port,
-      signal,
-      autoSelectFamily: true,
-      // Those that were found and may be used, in the form that was asked for.
-      lookup: (_host, { all }, callback) => {
-        const [first] = addresses;
-        if (all || !first) callback(null, [...addresses]);
-        else callback(null, first.address, first.family);
-      },
-    });
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      const code = codeOf(error);
-      reject(unreachable(TCP_CODES[code] ?? 'tcp.failed', `${address}:${port}: ${code || error.message}`));
-    });
-    socket.once('connect', () => {
-      socket.setNoDelay(true);
-      resolve(socket);
-    });
-  });
-}
-
-/** Of several addresses that were tried, the code of the first. */
-function codeOf(error: NodeJS.ErrnoException): string {
-  const { code = '' } = error;
-  if (!(error instanceof AggregateError)) return code;
-  // Those of sockets.
-  const [first] = error.errors as readonly NodeJS.ErrnoException[];
-  return first?.code ?? code;
 }

@@ -1,6 +1,7 @@
 /** Connections over SSH, kept for a while after their last use: one host often gets several calls in a row. */
 import { canonicalJson, type Json, type SshHostDefinition } from '@stella/domain';
 import type { Client } from 'ssh2';
+import { endedBy } from './ended-by.ts';
 import { connectSsh, type SshDeps } from './ssh-connection.ts';
 
 /** MaxSessions of sshd_config(5) is 10 unless it is set. */
@@ -103,12 +104,4 @@ function drop(connection: Connection): void {
   connection.isAlive = false;
   connection.client.end();
   connection.client.destroy();
-}
-
-function endedBy<Value>(signal: AbortSignal, work: Promise<Value>): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(new Error('given up'));
-    signal.addEventListener('abort', abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }
