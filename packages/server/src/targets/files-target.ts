@@ -8,11 +8,12 @@ import { AppError, type FilesTargetDefinition } from '@stella/domain';
 import type { Observation, ObserveAnswer, OperationAnswer, SealAnswer, Target, TargetCall } from '../ports/target.ts';
 import { type CallScope, withinCall } from './call-scope.ts';
 import { waitForFreeLock } from './files/apply-lock.ts';
-import { type Current, readCurrent } from './files/current-link.ts';
+import { readCurrent } from './files/current-link.ts';
 import { type UnpackLimits, UNPACK_LIMITS } from './files/entry-path.ts';
 import { readLastOperation, storePair } from './files/fence-log.ts';
 import { readIndex } from './files/file-index.ts';
-import { type FilesPlace, isOperationId, type ReleaseName } from './files/files-place.ts';
+import { type FilesPlace, isOperationId } from './files/files-place.ts';
+import { lookAtCurrent, NO_INDEX, type WhatRuns } from './files/look-at-current.ts';
 import { lookUpResult } from './files/look-up.ts';
 import { ensurePlace, findPlace } from './files/open-place.ts';
 import { operate, type OperationWish } from './files/operate.ts';
@@ -24,8 +25,6 @@ import { toErroredAnswer, toOperationAnswer } from './target-errors.ts';
 
 /** How long a seal waits for the operation that it ended to notice and to record its result. */
 const SEAL_WAIT_MS = 2_000;
-/** Looks at a tree that is switched away and removed meanwhile. */
-const LOOKS_MAX = 3;
 
 /** `limits` are for tests that must not fill a disk. */
 export function openFilesTarget(
@@ -72,7 +71,7 @@ async function openPlace(deps: TargetDeps, definition: FilesTargetDefinition): P
 
 async function observe(deps: TargetDeps, definition: FilesTargetDefinition, scope: CallScope): Promise<Observation> {
   const place = await findPlace(deps, definition);
-  const found = await lookAtCurrent(deps, place, scope);
+  const found = await lookAtPlace(deps, place, scope);
   const holds = await readHolding(deps, place);
   if (!found.name) return { digest: null, isHealthy: false, message: found.message, holds };
   const health = definition.health ? await checkHealth(deps, definition.health, scope) : ALWAYS_HEALTHY;
@@ -81,31 +80,16 @@ async function observe(deps: TargetDeps, definition: FilesTargetDefinition, scop
 
 const ALWAYS_HEALTHY = { isHealthy: true, message: '' } as const;
 
-/** The release that `current` points to when it is whole; else why there is none. */
-async function lookAtCurrent(
-  deps: TargetDeps,
-  place: FilesPlace,
-  scope: CallScope,
-): Promise<{ readonly name: ReleaseName } | { readonly name: null; readonly message: string }> {
-  let message = '';
-  for (let look = 0; look < LOOKS_MAX; look += 1) {
-    const current = await readCurrent(deps, place);
-    if (current.kind === 'nothing') return { name: null, message: 'nothing was deployed yet' };
-    if (current.kind === 'foreign') return { name: null, message: `what runs is not a release: ${current.message}` };
-    const { name } = current;
-    const index = await readIndex(deps, place, name);
-    const difference = index
-      ? await findDifference(deps, join(place.releases, name.text), index, scope)
-      : 'its file index is missing';
-    if (difference === null) return { name };
-    message = `what runs is not whole: ${difference}`;
-    if (isSame(await readCurrent(deps, place), name)) break;
-  }
-  return { name: null, message };
-}
-
-function isSame(current: Current, name: ReleaseName): boolean {
-  return current.kind === 'release' && current.name.text === name.text;
+/** By reading every byte of it. */
+function lookAtPlace(deps: TargetDeps, place: FilesPlace, scope: CallScope): Promise<WhatRuns> {
+  return lookAtCurrent({
+    readCurrent: () => readCurrent(deps, place),
+    findDifference: async (name) => {
+      const index = await readIndex(deps, place, name);
+      if (!index) return NO_INDEX;
+      return findDifference(deps, join(place.releases, name.text), index, scope);
+    },
+  });
 }
 
 /** From the stored pair on nothing older can switch; then the operation before is given time to say what it did. */

@@ -1,7 +1,6 @@
 /** Gets a whole tree of one digest into `releases/`: one that is still on disk, or a new one from the artifact. */
 import { join } from 'node:path';
-import { AppError, compareFences, type Digest, formatSource, type ReleaseComponent } from '@stella/domain';
-import type { Descriptor } from '../../ports/registry.ts';
+import { compareFences, type ReleaseComponent } from '@stella/domain';
 import type { CallScope } from '../call-scope.ts';
 import { hitFault, randomSuffix, type TargetDeps } from '../target-deps.ts';
 import { hasErrno } from '../target-errors.ts';
@@ -11,7 +10,9 @@ import type { UnpackLimits } from './entry-path.ts';
 import { checkStillAccepted, type StoredPair } from './fence-log.ts';
 import { indexOfTree, readIndex, writeIndex } from './file-index.ts';
 import { type FilesPlace, makeReleaseName, parseReleaseName, type ReleaseName } from './files-place.ts';
+import { readLayers, unpackedWords } from './read-layers.ts';
 import { discardTree, removeTree } from './remove-releases.ts';
+import { makeDirectoryDisk } from './tree-disk.ts';
 import { type DirectoryNode, walkTree } from './tree-nodes.ts';
 import { unpackLayers } from './unpack-layers.ts';
 import { findDifference } from './verify-tree.ts';
@@ -110,10 +111,10 @@ async function unpackInto(
   scope: CallScope,
 ): Promise<string> {
   const { target, component, limits, staged, name, pair } = wish;
-  const { layers, manifest } = await readLayers(deps, component, scope);
+  const { layers, manifest } = await readLayers(deps, component, deps.pickManifest, scope);
   const checkAllowed = (): Promise<void> => checkStillAccepted(deps, place, pair);
   const { source } = component;
-  const unpackWish = { target, source, layers, directory: staged, limits, checkAllowed };
+  const unpackWish = { target, source, layers, disk: makeDirectoryDisk(deps, staged), limits, checkAllowed };
   const root = await unpackLayers(deps, unpackWish, scope);
   await finishTree(deps, staged, root, scope);
   await hitFault(deps, 'target.files.tree_synced');
@@ -121,23 +122,7 @@ async function unpackInto(
   await writeIndex(deps, place, name, index);
   await hitFault(deps, 'target.files.index_written');
   const fileCount = [...index.values()].filter((entry) => entry.kind === 'file').length;
-  const picked = manifest ? `, of the index's manifest ${manifest}` : '';
-  return `was unpacked: ${fileCount} files of ${layers.length} layers${picked}`;
-}
-
-/** `manifest`: the one that an index has for this machine; null when the artifact is itself a manifest. */
-async function readLayers(
-  deps: TargetDeps,
-  { source, digest }: ReleaseComponent,
-  scope: CallScope,
-): Promise<{ readonly layers: readonly Descriptor[]; readonly manifest: Digest | null }> {
-  const document = await deps.registry.readDocument(source, digest, scope.signal);
-  if (document.kind === 'manifest') return { layers: document.layers, manifest: null };
-  const picked = deps.pickManifest(document, formatSource(source));
-  const manifest = await deps.registry.readDocument(source, picked.digest, scope.signal);
-  if (manifest.kind === 'manifest') return { layers: manifest.layers, manifest: picked.digest };
-  const details = { digest, repository: formatSource(source), message: 'its manifest is an index again' };
-  throw new AppError('registry.bad_manifest', { details });
+  return `was unpacked: ${unpackedWords(fileCount, { layers, manifest })}`;
 }
 
 /** Sets the modes of directories, then makes all of it durable: files first, then the names in each directory. */

@@ -17,6 +17,8 @@ export interface FileNode {
   readonly sizeBytes: number;
   /** Lower-case hex. */
   readonly sha256: string;
+  /** Where its bytes begin in a spool; absent when they lie on a disk under its name. */
+  readonly spooledAt?: number;
 }
 
 export interface SymlinkNode {

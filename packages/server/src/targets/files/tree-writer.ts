@@ -1,20 +1,11 @@
 /**
- * Writes entries of layers into one directory. Owns the promise that nothing is written outside of it: every parent is a
- * directory that this writer made itself, every name is made exclusively, nothing is opened that was there before.
+ * Writes entries of layers into one tree. Owns the promise that nothing is written outside of it: every parent is a
+ * directory that this writer made itself, and `tree-disk.ts` makes every name exclusively.
  */
-import { createHash } from 'node:crypto';
-import { join } from 'node:path';
-import { hitFault, type TargetDeps } from '../target-deps.ts';
 import { hasErrno } from '../target-errors.ts';
 import type { Refuse, UnpackLimits, Whiteout } from './entry-path.ts';
-import {
-  type DirectoryNode,
-  type FileNode,
-  findNode,
-  IMPLIED_DIRECTORY_MODE,
-  makeRoot,
-  type TreeNode,
-} from './tree-nodes.ts';
+import type { TreeDisk } from './tree-disk.ts';
+import { type DirectoryNode, findNode, IMPLIED_DIRECTORY_MODE, makeRoot, type TreeNode } from './tree-nodes.ts';
 
 /** Without setuid, setgid and sticky bit. */
 const PERMISSION_BITS = 0o777;
@@ -35,27 +26,27 @@ export interface TreeWriter {
 }
 
 export interface TreeWriterOptions {
-  /** Exists and is empty. */
-  readonly directory: string;
+  /** Empty. */
+  readonly disk: TreeDisk;
   readonly limits: UnpackLimits;
   readonly refuse: Refuse;
 }
 
 /** Paths must come from `parseEntryPath`. Its calls must not overlap. */
-export function makeTreeWriter(deps: TargetDeps, options: TreeWriterOptions): TreeWriter {
-  return new DiskTree(deps, options);
+export function makeTreeWriter(options: TreeWriterOptions): TreeWriter {
+  return new DiskTree(options);
 }
 
 /** The tree in memory and on the disk, entry by entry the same. */
 class DiskTree implements TreeWriter {
   readonly root: DirectoryNode = makeRoot();
-  readonly #deps: TargetDeps;
+  readonly #disk: TreeDisk;
   readonly #options: TreeWriterOptions;
   #layer = 0;
   #entryCount = 0;
 
-  constructor(deps: TargetDeps, options: TreeWriterOptions) {
-    this.#deps = deps;
+  constructor(options: TreeWriterOptions) {
+    this.#disk = options.disk;
     this.#options = options;
   }
 
@@ -77,13 +68,13 @@ class DiskTree implements TreeWriter {
   async putFile(path: readonly string[], mode: number, content: AsyncIterable<Uint8Array>): Promise<void> {
     const place = await this.#openPlace(path);
     const kept = (mode & PERMISSION_BITS) | OWNER_FILE_BITS;
-    const written = await this.#exclusively(path, () => writeFile(this.#deps, this.#onDisk(path), kept, content));
+    const written = await this.#exclusively(path, () => this.#disk.writeFile(path, kept, content));
     place({ kind: 'file', mode: kept, layer: this.#layer, ...written });
   }
 
   async putSymlink(path: readonly string[], target: string): Promise<void> {
     const place = await this.#openPlace(path);
-    await this.#exclusively(path, () => this.#deps.fileSystem.symlink(target, this.#onDisk(path)));
+    await this.#exclusively(path, () => this.#disk.makeSymlink(path, target));
     place({ kind: 'symlink', target, layer: this.#layer });
   }
 
@@ -95,7 +86,7 @@ class DiskTree implements TreeWriter {
     if (name === target.join('/')) throw refuse(name, 'it links to itself');
     const place = await this.#openPlace(path);
     if (findNode(this.root, target) !== node) throw refuse(name, 'it replaces what it links to');
-    await this.#exclusively(path, () => this.#deps.fileSystem.link(this.#onDisk(target), this.#onDisk(path)));
+    await this.#exclusively(path, () => this.#disk.makeLink(path, target));
     place({ ...node, layer: this.#layer });
   }
 
@@ -112,10 +103,6 @@ class DiskTree implements TreeWriter {
     this.#layer += 1;
   }
 
-  #onDisk(path: readonly string[]): string {
-    return join(this.#options.directory, ...path);
-  }
-
   #countEntry(path: readonly string[]): void {
     const { limits, refuse } = this.#options;
     this.#entryCount += 1;
@@ -125,7 +112,7 @@ class DiskTree implements TreeWriter {
   }
 
   async #makeDirectory(parent: DirectoryNode, path: readonly string[], mode: number): Promise<DirectoryNode> {
-    await this.#exclusively(path, () => this.#deps.fileSystem.mkdir(this.#onDisk(path), OWNER_DIRECTORY_BITS));
+    await this.#exclusively(path, () => this.#disk.makeDirectory(path));
     const node: DirectoryNode = { kind: 'directory', mode, layer: this.#layer, children: new Map() };
     parent.children.set(path.at(-1) ?? '', node);
     return node;
@@ -161,7 +148,7 @@ class DiskTree implements TreeWriter {
 
   async #removeNode(parent: DirectoryNode, path: readonly string[]): Promise<void> {
     if (!parent.children.delete(path.at(-1) ?? '')) return;
-    await this.#deps.fileSystem.rm(this.#onDisk(path), { recursive: true });
+    await this.#disk.remove(path);
   }
 
   /** Removes what is below a directory and not of the layer that is being written. */
@@ -188,28 +175,4 @@ class DiskTree implements TreeWriter {
 function holdsLayer(node: TreeNode, layer: number): boolean {
   if (node.layer === layer) return true;
   return node.kind === 'directory' && [...node.children.values()].some((child) => holdsLayer(child, layer));
-}
-
-async function writeFile(
-  deps: TargetDeps,
-  path: string,
-  mode: number,
-  content: AsyncIterable<Uint8Array>,
-): Promise<Pick<FileNode, 'sizeBytes' | 'sha256'>> {
-  const hash = createHash('sha256');
-  let sizeBytes = 0;
-  const handle = await deps.fileSystem.open(path, 'wx', 0o600);
-  try {
-    for await (const chunk of content) {
-      hash.update(chunk);
-      sizeBytes += chunk.byteLength;
-      await handle.writeFile(chunk);
-    }
-    // After the writing, and not subject to the umask.
-    await handle.chmod(mode);
-  } finally {
-    await handle.close();
-  }
-  await hitFault(deps, 'target.files.file_written');
-  return { sizeBytes, sha256: hash.digest('hex') };
 }

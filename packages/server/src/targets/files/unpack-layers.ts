@@ -1,4 +1,4 @@
-/** Layers of one manifest → one tree on disk. Owns what an archive may hold; where it lands is the tree writer's. */
+/** Layers of one manifest → one tree. Owns what an archive may hold; where it lands is the tree writer's. */
 import { Readable } from 'node:stream';
 import type { ArtifactSource } from '@stella/domain';
 import { extract, type Header } from 'tar-stream';
@@ -7,6 +7,7 @@ import type { CallScope } from '../call-scope.ts';
 import { hitFault, type TargetDeps } from '../target-deps.ts';
 import { parseEntryPath, parseWhiteout, refuseEntry, type Refuse, type UnpackLimits } from './entry-path.ts';
 import { type ByteBudget, openLayer } from './layer-stream.ts';
+import type { TreeDisk } from './tree-disk.ts';
 import { findEscape, type DirectoryNode, walkTree } from './tree-nodes.ts';
 import { makeTreeWriter, type TreeWriter } from './tree-writer.ts';
 
@@ -19,15 +20,15 @@ export interface UnpackWish {
   readonly target: string;
   readonly source: ArtifactSource;
   readonly layers: readonly Descriptor[];
-  /** Exists and is empty. */
-  readonly directory: string;
+  /** Where it goes; empty. */
+  readonly disk: TreeDisk;
   readonly limits: UnpackLimits;
   /** Called before each layer; throws when the operation lost its right. */
   readonly checkAllowed: () => Promise<void>;
 }
 
 /**
- * Answers what the directory holds now. Modes of directories are not set yet and nothing is synced. Throws
+ * Answers what the tree holds now. Modes of directories are not set yet and nothing is synced. Throws
  * `target.unpack_refused`, `target.interrupted`, the registry's errors and those of the file system.
  */
 export async function unpackLayers(deps: TargetDeps, wish: UnpackWish, scope: CallScope): Promise<DirectoryNode> {
@@ -36,7 +37,7 @@ export async function unpackLayers(deps: TargetDeps, wish: UnpackWish, scope: Ca
   if (layers.length > limits.layerCountMax) {
     throw refuse(`layer ${layers.length}`, `there are more than ${limits.layerCountMax} layers`);
   }
-  const writer = makeTreeWriter(deps, { directory: wish.directory, limits, refuse });
+  const writer = makeTreeWriter({ disk: wish.disk, limits, refuse });
   const budget = makeBudget(limits, refuse);
   for (const layer of layers) {
     scope.check();
