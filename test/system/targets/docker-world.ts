@@ -184,6 +184,7 @@ function makeDeps({ root, http, logger, socket }: Around, wish: TargetWish): Tar
     pickManifest: (index, repository) => pickManifest(index, linuxPlatform(process.arch), repository),
     pickManifestFor: pickManifest,
     allowedDirectories: [root],
+    scratchDirectory: root,
     findProgram: () => Promise.resolve({ isThere: false, code: 'target.program_forbidden', message: 'none is run' }),
     engineSockets: [engineSocket],
     openHost: wish.openHost ?? (() => makeLocalHost({ home: root })),

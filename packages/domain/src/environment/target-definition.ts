@@ -34,7 +34,9 @@ interface OfOneComponent extends TargetCommon {
 /** Unpacks the layers of one component's OCI artifact into a directory, switched by an atomic symlink `current`. */
 export interface FilesTargetDefinition extends OfOneComponent {
   readonly kind: 'files';
-  /** Absolute. Holds `current`, `releases/` and `.stella/`. */
+  /** Absent: this machine. */
+  readonly host?: TargetHostDefinition;
+  /** Absolute. Holds `current`, `releases/` and `.stella/`, on a host its fence, too. */
   readonly directory: string;
   /** Unpacked releases that stay on disk, the running one included. Default 3. */
   readonly keepCount: number;

@@ -57,7 +57,7 @@ function addressOf(target: TargetDefinition): string {
 
 /** Null: the machine of the orchestrator. */
 export function hostOf(target: TargetDefinition): TargetHostDefinition | null {
-  return target.kind === 'files' ? null : (target.host ?? null);
+  return target.host ?? null;
 }
 
 /** As SSH names it, `deploy@10.0.0.5:22`; null: the machine of the orchestrator. */
@@ -67,12 +67,12 @@ export function hostNameOf(target: TargetDefinition): string | null {
 }
 
 /**
- * What keeps the fence of a target: names in its own `directory` (decision 8), or a `script` that decides and stores in one
+ * What keeps the fence of a target: names in its own `directory` on this machine (decision 8), or a `script` that decides and stores in one
  * step on its host. A kind that cannot keep one would be a third, and would get the lock delay.
  */
 export const FENCE_KEEPERS = ['directory', 'script'] as const;
 export type FenceKeeper = (typeof FENCE_KEEPERS)[number];
 
-export function fenceKeeperOf({ kind }: TargetDefinition): FenceKeeper {
-  return kind === 'files' ? 'directory' : 'script';
+export function fenceKeeperOf({ kind, host }: TargetDefinition): FenceKeeper {
+  return kind === 'files' && host === undefined ? 'directory' : 'script';
 }

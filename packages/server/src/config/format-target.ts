@@ -20,6 +20,7 @@ export function targetForm(target: TargetDefinition): object {
         name,
         kind,
         component: target.component,
+        ...(target.host && { host: target.host }),
         directory: target.directory,
         keep: target.keepCount,
         ...health,

@@ -29,7 +29,7 @@ import { HOUR_MS, MINUTE_MS, SECOND_MS } from './time-units.ts';
 
 const COMMON_KEYS = ['name', 'kind', 'health'] as const;
 const KEYS_BY_KIND: Readonly<Record<TargetKind, readonly string[]>> = {
-  files: ['component', 'directory', 'keep'],
+  files: ['component', 'host', 'directory', 'keep'],
   command: ['component', 'host', 'deploy', 'rollback', 'observe', 'stateDirectory'],
   docker: ['component', 'host', 'stateDirectory', ...DOCKER_KEYS],
   compose: ['host', 'stateDirectory', ...COMPOSE_KEYS],
@@ -69,14 +69,17 @@ export function readTarget(map: MapReader): TargetDefinition | null {
     return null;
   }
   switch (kind) {
-    case 'files':
+    case 'files': {
+      const host = readTargetHost(map);
       return {
         kind,
         ...common,
         health,
+        ...(host && { host }),
         directory: withoutEndSlash(map.text('directory', checkDirectory)),
         keepCount: map.count('keep', KEEP),
       };
+    }
     case 'command':
       return { kind, ...common, health, ...readCommand(map) };
   }

@@ -1,4 +1,5 @@
 /** The kinds of targets on the real world. */
+import { tmpdir } from 'node:os';
 import type { ServerConfig } from '../config/server-config.ts';
 import type { Faults } from '../ports/faults.ts';
 import type { HttpClient } from '../ports/http-client.ts';
@@ -18,7 +19,7 @@ import { makeOpenTarget } from '../targets/open-target.ts';
 import type { FindProgram } from '../targets/target-deps.ts';
 
 export interface TargetParts {
-  readonly config: Pick<ServerConfig, 'targetDirectories' | 'engineSockets'>;
+  readonly config: Pick<ServerConfig, 'dataDir' | 'role' | 'targetDirectories' | 'engineSockets'>;
   readonly http: HttpClient;
   readonly network: NetworkProbe;
   readonly registry: Registry;
@@ -39,6 +40,8 @@ export function composeTargets({ config, accesses, ...parts }: TargetParts): Ope
     pickManifest: (index, repository) => pickManifest(index, linuxPlatform(process.arch), repository),
     pickManifestFor: pickManifest,
     allowedDirectories: config.targetDirectories,
+    // A worker of its own has no data directory.
+    scratchDirectory: config.role === 'worker' ? tmpdir() : config.dataDir,
     engineSockets: config.engineSockets,
     openEngine: openDockerEngine,
     loginOf: async (host) => (await accesses.accessTo(host)).login,

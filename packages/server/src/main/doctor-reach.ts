@@ -36,6 +36,7 @@ export function makeDoctorReach(
       coversAddress: makeAddressCheck(outgoingAllow),
       coversTarget(target) {
         if (target.kind === 'files') {
+          if (target.host) return Promise.resolve(true);
           return findPlace(place, target).then(
             () => true,
             () => false,

@@ -9,7 +9,7 @@ import { type CallScope, withinCall } from './call-scope.ts';
 import { checkStatePlace, type CommandPlace } from './command-place.ts';
 import { probeCommandTarget } from './command-target-probe.ts';
 import { makeFencedHost, type Operation } from './fenced-host.ts';
-import { isOperationId } from './files/files-place.ts';
+import { checkOperationId } from './files/files-place.ts';
 import { checkHealth } from './health-check.ts';
 import type { TargetDeps } from './target-deps.ts';
 import { toErroredAnswer, toOperationAnswer } from './target-errors.ts';
@@ -78,10 +78,7 @@ async function apply(
 ): Promise<OperationAnswer> {
   const { definition, fenced } = place;
   scope.check();
-  if (!isOperationId(operation.operationId)) {
-    const message = `"${operation.operationId.slice(0, 100)}" is not an operation id`;
-    throw new AppError('input.invalid', { details: { message } });
-  }
+  checkOperationId(operation.operationId);
   checkStatePlace(deps, definition);
   const argv = (verb === 'rollback' ? definition.rollback : undefined) ?? definition.deploy;
   const program = await toArgv(deps, place, argv, { action: verb, digest: component.digest });

@@ -3,14 +3,14 @@
  * one step with what is stored, so that no two orchestrators and no paused one can come between. A kind of target does its
  * work over a program that runs inside of the fence: when a newer operation is accepted, that program is ended.
  */
-import type { Duplex } from 'node:stream';
 import { AppError, type Fence, type TargetHolding } from '@stella/domain';
 import type { OperationAnswer, SealAnswer } from '../ports/target.ts';
 import type { HostArgv, HostProgram, TargetHost } from '../ports/target-host.ts';
 import type { CallScope } from './call-scope.ts';
 import { FENCE_SCRIPT } from './fence-script/fence-script.ts';
+import { readLine } from './program-lines.ts';
 import { parseRecordedAnswer } from './recorded-answer.ts';
-import { FencedOut } from './target-errors.ts';
+import { diskCodeOfWords, FencedOut } from './target-errors.ts';
 
 /** A new operation gives the one before so long to end by itself, or a third of a short call. */
 const APPLY_WAIT_MS = 30_000;
@@ -63,7 +63,7 @@ export interface FencedHost {
   check(scope: CallScope, operation: Operation): Promise<void>;
   /**
    * Accepts the operation, runs `argv` inside of the fence and lets `work` use it; a clear answer is recorded before the
-   * program is let go. A repeat is answered with what was recorded. `operationId` must be a name (`isOperationId`).
+   * program is let go. A repeat is answered with what was recorded. `operationId` must be a name (`checkOperationId`).
    */
   apply(scope: CallScope, operation: Operation, argv: HostArgv, work: FencedWork): Promise<OperationAnswer>;
 }
@@ -139,17 +139,11 @@ function throwRefusal({ target }: FencePlace, [word = '', ...rest]: readonly str
       throw new AppError('target.busy', { details: { target, deadlineMs: APPLY_WAIT_MS } });
     case 'unwritable': {
       const message = lastLine(stderr) || `${rest.join(' ')} cannot be written`;
-      throw new AppError(diskCode(stderr), { details: { target, message } });
+      throw new AppError(diskCodeOfWords(stderr), { details: { target, message } });
     }
     case 'damaged':
       throw new AppError('target.fence_damaged', { details: { target, message: rest.join(' ') } });
   }
-}
-
-/** As every C library words ENOSPC, EDQUOT, EACCES, EPERM and EROFS. */
-function diskCode(stderr: string): 'target.disk_full' | 'target.denied' | 'target.disk' {
-  if (/No space left|quota exceeded/i.test(stderr)) return 'target.disk_full';
-  return /Permission denied|not permitted|Read-only/i.test(stderr) ? 'target.denied' : 'target.disk';
 }
 
 function interrupted({ target }: FencePlace, message: string): AppError {
@@ -177,7 +171,7 @@ async function apply(
   let isAccepted = false;
   stream.on('error', () => undefined);
   try {
-    const first = (await readLine(stream)).split(' ');
+    const first = (await readLine(stream, LINE_BYTES_MAX)).split(' ');
     if (first[0] !== 'accepted') return await toEarlyAnswer(place, first, { program, operation, scope });
     isAccepted = true;
     const answer = await work(program);
@@ -309,34 +303,8 @@ function lastLine(text: string): string {
   return text.trim().split('\n').at(-1)?.slice(0, 500) ?? '';
 }
 
+/** Of the script's own answer. */
 const LINE_BYTES_MAX = 1_024;
-
-/** The text before the first line break; what comes after it stays in the stream. */
-async function readLine(stream: Duplex): Promise<string> {
-  let text = Buffer.alloc(0);
-  // Until a line, the end, or too much of what is no line.
-  for (;;) {
-    const chunk: unknown = stream.read();
-    if (Buffer.isBuffer(chunk)) {
-      text = Buffer.concat([text, chunk]);
-      const end = text.indexOf('\n');
-      if (end !== -1) {
-        if (end + 1 < text.length) stream.unshift(text.subarray(end + 1));
-        return text.toString('utf8', 0, end);
-      }
-      if (text.length > LINE_BYTES_MAX) return text.toString('utf8', 0, LINE_BYTES_MAX);
-      continue;
-    }
-    if (stream.readableEnded || stream.destroyed) return text.toString('utf8');
-    await new Promise<void>((resolve) => {
-      const go = (): void => {
-        for (const event of ['readable', 'end', 'close']) stream.off(event, go);
-        resolve();
-      };
-      for (const event of ['readable', 'end', 'close']) stream.on(event, go);
-    });
-  }
-}
 
 /** Null when it takes longer, or the call is over for some time. */
 async function within<Value>(timeoutMs: number, ended: Promise<Value>, scope: CallScope): Promise<Value | null> {

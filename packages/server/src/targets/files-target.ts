@@ -4,7 +4,7 @@
  * died. Safety rests on `files/fence-log.ts`.
  */
 import { join } from 'node:path';
-import { AppError, type FilesTargetDefinition } from '@stella/domain';
+import type { FilesTargetDefinition } from '@stella/domain';
 import type { Observation, ObserveAnswer, OperationAnswer, SealAnswer, Target, TargetCall } from '../ports/target.ts';
 import { type CallScope, withinCall } from './call-scope.ts';
 import { waitForFreeLock } from './files/apply-lock.ts';
@@ -12,13 +12,14 @@ import { readCurrent } from './files/current-link.ts';
 import { type UnpackLimits, UNPACK_LIMITS } from './files/entry-path.ts';
 import { readLastOperation, storePair } from './files/fence-log.ts';
 import { readIndex } from './files/file-index.ts';
-import { type FilesPlace, isOperationId } from './files/files-place.ts';
+import { checkOperationId, type FilesPlace } from './files/files-place.ts';
 import { lookAtCurrent, NO_INDEX, type WhatRuns } from './files/look-at-current.ts';
 import { lookUpResult } from './files/look-up.ts';
 import { ensurePlace, findPlace } from './files/open-place.ts';
 import { operate, type OperationWish } from './files/operate.ts';
 import { probePlace, readHolding } from './files/probe-place.ts';
 import { findDifference } from './files/verify-tree.ts';
+import { openFilesHostTarget } from './files-host-target.ts';
 import { checkHealth } from './health-check.ts';
 import { hitFault, type TargetDeps } from './target-deps.ts';
 import { toErroredAnswer, toOperationAnswer } from './target-errors.ts';
@@ -26,12 +27,13 @@ import { toErroredAnswer, toOperationAnswer } from './target-errors.ts';
 /** How long a seal waits for the operation that it ended to notice and to record its result. */
 const SEAL_WAIT_MS = 2_000;
 
-/** `limits` are for tests that must not fill a disk. */
+/** On this machine, or where `host` says. `limits` are for tests that must not fill a disk. */
 export function openFilesTarget(
   definition: FilesTargetDefinition,
   deps: TargetDeps,
   limits: UnpackLimits = UNPACK_LIMITS,
 ): Target {
+  if (definition.host) return openFilesHostTarget(definition, deps, limits);
   const target = definition.name;
   const { clock } = deps;
   const apply = (call: TargetCall, wish: Omit<OperationWish, 'definition' | 'limits'>): Promise<OperationAnswer> =>
@@ -39,7 +41,7 @@ export function openFilesTarget(
       { call, clock, target },
       (error) => toOperationAnswer(error, target),
       async (scope, note) => {
-        if (!isOperationId(wish.operationId)) throw badOperationId(wish.operationId);
+        checkOperationId(wish.operationId);
         const place = await openPlace(deps, definition);
         return operate(deps, place, { ...wish, definition, limits }, { scope, note });
       },
@@ -110,9 +112,4 @@ async function seal(
   }
   await hitFault(deps, 'target.files.looked_up');
   return { outcome: 'sealed', last: { ...last, result } };
-}
-
-function badOperationId(operationId: string): AppError {
-  const message = `"${operationId.slice(0, 100)}" is not an operation id; expected 1 to 128 letters, digits, "_", ".", "-"`;
-  return new AppError('input.invalid', { details: { message } });
 }

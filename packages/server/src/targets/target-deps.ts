@@ -42,6 +42,8 @@ export interface TargetDeps {
   readonly findProgram: FindProgram;
   /** Absolute; a target's directory must be one of them or below one, also after all symlinks. Empty: none may be used. */
   readonly allowedDirectories: readonly string[];
+  /** Of this machine: what goes to a host over SSH lies there on its way, without a name. */
+  readonly scratchDirectory: string;
   /** Of engines of this machine. Empty: none may be used. */
   readonly engineSockets: readonly string[];
   readonly openEngine: OpenDockerEngine;

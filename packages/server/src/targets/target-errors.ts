@@ -35,6 +35,12 @@ function diskCode(error: Error): DiskCode {
   return hasErrno(error, 'EACCES', 'EPERM', 'EROFS') ? 'target.denied' : 'target.disk';
 }
 
+/** As every C library words ENOSPC, EDQUOT, EACCES, EPERM and EROFS: what a program of a host said. */
+export function diskCodeOfWords(words: string): DiskCode {
+  if (/No space left|quota exceeded/i.test(words)) return 'target.disk_full';
+  return /Permission denied|not permitted|Read-only/i.test(words) ? 'target.denied' : 'target.disk';
+}
+
 const DISK_CODES = ['target.disk', 'target.disk_full', 'target.denied'] as const;
 type DiskCode = (typeof DISK_CODES)[number];
 

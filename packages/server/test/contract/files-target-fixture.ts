@@ -7,6 +7,7 @@ import { makeRegistry } from '../../src/registry/open-registry.ts';
 import { linuxPlatform, pickManifest } from '../../src/registry/pick-manifest.ts';
 import { type Faults, NO_FAULTS } from '../../src/ports/faults.ts';
 import type { Logger } from '../../src/ports/logger.ts';
+import type { OpenHost } from '../../src/ports/target-host.ts';
 import type { Target, TargetCall } from '../../src/ports/target.ts';
 import { findProgram } from '../../src/gates/find-program.ts';
 import { makeHttpClient } from '../../src/system/http-client.ts';
@@ -64,6 +65,8 @@ export interface TargetOptions {
   readonly faults?: Faults;
   readonly limits?: UnpackLimits;
   readonly allowedDirectories?: readonly string[];
+  /** Where a target with a host runs; by default on this machine. */
+  readonly openHost?: OpenHost;
 }
 
 export function targetDeps(place: Pick<TargetPlace, 'root' | 'layout'>, options: TargetOptions = {}): TargetDeps {
@@ -85,9 +88,10 @@ export function targetDeps(place: Pick<TargetPlace, 'root' | 'layout'>, options:
     logger: SILENT,
     faults: options.faults ?? NO_FAULTS,
     pickManifest: (index, repository) => pickManifest(index, linuxPlatform('x64'), repository),
-    openHost: () => makeLocalHost({ home: place.root }),
+    openHost: options.openHost ?? (() => makeLocalHost({ home: place.root })),
     findProgram: (wish) => findProgram({ fileSystem: nodeFileSystem, commandDirectories: [place.root] }, wish),
     allowedDirectories: options.allowedDirectories ?? [place.root],
+    scratchDirectory: place.root,
     ...NO_CONTAINERS,
   };
 }

@@ -2,7 +2,7 @@
  * What the kinds whose containers are on an engine have in common: where their engine and their fence are, and how the work
  * of a verb becomes its answer.
  */
-import { AppError, type ComposeTargetDefinition, type DockerTargetDefinition, type Fence } from '@stella/domain';
+import { type ComposeTargetDefinition, type DockerTargetDefinition, type Fence } from '@stella/domain';
 import type {
   Observation,
   ObserveAnswer,
@@ -16,7 +16,7 @@ import type {
 import { type CallScope, withinCall } from '../call-scope.ts';
 import { checkStatePlace } from '../command-place.ts';
 import { type FencedHost, makeFencedHost, type Operation } from '../fenced-host.ts';
-import { isOperationId } from '../files/files-place.ts';
+import { checkOperationId } from '../files/files-place.ts';
 import { checkHealth } from '../health-check.ts';
 import type { TargetDeps } from '../target-deps.ts';
 import { toErroredAnswer, toOperationAnswer } from '../target-errors.ts';
@@ -71,7 +71,7 @@ export function makeEngineTarget(parts: EngineParts, work: EngineWork): Target {
       call,
       (error) => toOperationAnswer(error, target),
       async (scope) => {
-        if (!isOperationId(operationId)) throw badOperationId(operationId);
+        checkOperationId(operationId);
         return work.carryOut({ fence, operationId }, components, scope);
       },
     );
@@ -100,9 +100,4 @@ async function observe(
   const holds = await fence.holds(scope);
   if (!found.isHealthy || health === null || health.kind === 'container') return { ...found, holds };
   return { ...found, ...(await checkHealth(deps, health, scope)), holds };
-}
-
-function badOperationId(operationId: string): AppError {
-  const message = `"${operationId.slice(0, 100)}" is not an operation id; expected 1 to 128 letters, digits, "_", ".", "-"`;
-  return new AppError('input.invalid', { details: { message } });
 }

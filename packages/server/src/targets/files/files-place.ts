@@ -17,7 +17,7 @@
  * wakes up while it tidies cannot remove what runs.
  */
 import { join } from 'node:path';
-import { compareFences, type Digest, type Fence, formatFence, parseDigest, parseFence } from '@stella/domain';
+import { AppError, compareFences, type Digest, type Fence, formatFence, parseDigest, parseFence } from '@stella/domain';
 
 export interface FilesPlace {
   /** Real path of the target's directory. */
@@ -110,7 +110,9 @@ export function parsePendingLink(name: string): PairOrder | null {
 
 const OPERATION_ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
 
-/** May it be part of a file name? All ids of the domain may. */
-export function isOperationId(text: string): boolean {
-  return OPERATION_ID.test(text);
+/** May it be part of a file name? All ids of the domain may. Throws `input.invalid`. */
+export function checkOperationId(operationId: string): void {
+  if (OPERATION_ID.test(operationId)) return;
+  const message = `"${operationId.slice(0, 100)}" is not an operation id; expected 1 to 128 letters, digits, "_", ".", "-"`;
+  throw new AppError('input.invalid', { details: { message } });
 }
