@@ -1,11 +1,13 @@
-/** Hosts over SSH: the contracts of hosts and of their fence against a real sshd, and everything that must be refused. */
-import { chmod, readFile, writeFile } from 'node:fs/promises';
+/** Hosts over SSH: the contracts of hosts, of their fence and of files on them against a real sshd, and what must be refused. */
+import { appendFile, chmod, readFile, writeFile } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { isAppError, type SshHostDefinition } from '@stella/domain';
-import { waitFor } from '@stella/testkit';
+import { waitFor, writeOciLayout } from '@stella/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeFencedHost } from '../../packages/server/test/contract/fenced-host.contract.ts';
+import { componentOf, makeTargetPlace, openTarget } from '../../packages/server/test/contract/files-target-fixture.ts';
+import { describeTarget } from '../../packages/server/test/contract/target.contract.ts';
 import { describeTargetHost } from '../../packages/server/test/contract/target-host.contract.ts';
 import { isThere } from '../../packages/server/test/crash/service-stage.ts';
 import type { TargetHost } from '../../packages/server/src/ports/target-host.ts';
@@ -65,6 +67,21 @@ if (programs === null) {
 
   describeTargetHost('sshd', () => open(), { hasSignals: false });
   describeFencedHost('sshd', () => Promise.resolve(open()), { isFar: true });
+  describeTarget('files over sshd', async () => {
+    const place = makeTargetPlace();
+    const tags = ['1', '2'];
+    await writeOciLayout(
+      place.layout,
+      tags.map((tag) => ({ tag, files: { 'index.html': `page ${tag}`, 'large.bin': tag.repeat(3_000_000) } })),
+    );
+    return {
+      open: () => openTarget(place, { definition: { host: { ssh: definition() } }, openHost: hosts.openHost }),
+      components: [await componentOf(place, '1'), await componentOf(place, '2')],
+      tamper: () => appendFile(join(place.directory, 'current', 'index.html'), '!'),
+      remove: place.remove,
+      callTimeoutMs: LONG_MS,
+    };
+  });
 
   describe('a host over SSH', () => {
     it('is looked at in stages', async () => {

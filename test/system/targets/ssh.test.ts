@@ -1,5 +1,5 @@
 /** Promotions onto two hosts over SSH by a real orchestrator: what runs, who is not trusted, and what a killed one leaves there. */
-import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { adminClient, startServerProcess, waitFor } from '@stella/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -100,6 +100,32 @@ function describeAll(found: SshPrograms): void {
     const shown = await test.admin.call('getEnvironment', { parameters: { environment: 'prod' } });
     expect(shown.targets[0]).toMatchObject({
       kind: 'command',
+      host: `${hosts[0]?.user}@127.0.0.1:${hosts[0]?.port}`,
+      fence: 'script',
+    });
+  });
+
+  it('serve the files that were promised, sent and compared there', async () => {
+    const targets = hosts.map((host, index) => {
+      const ssh = { address: '127.0.0.1', port: host.port, user: host.user, hostKey: host.fingerprint };
+      const name = `site-${index + 1}`;
+      const reached = { host: { ssh: { ...ssh, key: 'env:STELLA_SECRET_FAR' } } };
+      return { name, kind: 'files', component: 'web', ...reached, directory: join(folder(), name) };
+    });
+    const text = JSON.stringify({ kind: 'Environment', name: 'site', targets });
+    await test.admin.call('applyDefinitions', { body: { documents: [{ file: 'site.yaml', text }] } });
+    for (const release of ['shop-1', 'shop-2']) {
+      await untilStatus(test.admin, await promote(release, 'site'), 'completed');
+    }
+    const { items } = await test.admin.call('listArtifacts', { parameters: { environment: 'site' } });
+    for (const { name, directory } of targets) {
+      expect(items.find((one) => one.target === name)).toMatchObject({ isHealthy: true });
+      expect(await readdir(join(directory, 'releases'))).toHaveLength(2);
+      expect(await readlink(join(directory, 'current'))).toMatch(/^releases\//);
+    }
+    const shown = await test.admin.call('getEnvironment', { parameters: { environment: 'site' } });
+    expect(shown.targets[0]).toMatchObject({
+      kind: 'files',
       host: `${hosts[0]?.user}@127.0.0.1:${hosts[0]?.port}`,
       fence: 'script',
     });

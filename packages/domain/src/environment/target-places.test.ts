@@ -68,6 +68,11 @@ describe('the host of a target', () => {
   });
 
   it('keeps the fence by a script, where the kind has no directory of its own', () => {
-    expect([web, there].map(fenceKeeperOf)).toEqual(['directory', 'script']);
+    const far = makeTarget({ host: hostOn('10.0.0.5') });
+    expect([web, there, far].map(fenceKeeperOf)).toEqual(['directory', 'script', 'script']);
+    expect(doShareSpace(far, makeTarget({ name: 'here', directory: far.directory }))).toBe(false);
+    expect(doShareSpace(far, makeTarget({ name: 'other', directory: far.directory, host: hostOn('10.0.0.5') }))).toBe(
+      true,
+    );
   });
 });

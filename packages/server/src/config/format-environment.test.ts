@@ -171,14 +171,18 @@ const commandTarget = fc.record(
 );
 const filesTargets = fc
   .uniqueArray(
-    fc.record({
-      kind: fc.constant('files' as const),
-      name,
-      component: name,
-      directory: fc.stringMatching(/^[A-Za-z0-9 #:'"ß%-]{1,20}$/),
-      keepCount: fc.integer({ min: 1, max: 50 }),
-      health: fc.option(health),
-    }),
+    fc.record(
+      {
+        kind: fc.constant('files' as const),
+        name,
+        component: name,
+        host,
+        directory: fc.stringMatching(/^[A-Za-z0-9 #:'"ß%-]{1,20}$/),
+        keepCount: fc.integer({ min: 1, max: 50 }),
+        health: fc.option(health),
+      },
+      { requiredKeys: ['kind', 'name', 'component', 'directory', 'keepCount', 'health'] },
+    ),
     { minLength: 1, maxLength: 4, selector: (target) => target.name },
   )
   // The index keeps them apart.

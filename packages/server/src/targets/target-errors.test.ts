@@ -1,6 +1,6 @@
 import { AppError } from '@stella/domain';
 import { describe, expect, it } from 'vitest';
-import { isClearNo, toTargetError } from './target-errors.ts';
+import { diskCodeOfWords, isClearNo, toTargetError } from './target-errors.ts';
 
 function fileSystemError(code: string): Error {
   return Object.assign(new Error(`${code}: it says, open '/srv/web'`), { code, syscall: 'open' });
@@ -19,6 +19,15 @@ describe('an error of the file system at a target', () => {
     expect(error.code).toBe(code);
     expect(error.message).toContain(errno);
     expect(isClearNo(error)).toBe(true);
+  });
+
+  it.each([
+    ['mkdir: cannot create directory: No space left on device', 'target.disk_full'],
+    ['tar: tree/large.bin: Wrote only 8192 of 10240 bytes', 'target.disk_full'],
+    ['mkdir: cannot create directory: Permission denied', 'target.denied'],
+    ['mv: cannot overwrite directory with non-directory', 'target.disk'],
+  ])('is told by what a program of a host said: %s', (words, code) => {
+    expect(diskCodeOfWords(words)).toBe(code);
   });
 
   it('is unclear when it is none', () => {

@@ -35,9 +35,12 @@ function diskCode(error: Error): DiskCode {
   return hasErrno(error, 'EACCES', 'EPERM', 'EROFS') ? 'target.denied' : 'target.disk';
 }
 
-/** As every C library words ENOSPC, EDQUOT, EACCES, EPERM and EROFS: what a program of a host said. */
+/**
+ * As every C library words ENOSPC, EDQUOT, EACCES, EPERM and EROFS: what a program of a host said. Of a disk that fills up
+ * within a file GNU tar tells only how much it wrote.
+ */
 export function diskCodeOfWords(words: string): DiskCode {
-  if (/No space left|quota exceeded/i.test(words)) return 'target.disk_full';
+  if (/No space left|quota exceeded|Wrote only \d+ of/i.test(words)) return 'target.disk_full';
   return /Permission denied|not permitted|Read-only/i.test(words) ? 'target.denied' : 'target.disk';
 }
 

@@ -1,4 +1,6 @@
 /** The `files` target on a host, reached as this machine is: the contract of targets, and what is its own. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFile, chmod, mkdir, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '@stella/domain';
@@ -7,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { OperationAnswer } from '../../src/ports/target.ts';
 import type { OpenHost } from '../../src/ports/target-host.ts';
 import { makeLocalHost } from '../../src/system/local-host.ts';
+import { whyNoMount } from '../integration/postgres-fixture.ts';
 import {
   call,
   componentOf,
@@ -83,12 +86,15 @@ describe('a files target on a host', () => {
     await deploy(1, '1');
     await deploy(2, '2');
     const first = await componentOf(place, '1');
-    const gone = { ...first, source: { ...first.source, path: join(place.root, 'nowhere') } };
+    const gone = { ...first, source: { ...first.source, directory: join(place.root, 'nowhere') } };
     const back = (n: number) => open(place).rollback(call(), { epoch: 1, n }, `op-${n}`, gone);
-    expect(await back(3)).toMatchObject({ outcome: 'succeeded', message: expect.stringContaining('still on disk') });
+    expect(await back(3)).toMatchObject({
+      outcome: 'succeeded',
+      message: expect.stringContaining('still on disk') as string,
+    });
     expect([pageIn(place), namesIn(place, '.stella', 'indexes').length]).toEqual(['page 1', 2]);
     await deploy(4, '2');
-    const [kept = ''] = namesIn(place, 'releases').filter((name) => name.startsWith(first.digest.slice(7)));
+    const kept = namesIn(place, 'releases').find((name) => name.startsWith(first.digest.slice(7))) ?? '';
     await writeFile(join(place.directory, 'releases', kept, 'index.html'), 'page !');
     expect(await back(5)).toMatchObject({ outcome: 'failed' });
     expect(pageIn(place)).toBe('page 2');
@@ -98,7 +104,13 @@ describe('a files target on a host', () => {
     const long = `${'long/'.repeat(30)}name`;
     const image = {
       tag: 'odd',
-      files: { 'with space/ü\nline.txt': 'odd', [long]: 'far', 'big.bin': 'x'.repeat(3_000_000), empty: '', gone: 'old' },
+      files: {
+        'with space/ü\nline.txt': 'odd',
+        [long]: 'far',
+        'big.bin': 'x'.repeat(3_000_000),
+        empty: '',
+        gone: 'old',
+      },
       layers: [
         [
           { path: '.wh.gone' },
@@ -199,18 +211,57 @@ describe('a files target on a host', () => {
       await rm(place.directory, { recursive: true, force: true });
       return deploy(n, 'index', { openHost: machine(name) });
     };
-    expect(await at(1, 'aarch64')).toMatchObject({ digest: image?.digest, message: expect.stringContaining(`${digestOf('arm64')}`) });
-    expect(await at(2, 'x86_64')).toMatchObject({ message: expect.stringContaining(`${digestOf('amd64')}`) });
+    expect(await at(1, 'aarch64')).toMatchObject({
+      digest: image?.digest,
+      message: expect.stringContaining(`${digestOf('arm64')}`) as string,
+    });
+    expect(await at(2, 'x86_64')).toMatchObject({ message: expect.stringContaining(`${digestOf('amd64')}`) as string });
     expect(await at(3, 'riscv64')).toMatchObject({ outcome: 'failed', code: 'registry.bad_manifest' });
   });
 
   it('names what the host lacks', async () => {
     const bare: OpenHost = () => {
       const host = makeLocalHost({ home: place.root });
-      return { ...host, open: (argv, options) => host.open(argv.map((word) => word.replace('grep -q GNU', 'false')) as [string], options) };
+      return {
+        ...host,
+        open: (argv, options) =>
+          host.open(argv.map((word) => word.replace('grep -q GNU', 'false')) as [string], options),
+      };
     };
     const probe = await open(place, { openHost: bare }).probe(call());
     expect(probe).toMatchObject({ outcome: 'failed', code: 'target.program_missing' });
-    expect(probe.stages.at(-1)).toMatchObject({ stage: 'programs', detail: expect.stringContaining('GNU tar') });
+    expect(probe.stages.at(-1)).toMatchObject({
+      stage: 'programs',
+      detail: expect.stringContaining('GNU tar') as string,
+    });
+  });
+
+  it.skipIf(whyNoMount() !== null)('fails as target.disk_full on a full disk, and leaves what runs whole', async () => {
+    const files = { 'large.bin': Buffer.alloc(4 * 1_048_576, 1) };
+    await writeOciLayout(place.layout, [{ tag: 'large', files }]);
+    await mkdir(place.directory);
+    // The mount, and all that is on it, ends with the process.
+    const script = `mount -t tmpfs -o size=2m tmpfs '${place.directory}' && echo mounted && exec cat`;
+    const holder = spawn('unshare', ['--mount', 'sh', '-c', script]);
+    const gone = once(holder, 'exit');
+    await once(holder.stdout, 'data');
+    const inside: readonly [string, ...string[]] = ['nsenter', `--target=${holder.pid}`, '--mount', '--'];
+    const host = makeLocalHost({ home: place.root });
+    const openHost: OpenHost = () => ({
+      ...host,
+      run: (argv, options) => host.run([...inside, ...argv], options),
+      open: (argv, options) => host.open([...inside, ...argv], options),
+    });
+    expect(await deploy(1, '1', { openHost })).toMatchObject({ outcome: 'succeeded' });
+    expect(await deploy(2, 'large', { openHost })).toMatchObject({
+      outcome: 'failed',
+      code: 'target.disk_full',
+      message: expect.stringContaining('large.bin') as string,
+    });
+    const answer = await open(place, { openHost }).observe(call());
+    expect(answer).toMatchObject({ observation: { digest: (await componentOf(place, '1')).digest, message: '' } });
+    expect(await deploy(3, '2', { openHost })).toMatchObject({ outcome: 'succeeded' });
+    holder.stdin.end();
+    await gone;
   });
 });

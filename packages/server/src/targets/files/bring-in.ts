@@ -117,10 +117,7 @@ function ociArchitecture(machine: string): string {
 }
 
 /** Old trees that cannot be removed do not change what was achieved; a later operation tries again. */
-async function tidy(
-  { deps, session, definition }: BringIn,
-  wish: Parameters<typeof chooseRemoved>[1],
-): Promise<void> {
+async function tidy({ deps, session, definition }: BringIn, wish: Parameters<typeof chooseRemoved>[1]): Promise<void> {
   try {
     const removed = chooseRemoved(await session.listReleases(), wish).map(({ text }) => text);
     if (removed.length > 0) await session.step('drop', ...removed);

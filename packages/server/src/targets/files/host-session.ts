@@ -146,7 +146,10 @@ async function write({ program: { stream }, target, scope }: SessionWish, piece:
 }
 
 function lastWords(words: string): string {
-  return words.replace(/[\s\0]+/g, ' ').trim().slice(-SAID_LENGTH_MAX);
+  return words
+    .replace(/[\s\0]+/g, ' ')
+    .trim()
+    .slice(-SAID_LENGTH_MAX);
 }
 
 function interrupted(target: string, message: string): AppError {

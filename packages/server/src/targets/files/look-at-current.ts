@@ -18,17 +18,17 @@ export type WhatRuns =
   /** Nothing that was promised: `message` says why. */
   | { readonly name: null; readonly message: string };
 
-export async function lookAtCurrent({ readCurrent, findDifference }: PlaceLooks): Promise<WhatRuns> {
+export async function lookAtCurrent(looks: PlaceLooks): Promise<WhatRuns> {
   let message = '';
   for (let look = 0; look < LOOKS_MAX; look += 1) {
-    const current = await readCurrent();
+    const current = await looks.readCurrent();
     if (current.kind === 'nothing') return { name: null, message: 'nothing was deployed yet' };
     if (current.kind === 'foreign') return { name: null, message: `what runs is not a release: ${current.message}` };
     const { name } = current;
-    const difference = await findDifference(name);
+    const difference = await looks.findDifference(name);
     if (difference === null) return { name };
     message = `what runs is not whole: ${difference}`;
-    if (isSame(await readCurrent(), name)) break;
+    if (isSame(await looks.readCurrent(), name)) break;
   }
   return { name: null, message };
 }

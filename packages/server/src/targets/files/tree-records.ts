@@ -28,7 +28,7 @@ export function recordsOfTree(root: DirectoryNode): Buffer {
 }
 
 export type Difference =
-  | { readonly kind: 'known'; /** Null: there is none. */ readonly words: string | null }
+  | { readonly kind: 'known' /** Null: there is none. */; readonly words: string | null }
   /** The comparison did not come to its end. */
   | { readonly kind: 'unknown' };
 
