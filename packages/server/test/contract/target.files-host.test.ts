@@ -206,7 +206,7 @@ describe('a files target on a host', () => {
     const platforms = ['amd64', 'arm64'].map((architecture) => ({ os: 'linux', architecture }));
     const [image] = await writeOciLayout(place.layout, [{ tag: 'index', files: { a: 'a' }, platforms }]);
     const digestOf = (architecture: string): Digest | undefined =>
-      image?.manifests.find(({ platform }) => platform.architecture === architecture)?.digest as Digest | undefined;
+      image?.manifests.find(({ platform }) => platform.architecture === architecture)?.digest;
     const at = async (n: number, name: string): Promise<OperationAnswer> => {
       await rm(place.directory, { recursive: true, force: true });
       return deploy(n, 'index', { openHost: machine(name) });
