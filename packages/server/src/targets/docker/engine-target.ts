@@ -2,7 +2,7 @@
  * What the kinds whose containers are on an engine have in common: where their engine and their fence are, and how the work
  * of a verb becomes its answer.
  */
-import { type ComposeTargetDefinition, type DockerTargetDefinition, type Fence } from '@stella/domain';
+import type { ComposeTargetDefinition, DockerTargetDefinition, Fence } from '@stella/domain';
 import type {
   Observation,
   ObserveAnswer,
