@@ -145,6 +145,7 @@ function describeAll(found: SshPrograms): void {
     expect(verified.items[0]).toMatchObject({ reference: 'env:STELLA_SECRET_FAR', isResolved: true, isAccepted: true });
     expect(verified.items[1]).toMatchObject({ isAccepted: code === 'target.credentials' ? false : null });
     await test.admin.call('cancelPromotion', { parameters: { promotion: id }, body: {} });
+    await untilStatus(test.admin, id, 'cancelled');
     await apply(environment);
     await untilStatus(test.admin, await promote('shop-1', environment), 'completed');
   });
