@@ -51,7 +51,7 @@ export async function startDockerRegistry(
   const config = {
     version: 0.1,
     log: { level: 'info', accesslog: { disabled: true } },
-    storage: { filesystem: { rootdirectory: storage } },
+    storage: { filesystem: { rootdirectory: storage }, delete: { enabled: true } },
     http: { addr: '127.0.0.1:0', secret: randomBytes(16).toString('hex'), ...(tls ? { tls } : {}) },
     ...(auth ? { auth } : {}),
   };

@@ -229,6 +229,28 @@ describe('a target or the registry', () => {
     expect(codes(diagnose(caseOf(stage, id)))).toEqual(['target.unhealthy']);
   });
 
+  it('bug: is still told when all that had been touched was brought back', () => {
+    const targets = [makeTarget({ name: 'web-1' }), makeTarget({ name: 'web-2' })];
+    const stage = makeStage({
+      definition: makeDefinition({ onFailure: 'rollback', targets }),
+      environment: makeWholeEnvironment('prod', makeRelease(3)),
+    });
+    const id = stage.create({ release: 5 });
+    stage.play(id, 'deploy');
+    stage.wait(SECOND);
+    stage.play(id, 'verify');
+    const message = 'status 500';
+    stage.answer(id, 'verify', 'web-1', { outcome: 'failed', code: 'target.unhealthy', message });
+    stage.answer(id, 'verify', 'web-2');
+    stage.wait(SECOND);
+    for (const name of ['web-1', 'web-2']) stage.answer(id, 'rollback', name);
+    for (const name of ['web-1', 'web-2']) stage.answer(id, 'rollback_verify', name);
+    expect(stage.of(id).promotion.status).toBe('rolled_back');
+    const [cause] = diagnose(caseOf(stage, id)).causes;
+    expect(cause?.code).toBe('target.unhealthy');
+    expect(values(cause)).toContain('status 500');
+  });
+
   it('tells of ten targets and counts the others, and says once how long the precheck goes on', () => {
     const targets = Array.from({ length: 25 }, (_, index) => makeTarget({ name: `web-${index + 11}` }));
     const stage = makeStage({ definition: makeDefinition({ targets }) });

@@ -1,7 +1,7 @@
 /** Targets and the registry: what their last answers in the step that it stands in, or ended in, say. */
 import { promisedDigestOf } from '../environment/target-components.ts';
 import { hostOf } from '../environment/target-places.ts';
-import type { Attempt, AttemptPurpose, AttemptResult } from '../promotion/promotion.ts';
+import type { Attempt, AttemptPurpose, AttemptResult, Promotion } from '../promotion/promotion.ts';
 import { boundBaseOf } from '../promotion/scope.ts';
 import type { Step } from '../promotion/status.ts';
 import { formatDuration } from '../values/duration.ts';
@@ -30,6 +30,8 @@ const PURPOSES_BY_STEP: Readonly<Partial<Record<Step, readonly AttemptPurpose[]>
   verify: ['verify'],
   rollback: ['rollback_verify', 'rollback', 'verify', 'batch_verify', 'deploy'],
 };
+
+const WAY_FORWARD: readonly AttemptPurpose[] = ['verify', 'batch_verify', 'deploy'];
 
 const CAUSE_BY_CODE: Readonly<Record<string, CauseCode>> = {
   'target.directory_forbidden': 'target.misconfigured',
@@ -84,10 +86,15 @@ function isOfArtifact(purpose: AttemptPurpose): boolean {
   return purpose === 'precheck_artifact' || purpose === 'preflight_artifact';
 }
 
+/** What was brought back is well: what went wrong before that is to be mended before the next try. */
+function purposesOf({ step, status }: Promotion): readonly AttemptPurpose[] {
+  return (status === 'rolled_back' ? WAY_FORWARD : PURPOSES_BY_STEP[step]) ?? [];
+}
+
 /** Of each target and component the newest answer in this step. */
 function lastAnswers(view: CaseView): Attempt[] {
   const { snapshot } = view;
-  const purposes = PURPOSES_BY_STEP[snapshot.promotion.step] ?? [];
+  const purposes = purposesOf(snapshot.promotion);
   const last = new Map<string, Attempt>();
   for (const purpose of purposes) {
     for (const attempt of snapshot.attempts.filter((one) => one.purpose === purpose && one.result !== null)) {
