@@ -1,4 +1,4 @@
-/** A real sshd on a free loopback port, with keys of its own, for the user who runs the tests. */
+/** A real sshd on a free port, of loopback or of an island, with keys of its own, for the user who runs the tests. */
 import { execFile, spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { appendFile, chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -24,6 +24,7 @@ export function findSshd(): SshPrograms | null {
 }
 
 export interface SshServer {
+  readonly address: string;
   readonly port: number;
   readonly user: string;
   readonly directory: string;
@@ -41,7 +42,16 @@ export interface SshServer {
   stop(): Promise<void>;
 }
 
-export async function startSshd({ sshd, keygen }: SshPrograms): Promise<SshServer> {
+export interface SshPlace {
+  readonly address: string;
+  /** What a program is put behind to run there. */
+  readonly enter: readonly string[];
+}
+
+export async function startSshd(
+  { sshd, keygen }: SshPrograms,
+  { address, enter }: SshPlace = { address: '127.0.0.1', enter: [] },
+): Promise<SshServer> {
   const directory = await mkdtemp(join(tmpdir(), 'stella-sshd-'));
   const makeKey = async (name: string): Promise<string> => {
     await run(keygen, ['-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', join(directory, name)]);
@@ -57,7 +67,7 @@ export async function startSshd({ sshd, keygen }: SshPrograms): Promise<SshServe
   await writeFile(
     config,
     [
-      `ListenAddress 127.0.0.1:${port}`,
+      `ListenAddress ${address}:${port}`,
       `HostKey ${join(directory, 'host')}`,
       `AuthorizedKeysFile ${join(directory, 'authorized_keys')}`,
       `PidFile ${join(directory, 'pid')}`,
@@ -68,11 +78,13 @@ export async function startSshd({ sshd, keygen }: SshPrograms): Promise<SshServe
     ].join('\n'),
   );
   await chmod(directory, 0o700);
-  const server = spawn(sshd, ['-D', '-e', '-f', config], { stdio: 'ignore' });
+  const [program, ...args] = [...enter, sshd, '-D', '-e', '-f', config];
+  const server = spawn(program, args, { stdio: 'ignore' });
   const ended = new Promise<void>((resolve) => server.once('exit', () => resolve()));
-  await waitFor(() => answers(port), { timeoutMs: START_MS, why: 'sshd to listen' });
+  await waitFor(() => answers(address, port), { timeoutMs: START_MS, why: 'sshd to listen' });
   const { stdout } = await run(keygen, ['-lf', join(directory, 'host.pub')]);
   return {
+    address,
     port,
     user: userInfo().username,
     directory,
@@ -91,9 +103,9 @@ export async function startSshd({ sshd, keygen }: SshPrograms): Promise<SshServe
   };
 }
 
-function answers(port: number): Promise<boolean> {
+function answers(address: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
+    const socket = connect(port, address);
     const end = (isThere: boolean) => (): void => {
       socket.destroy();
       resolve(isThere);

@@ -1,5 +1,5 @@
 /**
- * A network namespace of its own for one replica, joined to this machine by a pair of virtual interfaces, and cut off by
+ * A network namespace of its own for one replica or host, joined to this machine by a pair of virtual interfaces, and cut off by
  * a filter that drops everything: nobody is told, answers just stop. Nothing else of the machine's network is touched.
  */
 import { execFile } from 'node:child_process';
@@ -20,6 +20,8 @@ const DROP_ALL = [
 export interface Island {
   /** Of this machine, as the island reaches it. */
   readonly mainland: string;
+  /** Of the island, as this machine reaches it. */
+  readonly address: string;
   readonly range: string;
   /** What a program and its arguments are put behind, to run in there. */
   readonly enter: readonly string[];
@@ -28,11 +30,12 @@ export interface Island {
   remove(): Promise<void>;
 }
 
-/** Needs root. */
-export async function makeIsland(): Promise<Island> {
+/** Needs root. `letter` tells those of one process apart. */
+export async function makeIsland(letter: '' | 'a' | 'b' | 'c' = ''): Promise<Island> {
   await removeAbandoned();
-  const name = `stella${process.pid}`;
-  const [here, there] = [`st${process.pid}a`.slice(-14), `st${process.pid}b`.slice(-14)];
+  const name = `stella${process.pid}${letter}`;
+  const link = (end: 'h' | 't'): string => `st${process.pid}${letter}${end}`.slice(-14);
+  const [here, there] = [link('h'), link('t')];
   const net = freeNet();
   const enter = ['nsenter', `--net=/run/netns/${name}`];
   const inside = (...command: readonly string[]): Promise<void> => run([...enter, ...command]);
@@ -52,6 +55,7 @@ export async function makeIsland(): Promise<Island> {
   }
   return {
     mainland: `${net}.1`,
+    address: `${net}.2`,
     range: `${net}.0/30`,
     enter,
     cutOff: () => inside('nft', DROP_ALL),
@@ -64,7 +68,7 @@ export async function makeIsland(): Promise<Island> {
 async function removeAbandoned(): Promise<void> {
   const names = existsSync(NAMESPACES) ? readdirSync(NAMESPACES) : [];
   for (const name of names) {
-    const [, pid] = /^stella(\d+)$/.exec(name) ?? [];
+    const [, pid] = /^stella(\d+)[abc]?$/.exec(name) ?? [];
     if (pid !== undefined && !existsSync(`/proc/${pid}`)) await run(['ip', 'netns', 'del', name]);
   }
 }

@@ -74,7 +74,7 @@ export const TARGET_CODES = {
   ),
   'target.interrupted': entry(
     'Unavailable',
-    'the work at target {target} was ended before it changed anything: {message}',
+    'the work at target {target} was ended before it was done: {message}',
     'try again; if it repeats, look at the disk and the network of the target',
   ),
   'target.disk_full': entry(
