@@ -3,6 +3,7 @@
  * that runs. A release that was itself brought back by a rollback counts from when it first came: the second rollback goes
  * one further, and never forth to what the first one took away.
  */
+import { isPlanted } from '../planted-bugs.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { ReleaseId } from '../values/ids.ts';
 import type { EnvironmentStatus } from './promotion.ts';
@@ -25,7 +26,8 @@ export function formerReleaseOf(environment: EnvironmentStatus, completions: rea
   if (releaseId === null) throw nothingBefore(name, 'nothing was ever verified there');
   // Some targets run something else: what was verified last is what is missing.
   if (state !== 'whole') return releaseId;
-  const came = completions.findIndex((one) => one.releaseId === releaseId && one.kind !== 'rollback');
+  const didCome = ({ kind }: Completion): boolean => kind !== 'rollback' || isPlanted('rollback.goes_forth');
+  const came = completions.findIndex((one) => one.releaseId === releaseId && didCome(one));
   const former = came < 0 ? undefined : completions.slice(came + 1).find((one) => one.releaseId !== releaseId);
   if (!former) throw nothingBefore(name, 'the release that it runs is the first that completed there');
   return former.releaseId;

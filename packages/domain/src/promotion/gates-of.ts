@@ -4,6 +4,7 @@
  * predecessors, so it does not soak in them either.
  */
 import type { GateDefinition } from '../environment/environment-definition.ts';
+import { isPlanted } from '../planted-bugs.ts';
 import type { Promotion } from './promotion.ts';
 
 type Wayfarer = Pick<Promotion, 'kind' | 'isForced' | 'definition'>;
@@ -18,13 +19,14 @@ function isAsked({ kind, isForced }: Wayfarer, gate: GateDefinition): boolean {
     case 'promote':
       return true;
     case 'deploy':
-      return !(isForced && gate.kind === 'soak');
+      return !(isForced && gate.kind === 'soak') && !isPlanted('deploy.gates_left_out');
     case 'rollback':
+      if (isPlanted('rollback.gates_left_out')) return false;
       return gate.kind === 'approval' || gate.kind === 'window' || gate.onRollback === 'ask';
   }
 }
 
 /** Whether the release must have completed in the predecessors; of a deploy its artifacts must (safety S11). */
 export function asksPredecessors({ kind, isForced }: Pick<Promotion, 'kind' | 'isForced'>): boolean {
-  return kind === 'promote' || (kind === 'deploy' && !isForced);
+  return kind === 'promote' || (kind === 'deploy' && !isForced && !isPlanted('deploy.predecessors_ignored'));
 }

@@ -130,7 +130,8 @@ const PERFORMERS: Readonly<
   seal: sealTarget,
   deploy: (deps, call, target) =>
     operate(deps, call, target, isPlanted('deploy.digest_of_base') ? call.snapshot.base : call.snapshot.release),
-  rollback: (deps, call, target) => operate(deps, call, target, call.snapshot.base),
+  rollback: (deps, call, target) =>
+    operate(deps, call, target, isPlanted('rollback.digest_of_release') ? call.snapshot.release : call.snapshot.base),
   batch_verify: observeTarget,
   judge: askJudge,
   verify: observeTarget,

@@ -23,6 +23,7 @@ import { createRelease, resolveComponents } from '../../src/engine/commands/crea
 import { changeFreeze } from '../../src/engine/commands/freeze-environment.ts';
 import { askTargets, raiseEnvironmentFence } from '../../src/engine/commands/raise-fence.ts';
 import { sealTargets, takeLock } from '../../src/engine/commands/release-lock.ts';
+import { followOtherWays, type OtherWaysWorld, planOtherWays } from './agenda-of-other-ways.ts';
 import { type People, type PeopleWorld, pickPromotion, releaseByNumber, rest } from './people.ts';
 import { type CyclePlan, drawGate, PEOPLE, PROMOTION_COUNT, type SeedPlan } from './seed-plan.ts';
 import { pushTag, type RegistryWorld } from './simulated-registry.ts';
@@ -81,9 +82,11 @@ class Agenda implements AgendaOfPeople {
   private requestCount = 0;
   private pushCount = 0;
   private pending = 0;
+  private readonly otherWays: OtherWaysWorld;
 
   constructor(world: AgendaWorld) {
     this.world = world;
+    this.otherWays = { ...world, later: (delayMs, run) => this.later(delayMs, run) };
   }
 
   start(): void {
@@ -95,6 +98,7 @@ class Agenda implements AgendaOfPeople {
     }
     if (plan.hasWindows) this.planFreezes();
     if (plan.hasQuotas) this.planQuotas();
+    if (plan.hasOtherWays) planOtherWays(this.otherWays);
   }
 
   /** Tried while faults happen, and lifted when they have ended: days are long. */
@@ -211,6 +215,7 @@ class Agenda implements AgendaOfPeople {
         this.later(random.between(1, 3_000), () => this.skipGate(promotion.id, run.gate));
       }
     }
+    if (this.world.plan.hasOtherWays && promotion.endedAtMs !== null) followOtherWays(this.otherWays, promotion);
     if (promotion.status !== 'completed' || !random.chance(85)) return;
     const next = { dev: ['staging', 'edge'], staging: ['prod'] }[promotion.environment] ?? [];
     for (const environment of next) {

@@ -29,6 +29,7 @@ import { checkCalm } from './rules/deadline-rules.ts';
 import { type CommitRules, makeCommitRules } from './rules/commit-rules.ts';
 import { makeTakeoverTrials, type TakeoverTrials } from './rules/takeover-rules.ts';
 import { checkStart } from './rules/quota-rules.ts';
+import { makeWayRules, type WayRules } from './rules/way-rules.ts';
 import { checkVerdicts } from './rules/verdict-rules.ts';
 import { makeScheduler, type Scheduler } from './scheduler.ts';
 import { drawPlan, PEOPLE, type SeedPlan, type SimulationMode, WORKER_COUNT } from './seed-plan.ts';
@@ -97,6 +98,7 @@ class SeedRun {
   private readonly servers: SimulatedServer[] = [];
   private readonly writeRules: WriteRules;
   private readonly commitRules: CommitRules;
+  private readonly wayRules: WayRules;
   private readonly agenda: AgendaOfPeople;
   private readonly takeovers: TakeoverTrials;
   private readonly faultsEndAtMs: number;
@@ -116,6 +118,7 @@ class SeedRun {
     const { scheduler, state, journal, machines, servers } = this;
     this.writeRules = makeWriteRules(state, plan.isAudited);
     this.commitRules = makeCommitRules({ state, journal, machines, isAudited: plan.isAudited });
+    this.wayRules = makeWayRules(state);
     const { mix, instantPercent } = plan;
     this.database = makeDatabase({ scheduler, state, mix, instantPercent, clients: servers });
     this.database.onCommitted = () => this.guarded(() => this.commitRules.check(scheduler.nowMs()));
@@ -215,8 +218,9 @@ class SeedRun {
       insist('S3', isOwn, () => `${promotion.id} was written with epoch ${claim?.claimEpoch}, not ${last?.claimEpoch}`);
     }
     this.writeRules.check(record);
-    checkVerdicts(record);
+    checkVerdicts(this.state, record);
     checkStart(this.state, record);
+    this.wayRules.check(record);
     if (promotion.quotaWait !== null) this.journal.reach(`quota.${promotion.quotaWait}.waited`);
     for (const run of record.decision.gateRuns) {
       if (run.state === 'expired' && run.message === 'window_closed') this.journal.reach('round.window_closed');
@@ -238,12 +242,13 @@ class SeedRun {
       const [promotionId, purpose] = operationId.split('.');
       const row = [...this.state.promotions.values()].find(({ promotion }) => promotion.id === promotionId);
       insist('S17', row?.attempts.has(operationId) === true, () => `${operationId} is no committed intent`);
-      if (purpose !== 'deploy') return;
+      if (purpose !== 'deploy' && purpose !== 'rollback') return;
       const { promotion } = row;
       const definition = promotion.definition.targets.find((one) => one.name === target);
-      const release = this.state.releases.get(promotion.releaseId);
+      const release =
+        purpose === 'deploy' ? this.state.releases.get(promotion.releaseId) : this.wayRules.wentFrom(promotion);
       const promised = definition && promisedDigestOf(definition, release);
-      insist('S10', promised === digest, () => `${operationId} brings ${digest}, ${promised} was gated`);
+      insist('S10', promised === digest, () => `${operationId} brings ${digest}, not ${promised}`);
     });
   }
 

@@ -56,6 +56,8 @@ export interface SeedPlan {
   readonly hasQuotas: boolean;
   /** Most environments are `concurrency: per_component`, and releases carry some components. */
   readonly isByComponent: boolean;
+  /** People roll back, and deploy artifacts of their own choice. */
+  readonly hasOtherWays: boolean;
   readonly settings: Settings;
   readonly mix: FaultMix;
   /** No more faults from here on. */
@@ -101,6 +103,8 @@ export const PEOPLE: Readonly<Record<string, readonly RoleBinding[]>> = {
 /** Of a hundred seeds so many are about liveness, which takes longer. */
 const LIVENESS_PERCENT = 20;
 const BY_COMPONENT_PERCENT = 35;
+/** Drawn aside: the other seeds stay what they were. */
+const OTHER_WAYS_PERCENT = 25;
 /** Of a hundred seeds by component so many have a crowd: else hardly ever three meet, two beside each other and one behind. */
 const CROWDED_PERCENT = 40;
 const CROWD_WITHIN_MS = 8_000;
@@ -234,6 +238,7 @@ function drawUsualPlan(seed: number, wanted: SimulationMode | 'both'): SeedPlan 
       .map((place) => (isByComponent ? goByComponent(aside, place) : place)),
     hasWindows,
     hasQuotas: false,
+    hasOtherWays: makeSeededRandom(mixSeeds(seed, 17)).chance(OTHER_WAYS_PERCENT),
     isByComponent,
     mix: withMoreFaults(makeSeededRandom(mixSeeds(seed, 13)), drawFaultMix(random)),
     faultsEndAfterMs: random.between(60_000, mode === 'safety' ? 600_000 : 180_000),

@@ -10,7 +10,8 @@ import { type Draft, endPromotion } from './draft.ts';
 export function isOvertaken(draft: Draft): boolean {
   const { promotion, environment, snapshot } = draft;
   if (promotion.kind === 'rollback') {
-    return promotion.baseReleaseId !== baseIdOf(environment, snapshot.release);
+    const hasMoved = promotion.baseReleaseId !== baseIdOf(environment, snapshot.release);
+    return hasMoved && !isPlanted('rollback.over_any_base');
   }
   return (
     promotion.kind !== 'deploy' &&

@@ -6,21 +6,23 @@
 import {
   type Attempt,
   compareFences,
+  type ComponentStatus,
   gateNamed,
   type GateRun,
   isTerminal,
   lookAtWindow,
   type PromotionSnapshot,
+  type ReleaseComponent,
 } from '@stella/domain';
-import { insist, type WriteRecord } from '@stella/testkit';
+import { insist, type MemoryState, type WriteRecord } from '@stella/testkit';
 
-export function checkVerdicts({ kind, before, decision, context: { nowMs } }: WriteRecord): void {
+export function checkVerdicts(state: MemoryState, { kind, before, decision, context: { nowMs } }: WriteRecord): void {
   const { promotion, gateRuns, settledAttempts } = decision;
   if (before && kind === 'commanded') checkCallback(before, settledAttempts, nowMs);
   if (!before || kind !== 'ticked') return;
   for (const run of gateRuns) {
     const isNew = run.verdict === 'passed' && before.gateRuns.find((one) => one.id === run.id)?.verdict !== 'passed';
-    if (run.kind === 'soak' && isNew) checkSoak(before, run, nowMs);
+    if (run.kind === 'soak' && isNew) checkSoak(state, before, run, nowMs);
     if (run.kind === 'window' && isNew) checkWindow(before, run, nowMs);
     if (run.kind === 'dependency' && isNew) checkDependency(before, run);
   }
@@ -46,19 +48,28 @@ function checkCallback(
 }
 
 /** Each of its components runs there, verified, since then. */
-function checkSoak({ promotion, release, predecessors }: PromotionSnapshot, run: GateRun, nowMs: number): void {
+function checkSoak(
+  { releases }: MemoryState,
+  { promotion, release, predecessors }: PromotionSnapshot,
+  run: GateRun,
+  nowMs: number,
+): void {
   const gate = promotion.definition.gates.find((one) => one.name === run.gate);
   if (gate?.kind !== 'soak') return;
+  // A deploy asks for its artifacts, in whatever release they came there.
+  const isOfIt = ({ releaseId }: ComponentStatus, { name, digest }: ReleaseComponent): boolean => {
+    if (promotion.kind !== 'deploy' || releaseId === null) return releaseId === promotion.releaseId;
+    const components = releases.get(releaseId)?.components ?? [];
+    return components.some((one) => one.name === name && one.digest === digest);
+  };
   for (const name of gate.environments) {
     const rows = predecessors.find((one) => one.name === name)?.components ?? [];
     for (const component of release.components) {
-      const row = rows.find((one) => one.component === component.name);
-      const isThere = row?.releaseId === promotion.releaseId && row.state === 'whole';
-      const soakedMs = isThere ? nowMs - (row.releasedAtMs ?? nowMs) : 0;
-      const isLongEnough = soakedMs >= gate.durationMs;
+      const row = rows.find((one) => one.component === component.name && isOfIt(one, component));
+      const soakedMs = row?.state === 'whole' ? nowMs - (row.releasedAtMs ?? nowMs) : 0;
       insist(
         'S7',
-        isLongEnough,
+        soakedMs >= gate.durationMs,
         () => `${component.name} of ${promotion.id} soaked in ${name} for ${soakedMs} ms only`,
       );
     }
