@@ -158,7 +158,7 @@ function refuseDirection({ release, environment, base }: PromotionPlanInput, way
   const isOlder = isOlderThanBase(environment, release);
   if (way.kind === 'promote' && isOlder) throw new AppError('promotion.older_than_base', { details });
   if (way.kind !== 'rollback') return;
-  if (!way.hasCompletedHere && !isPlanted('rollback.never_completed'))
+  if (!way.hasCompletedHere && !isPlanted('rollback.to_what_never_ran'))
     throw new AppError('rollback.never_completed', { details });
   // The very release that was verified last is what brings a mixed environment back.
   const isBase = release.id === baseIdOf(environment, release);
