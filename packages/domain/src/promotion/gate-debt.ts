@@ -104,27 +104,32 @@ export interface DebtContext {
   readonly actor: Actor;
   /** Setting `debts.interval`. */
   readonly intervalMs: number;
+  /** When the debt was due again by the claim that is answered. */
+  readonly claimedUntilMs: InstantMs | null;
 }
 
 /**
  * What becomes of an open debt by an answer of its gate. Only `passed` pays it. An event is written when it is paid and
- * when the outcome is another one than before, so that a gate which says no for months does not fill the audit log.
+ * when the outcome is another one than before, so that a gate which says no for months does not fill the audit log. What was
+ * hastened since the claim, by an approval that the answer cannot know, stays due.
  */
 export function answerDebt(
   debt: GateDebt,
   answer: DebtAnswer,
-  { nowMs, actor, intervalMs }: DebtContext,
+  { nowMs, actor, intervalMs, claimedUntilMs }: DebtContext,
 ): { readonly debt: GateDebt; readonly events: readonly EventDraft[] } {
   if (debt.state !== 'open')
     throw new AppError('internal', { details: { message: `debt ${debt.id} is ${debt.state}` } });
   const { outcome } = answer;
   const message = toStorableText(answer.message);
   const isPaid = outcome === 'passed';
+  const isHastened = debt.dueAtMs !== null && claimedUntilMs !== null && debt.dueAtMs < claimedUntilMs;
+  const againAtMs = isHastened ? debt.dueAtMs : nowMs + intervalMs;
   const next: GateDebt = {
     ...debt,
     state: isPaid ? 'paid' : 'open',
     closedAtMs: isPaid ? nowMs : null,
-    dueAtMs: isPaid ? null : nowMs + intervalMs,
+    dueAtMs: isPaid ? null : againAtMs,
     lastAskedAtMs: nowMs,
     lastOutcome: outcome,
     message,

@@ -109,6 +109,7 @@ async function recordAnswer(
     nowMs: Number(row['now']),
     actor,
     intervalMs,
+    claimedUntilMs: claimed.dueAtMs,
   });
   await session.rows(WRITE, [
     debt.id,

@@ -42,6 +42,19 @@ async function askToSkip(world: StoreWorld): Promise<{ place: Place; id: Promoti
   return { place, id };
 }
 
+/** A completed promotion whose approval is owed. */
+async function oweApproval(world: StoreWorld): Promise<{ place: Place; id: PromotionId }> {
+  const gate = makeApprovalGate({ skip: 'allowed' });
+  const place = await setUp(world, [makeDefinition({ name: 'lax', gates: [gate] })]);
+  const { id: workerId } = await hire(world);
+  const id = await create(place, 'lax');
+  await play(world, await claimOne(world, workerId));
+  await command(place, id, 'olga', { kind: 'skip_gate', gate: 'sign', reason: 'away' });
+  await command(place, id, 'bob', { kind: 'approve', gate: null, skip: 'sign', reason: '' });
+  await play(world, await claimOne(world, workerId));
+  return { place, id };
+}
+
 /** A completed promotion that used a skip. */
 async function owe(world: StoreWorld, release = 1, before?: Place): Promise<Owing> {
   const place = before ?? (await setUp(world, [GATED]));
@@ -228,14 +241,7 @@ function describeDebts(world: GiveWorld): void {
   });
 
   it('of an approval is looked at as soon as somebody approves', async () => {
-    const gate = makeApprovalGate({ skip: 'allowed' });
-    const place = await setUp(world(), [makeDefinition({ name: 'lax', gates: [gate] })]);
-    const { id: workerId } = await hire(world());
-    const id = await create(place, 'lax');
-    await play(world(), await claimOne(world(), workerId));
-    await command(place, id, 'olga', { kind: 'skip_gate', gate: 'sign', reason: 'away' });
-    await command(place, id, 'bob', { kind: 'approve', gate: null, skip: 'sign', reason: '' });
-    await play(world(), await claimOne(world(), workerId));
+    const { id, place } = await oweApproval(world());
     const [waiting] = await takeTwice(world());
     if (!waiting) throw new Error('it was not due');
     await world().debts.recordAnswer(waiting.debt, { outcome: 'waiting', message: '0 of 1 approved' }, ACTOR);
@@ -246,5 +252,15 @@ function describeDebts(world: GiveWorld): void {
     expect(await refusal(command(place, id, 'bob', { kind: 'approve', gate: 'sign', reason: '' }))).toBe(
       'approval.repeated',
     );
+  });
+
+  it('bug: of an approval is looked at again when somebody has approved while it was being asked', async () => {
+    const { id, place } = await oweApproval(world());
+    const [claimed] = await takeTwice(world());
+    if (!claimed) throw new Error('it was not due');
+    await command(place, id, 'bob', { kind: 'approve', gate: 'sign', reason: 'seen' });
+    await world().debts.recordAnswer(claimed.debt, { outcome: 'waiting', message: '0 of 1 approved' }, ACTOR);
+    const [again] = await takeTwice(world());
+    expect(again?.snapshot.approvals).toMatchObject([{ subject: 'bob', gate: 'sign', decision: 'approved' }]);
   });
 }

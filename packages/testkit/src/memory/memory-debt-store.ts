@@ -71,7 +71,7 @@ async function recordAnswer(
   });
   if (!current) return null;
   const { nowMs, settings } = current;
-  const context = { nowMs, actor, intervalMs: settings['debts.interval'] };
+  const context = { nowMs, actor, intervalMs: settings['debts.interval'], claimedUntilMs: claimed.dueAtMs };
   const { debt, events } = answerDebt(current.debt, answer, context);
   await session.statement('write', (tx) => writeDebt(tx, debt));
   if (events.length > 0) {
