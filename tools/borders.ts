@@ -122,7 +122,7 @@ export const ZONES: readonly Zone[] = [
     world: 'all',
     zones: [DOMAIN, CLI, ...CLIENT],
     typesOf: [CONTRACT],
-    packages: ['pg', 'selfsigned', 'tar-stream'],
+    packages: ['pg', 'selfsigned', 'ssh2', 'tar-stream'],
   },
   {
     folder: SERVE,
@@ -160,6 +160,7 @@ export const TEST_ZONE: Omit<Zone, 'folder'> = {
     'yaml',
     'tar-stream',
     'selfsigned',
+    'ssh2',
     'smtp-server',
     'standardwebhooks',
     '@redocly/*',

@@ -9,6 +9,8 @@ export type Need =
   | 'second person'
   /** Rights to mount a small disk. */
   | 'root'
+  /** Programs of a Linux host, such as flock and GNU tar. */
+  | 'linux'
   /** A directory from which the server takes image layouts. */
   | 'layouts'
   /** A directory below which the server runs programs of gates. */

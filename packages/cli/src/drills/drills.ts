@@ -1,6 +1,7 @@
 /** Every drill, and of each cause without one why it has none. */
 import type { CauseCode } from '@stella/domain';
 import { AppError, nearestOf } from '@stella/domain/client';
+import { CANARY_DRILLS } from './causes/canary-drills.ts';
 import { COMMAND_DRILLS } from './causes/command-drills.ts';
 import { GATE_DRILLS } from './causes/gate-drills.ts';
 import { REGISTRY_DRILLS } from './causes/registry-drills.ts';
@@ -13,6 +14,7 @@ import { type Drill, drillId } from './drill.ts';
 
 export const DRILLS: readonly Drill[] = [
   ...TARGET_DRILLS,
+  ...CANARY_DRILLS,
   ...REGISTRY_DRILLS,
   ...GATE_DRILLS,
   ...COMMAND_DRILLS,
@@ -24,14 +26,11 @@ export const DRILLS: readonly Drill[] = [
 
 /** Causes that no drill shows, with the reason. */
 export const UNDRILLED: Readonly<Partial<Record<CauseCode, string>>> = {
-  'canary.failed': 'the drill would need a second target, which its world has not',
-  'canary.unanswered': 'the drill would need a second target, which its world has not',
   'registry.tls': 'a registry by TLS would have to be declared; gate.tls drills the same',
   'database.slow': 'told only beside another trouble: alone it slows things down and stops nothing',
   'worker.blocked': 'nothing from outside does it: a process that hangs loses its lease, and is told as worker.dead',
   'worker.version_skew': 'told only beside another trouble, and wants orchestrators of two versions',
   'lock.stale': 'nothing from outside does it: while a worker lives, it takes over whoever holds a lock within seconds',
-  'target.host_key': 'the drill would need a host over SSH, which its world has not',
   'target.engine_down': 'the drill would need an engine of containers, which its world has not',
   'target.busy':
     'nothing from outside does it: who holds the lock of a target gives it to a newer operation within 2 s',

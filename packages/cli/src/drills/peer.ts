@@ -1,6 +1,6 @@
 /**
- * The other side of a drill: a service that a gate and a health check ask, and a registry, on real sockets. It behaves as
- * the file with its modes says, which the commands of drills write, and ends when its directory is gone.
+ * The other side of a drill: a service that a gate, a health check and a judge ask, a registry, and where it has keys for
+ * them TLS and a host over SSH, on real sockets. It behaves as the file with its modes says, which the commands of drills write, and ends when its directory is gone.
  */
 import { createReadStream, existsSync, statSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -27,12 +27,19 @@ export async function holdPeer(place: DrillPlace, address: string, signal: Abort
   await registry.open();
   const secure = existsSync(place.certificates) ? makeSecurePort(place, address) : null;
   await secure?.follow(readModes(place).certificate);
-  writeAddress(place, {
-    pid: process.pid,
-    service: service.host(),
-    registry: registry.host(),
-    secure: secure?.host() ?? null,
-  });
+  // Loaded when it is needed: a drill seldom has a host.
+  const ssh = existsSync(place.hostKeys) ? (await import('./host/ssh-host.ts')).makeSshHost(place, address) : null;
+  let shown = readModes(place).hostKey;
+  await ssh?.follow(shown);
+  const tellAddress = (): void =>
+    writeAddress(place, {
+      pid: process.pid,
+      service: service.host(),
+      registry: registry.host(),
+      secure: secure?.host() ?? null,
+      ssh: ssh && { host: ssh.host(), shown },
+    });
+  tellAddress();
   const sessions = makeHeldSessions(place);
   const endsAtMs = Date.now() + LIFETIME_MS_MAX;
   try {
@@ -42,11 +49,17 @@ export async function holdPeer(place: DrillPlace, address: string, signal: Abort
       await (modes.isRegistryOpen ? registry.open() : registry.close());
       await secure?.follow(modes.certificate);
       await sessions.follow(modes.sessions);
+      await ssh?.follow(modes.hostKey);
+      if (modes.hostKey !== shown) {
+        shown = modes.hostKey;
+        tellAddress();
+      }
       await pause(LOOK_MS);
     }
   } finally {
     await sessions.follow(WELL.sessions);
     await secure?.follow(null);
+    await ssh?.follow(null);
     await service.close();
     await registry.close();
   }
@@ -124,9 +137,11 @@ function makePort(answer: Answer, address: string, make: (listener: Listener) =>
   };
 }
 
+const PAGES = ['health', 'judge', 'gate'] as const;
+
 async function serve(place: DrillPlace, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const question = readText(request);
-  const which = request.url?.startsWith('/health') ? 'health' : 'gate';
+  const which = PAGES.find((page) => request.url?.startsWith(`/${page}`)) ?? 'gate';
   const startedAtMs = Date.now();
   // Ends when it has an answer, or when nobody waits for one any more.
   while (!response.closed && existsSync(place.directory)) {

@@ -6,24 +6,30 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFile
 import { join, resolve } from 'node:path';
 import { AppError, nearestOf } from '@stella/domain/client';
 
-/** How the service of the drill behaves: its gate, its health check, its registry. */
+/** How the other side of the drill behaves: its gate, its health check, its judge, its registry, its host. */
 export interface PeerModes {
   /** False: its port is closed. */
   readonly isServiceOpen: boolean;
   readonly isRegistryOpen: boolean;
   readonly gate: Reply;
   readonly health: Reply;
+  /** Of a canary. */
+  readonly judge: Reply;
   /** What a registry answers instead of what it was asked for; null: it has it. */
   readonly registry: 'denied' | 'missing' | 'other_bytes' | null;
   /** The blobs of this component are not sent, until it is null again. */
   readonly heldComponent: string | null;
   /** Of its TLS service, where the drill has certificates. */
   readonly certificate: Certificate;
+  /** Of its host over SSH, where the drill has one: which of its keys it shows. */
+  readonly hostKey: HostKeyName;
   /** In the database of the drill's own orchestrator. */
   readonly sessions: SessionModes;
 }
 
 export type Certificate = 'expired' | 'valid';
+
+export type HostKeyName = 'first' | 'second';
 
 export interface SessionModes {
   /** Whose row a session holds, idle in its transaction; null: none. */
@@ -46,9 +52,11 @@ export const WELL: PeerModes = {
   isRegistryOpen: true,
   gate: PASSED,
   health: PASSED,
+  judge: answerWith(200, '{"errorRate":0}'),
   registry: null,
   heldComponent: null,
   certificate: 'valid',
+  hostKey: 'first',
   sessions: { heldPromotion: null, areAllTaken: false },
 };
 
@@ -94,6 +102,8 @@ export interface PeerAddress {
   readonly registry: string;
   /** The same service by TLS; null without certificates. */
   readonly secure: string | null;
+  /** Its host over SSH, with the key that it shows by now; null without keys. */
+  readonly ssh: { readonly host: string; readonly shown: HostKeyName } | null;
 }
 
 /** Paths below the directory of one drill. */
@@ -105,6 +115,8 @@ export interface DrillPlace {
   /** Holds the key that signs questions and verdicts of its gate. */
   readonly secretFile: string;
   readonly certificates: string;
+  /** Keys of its host over SSH. */
+  readonly hostKeys: string;
   /** Data directories of its own orchestrator: the names of their sockets may not be long. */
   readonly own: readonly [string, string];
 }
@@ -123,6 +135,7 @@ export function placeOf(drills: string, name: string): DrillPlace {
     layout: join(directory, 'layout'),
     secretFile: join(directory, 'secret'),
     certificates: join(directory, 'certificates'),
+    hostKeys: join(directory, 'host'),
     own: [join(directory, 'a'), join(directory, 'b')],
   };
 }

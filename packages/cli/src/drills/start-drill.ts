@@ -83,6 +83,8 @@ function refuseUnmet({ cause, needs = [] }: Drill, { colleague }: DrillDeps): vo
   if (needs.includes('second person') && !colleague) {
     refuse('another person with the role approver: --approver-token-file <file>');
   }
+  if (needs.includes('linux') && process.platform !== 'linux')
+    refuse('Linux, because this machine is a host of its target');
   if (needs.includes('root') && process.getuid?.() !== 0) refuse('root, to mount a small disk');
 }
 

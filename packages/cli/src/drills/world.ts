@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Answer, Client } from '@stella/contract/client';
 import { AppError, isTerminal } from '@stella/domain/client';
 import { type ArtifactContent, writeArtifact } from './artifact.ts';
+import { hostOf } from './host/host-keys.ts';
 import {
   type DrillPlace,
   type DrillState,
@@ -32,6 +33,8 @@ export interface EnvironmentDraft {
   readonly target?: object;
   /** Components, each with a target; default: `app`. */
   readonly components?: readonly string[];
+  /** Further targets of the first component. */
+  readonly twins?: readonly string[];
   /** Further keys. */
   readonly more?: object;
 }
@@ -49,6 +52,9 @@ export interface World {
   /** The same gate by TLS; throws `drill.broken` without certificates. */
   readonly secureGateUrl: () => string;
   readonly healthUrl: string;
+  readonly judgeUrl: string;
+  /** Where its host over SSH is, as `host` of a target names it; throws `drill.broken` without keys. */
+  readonly sshHost: () => object;
   /** Directory of the target of a component, in that environment of the drill. */
   targetDirectory(component?: string, suffix?: string): string;
   /** Changes how its peer behaves. */
@@ -107,6 +113,11 @@ export function openWorld({ state, place, client, colleague }: WorldOrder): Worl
     },
     gateUrl: `http://${address.service}/gate`,
     healthUrl: `http://${address.service}/health`,
+    judgeUrl: `http://${address.service}/judge`,
+    sshHost() {
+      if (address.ssh === null) throw broken();
+      return hostOf(place, address.ssh.host);
+    },
     targetDirectory,
     behave: (modes) => writeModes(place, { ...readModes(place), ...modes }),
     async apply(...drafts) {
@@ -149,14 +160,19 @@ function documentOf(
   name: string,
   targetDirectory: World['targetDirectory'],
 ): { readonly file: string; readonly text: string } {
-  const { suffix, promotesFrom = [], gates = [], target = {}, components = ['app'], more = {} } = draft;
-  const targets = components.map((component) => ({
-    name: component,
+  const { suffix, promotesFrom = [], gates = [], target = {}, components = ['app'], twins = [], more = {} } = draft;
+  const targetOf = (component: string | undefined, twin = component): object => ({
+    name: twin,
     kind: 'files',
     component,
-    directory: targetDirectory(component, suffix),
+    directory: targetDirectory(twin, suffix),
     ...target,
-  }));
+  });
+  const [first] = components;
+  const targets = [
+    ...components.map((component) => targetOf(component)),
+    ...twins.map((twin) => targetOf(first, twin)),
+  ];
   const definition = { kind: 'Environment', name, promotesFrom, gates, targets, ...more };
   return { file: `${name}.yaml`, text: JSON.stringify(definition) };
 }
