@@ -106,10 +106,30 @@ function lastAnswers(view: CaseView): Attempt[] {
   return [...last.values()].filter((attempt) => !isFirstSlip(attempt, view));
 }
 
-/** Operations are tried again by themselves; a precheck that failed is shown at once, whatever is tried. */
-function isFirstSlip({ purpose, subject, number }: Attempt, { snapshot, isStalled }: CaseView): boolean {
-  if (purpose === 'precheck_target' || purpose === 'precheck_artifact' || isStalled || number > 1) return false;
-  return snapshot.attempts.some((one) => one.purpose === purpose && one.subject === subject && one.result === null);
+/**
+ * What is tried again by itself. An operation, as soon as the next try is under way. A probe of the precheck only when the first
+ * one ended without a word: a machine that is overloaded, and a server that is started again, cut off probes of targets
+ * that are well. What is really silent says so at the next one.
+ */
+function isFirstSlip(attempt: Attempt, view: CaseView): boolean {
+  const { purpose, subject, number } = attempt;
+  if (view.isStalled || number > 1) return false;
+  if (purpose === 'precheck_target' || purpose === 'precheck_artifact')
+    return !view.isEnded && isWordless(view, attempt);
+  return view.snapshot.attempts.some(
+    (one) => one.purpose === purpose && one.subject === subject && one.result === null,
+  );
+}
+
+/** The call was over before anybody could say what is wrong: it ran out of time, or was given up. */
+const WORDLESS_CODES: ReadonlySet<string> = new Set(['target.interrupted', 'request.timeout']);
+
+/** A network that does not answer is a word; programs and disks that take their time are none. */
+function isWordless(view: CaseView, attempt: Attempt): boolean {
+  const probe = probeOf(view, attempt);
+  const failed = probe && failedStage(probe);
+  if (failed) return failed.code === 'probe.timeout' && failed.stage !== 'dns' && failed.stage !== 'tcp';
+  return WORDLESS_CODES.has(attempt.result?.code ?? '');
 }
 
 function troubleOf(view: CaseView, attempt: Attempt): TargetTrouble[] {
@@ -122,7 +142,8 @@ function troubleOf(view: CaseView, attempt: Attempt): TargetTrouble[] {
   // The environment is stopped for it, which is told by its own name.
   if (result.outcome === 'refused' && view.snapshot.environment.stop !== null) return [];
   const probe = probeOf(view, attempt);
-  return [{ attempt, result, code: CAUSE_BY_CODE[result.code] ?? causeByProbe(probe), probe }];
+  const silent = isOfArtifact(attempt.purpose) ? 'registry.unreachable' : causeByProbe(probe);
+  return [{ attempt, result, code: CAUSE_BY_CODE[result.code] ?? silent, probe }];
 }
 
 /** What the engine breaks off by a cancel; a rollback goes on. */

@@ -18,7 +18,8 @@ export async function lookAtWay(host: TargetHost, { timeoutMs, signal }: TargetC
   return { stages, broken };
 }
 
-function codeOf({ stage }: ProbeStage): string {
-  if (stage === 'host_key') return 'target.host_key';
-  return stage === 'auth' ? 'target.credentials' : 'target.unreachable';
+/** By what was found, not by where: a host that hangs up or is slow while it greets has shown no other key. */
+function codeOf({ code }: ProbeStage): string {
+  if (code?.startsWith('host_key.')) return 'target.host_key';
+  return code?.startsWith('auth.') ? 'target.credentials' : 'target.unreachable';
 }
