@@ -4,6 +4,7 @@ import { AppError, nearestOf } from '@stella/domain/client';
 import { CANARY_DRILLS } from './causes/canary-drills.ts';
 import { COMMAND_DRILLS } from './causes/command-drills.ts';
 import { GATE_DRILLS } from './causes/gate-drills.ts';
+import { HOST_DRILLS } from './causes/host-drills.ts';
 import { REGISTRY_DRILLS } from './causes/registry-drills.ts';
 import { DATABASE_DRILLS } from './causes/database-drills.ts';
 import { TARGET_DRILLS } from './causes/target-drills.ts';
@@ -15,6 +16,7 @@ import { type Drill, drillId } from './drill.ts';
 export const DRILLS: readonly Drill[] = [
   ...TARGET_DRILLS,
   ...CANARY_DRILLS,
+  ...HOST_DRILLS,
   ...REGISTRY_DRILLS,
   ...GATE_DRILLS,
   ...COMMAND_DRILLS,
@@ -31,9 +33,7 @@ export const UNDRILLED: Readonly<Partial<Record<CauseCode, string>>> = {
   'worker.blocked': 'nothing from outside does it: a process that hangs loses its lease, and is told as worker.dead',
   'worker.version_skew': 'told only beside another trouble, and wants orchestrators of two versions',
   'lock.stale': 'nothing from outside does it: while a worker lives, it takes over whoever holds a lock within seconds',
-  'target.engine_down': 'the drill would need an engine of containers, which its world has not',
-  'target.busy':
-    'nothing from outside does it: who holds the lock of a target gives it to a newer operation within 2 s',
+  'target.engine_down': 'the drill would need an engine of containers, and a machine has none for drills alone',
   'target.fence_stale': 'only a worker that was overtaken meets it, and its promotion goes on under the newer fence',
   unknown: 'nothing that is known leads to it',
 };

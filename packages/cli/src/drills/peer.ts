@@ -8,6 +8,7 @@ import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { blobPath, MANIFEST_TYPE } from './artifact.ts';
 import { callBack } from './call-back.ts';
+import { makeHeldLock } from './host/held-lock.ts';
 import { readCertificate } from './own/certificates.ts';
 import { makeHeldSessions } from './own/held-sessions.ts';
 import { type Certificate, type DrillPlace, readAddress, readModes, type Reply, WELL, writeAddress } from './place.ts';
@@ -41,6 +42,7 @@ export async function holdPeer(place: DrillPlace, address: string, signal: Abort
     });
   tellAddress();
   const sessions = makeHeldSessions(place);
+  const lock = makeHeldLock();
   const endsAtMs = Date.now() + LIFETIME_MS_MAX;
   try {
     while (!signal.aborted && existsSync(place.directory) && Date.now() < endsAtMs) {
@@ -49,6 +51,7 @@ export async function holdPeer(place: DrillPlace, address: string, signal: Abort
       await (modes.isRegistryOpen ? registry.open() : registry.close());
       await secure?.follow(modes.certificate);
       await sessions.follow(modes.sessions);
+      lock.follow(modes.heldLock);
       await ssh?.follow(modes.hostKey);
       if (modes.hostKey !== shown) {
         shown = modes.hostKey;
@@ -58,6 +61,7 @@ export async function holdPeer(place: DrillPlace, address: string, signal: Abort
     }
   } finally {
     await sessions.follow(WELL.sessions);
+    lock.follow(null);
     await secure?.follow(null);
     await ssh?.follow(null);
     await service.close();

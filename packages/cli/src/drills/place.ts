@@ -23,6 +23,8 @@ export interface PeerModes {
   readonly certificate: Certificate;
   /** Of its host over SSH, where the drill has one: which of its keys it shows. */
   readonly hostKey: HostKeyName;
+  /** A file of that host which somebody else keeps locked; null: none. */
+  readonly heldLock: string | null;
   /** In the database of the drill's own orchestrator. */
   readonly sessions: SessionModes;
 }
@@ -57,6 +59,7 @@ export const WELL: PeerModes = {
   heldComponent: null,
   certificate: 'valid',
   hostKey: 'first',
+  heldLock: null,
   sessions: { heldPromotion: null, areAllTaken: false },
 };
 

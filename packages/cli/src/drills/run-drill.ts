@@ -15,8 +15,8 @@ type Remedy = Diagnosis['causes'][number]['remedies'][number];
 
 /** A service that is started may have to recover its database. */
 const COMMAND_TIMEOUT_MS = 150_000;
-/** Beyond the time after which a promotion counts as stalled. */
-const VERDICT_TIMEOUT_MS = 120_000;
+/** Beyond the time after which a promotion counts as stalled. A target that is busy is tried three times, for 40 s each. */
+const VERDICT_TIMEOUT_MS = 240_000;
 const COMPLETION_TIMEOUT_MS = 180_000;
 
 export interface DrillResult {

@@ -14,7 +14,6 @@ import { describe, expect, it } from 'vitest';
 import {
   type Cause,
   type CauseCode,
-  type Decision,
   type DatabaseBlock,
   type DatabaseFacts,
   diagnose,
@@ -22,7 +21,6 @@ import {
   digestOf,
   type DiagnosisSnapshot,
   type ProbeCode,
-  type ProbeStageName,
   type Promotion,
   type PromotionId,
   type Step,
@@ -152,47 +150,6 @@ describe('a target or the registry', () => {
     expect(probeAs('path.missing')).toEqual(['target.unreachable']);
   });
 
-  it.each<['precheck_target' | 'precheck_artifact', string, string, CauseCode]>([
-    ['precheck_target', 'web-1', 'target.interrupted', 'target.unreachable'],
-    ['precheck_target', 'web-1', 'request.timeout', 'target.unreachable'],
-    ['precheck_artifact', 'web', 'request.timeout', 'registry.unreachable'],
-  ])('is nothing yet when the first %s of %s was cut off by %s, and %s by the second', (purpose, subject, by, code) => {
-    const { stage, id } = stageAt();
-    const cutOff = (): Decision =>
-      stage.answer(id, purpose, subject, { outcome: 'timeout', code: by, message: 'no answer within 10000 ms' });
-    cutOff();
-    stage.answerAll(id);
-    expect(stage.of(id).promotion.step).toBe('precheck');
-    expect(diagnose(caseOf(stage, id))).toMatchObject({ verdict: 'healthy', causes: [] });
-    stage.wait(stage.of(id).settings['precheck.interval']);
-    stage.look(id);
-    cutOff();
-    expect(diagnose(caseOf(stage, id))).toMatchObject({ verdict: 'stalled', causes: [{ code }] });
-  });
-
-  it('is target.unreachable by a first probe that was cut off when it is not tried again before a stall', () => {
-    const { stage, id } = stageAt();
-    stage.answer(id, 'precheck_target', 'web-1', { outcome: 'timeout', code: 'request.timeout', message: 'nothing' });
-    stage.answerAll(id);
-    stage.wait(stage.of(id).settings['stuck.after']);
-    expect(codes(diagnose(caseOf(stage, id)))).toContain('target.unreachable');
-  });
-
-  it('is target.unreachable at once by a network that does not answer, and nothing yet by a host that is slow', () => {
-    const { stage, id } = stageAt();
-    const message = 'nothing within 10000 ms';
-    stage.answer(id, 'precheck_target', 'web-1', { outcome: 'error', code: 'target.unreachable', message });
-    stage.answerAll(id);
-    const subject = { kind: 'target', environment: 'prod', name: 'web-1' } as const;
-    const cutAt = (name: ProbeStageName): CauseCode[] => {
-      const cut = { stage: name, outcome: 'failed', durationMs: 1, code: 'probe.timeout', detail: message } as const;
-      const probes = [{ subject, atMs: stage.nowMs(), isOk: false, stages: [cut] }];
-      return codes(diagnose(caseOf(stage, id, { probes })));
-    };
-    expect([cutAt('dns'), cutAt('tcp')]).toEqual([['target.unreachable'], ['target.unreachable']]);
-    expect([cutAt('auth'), cutAt('path')]).toEqual([[], []]);
-  });
-
   it.each<[CauseCode, string]>([
     ['target.unhealthy', 'target.unhealthy'],
     ['target.wrong_digest', 'target.wrong_digest'],
@@ -313,7 +270,7 @@ describe('a target or the registry', () => {
     expect(cause?.remedies[0]?.text).toMatch(/ \(web-11, [^)]*, web-20 and 15 more\); check it/);
   });
 
-  it('is target.busy, which ends by itself, and no trouble at the first slip', () => {
+  it('is target.busy, whose holder is to be ended, and no trouble at the first slip', () => {
     const { stage, id } = stageAt('deploy');
     const busy = { outcome: 'error', code: 'target.busy', message: 'another operation' } as const;
     stage.answer(id, 'deploy', 'web-1', busy);
@@ -321,7 +278,18 @@ describe('a target or the registry', () => {
     stage.answer(id, 'deploy', 'web-1', busy);
     const diagnosis = diagnose(caseOf(stage, id));
     const untilMs = stage.of(id).promotion.deployDeadlineAtMs;
-    expect(diagnosis.causes).toMatchObject([{ code: 'target.busy', remedies: [{ kind: 'wait', untilMs }] }]);
+    const [cause] = diagnosis.causes;
+    const remedies = [
+      { kind: 'external', command: null },
+      { kind: 'wait', untilMs },
+    ];
+    expect(cause).toMatchObject({ code: 'target.busy', remedies });
+    expect(cause?.remedies[0]?.text).toContain('lslocks');
+    stage.answer(id, 'deploy', 'web-1', busy);
+    const retry = `stella promotion retry ${id}`;
+    expect(diagnose(caseOf(stage, id)).causes).toMatchObject([
+      { code: 'target.busy', remedies: [{ kind: 'external', command: retry }] },
+    ]);
   });
 
   it('is target.slow when an operation runs for longer than a stall', () => {

@@ -247,6 +247,8 @@ const MENDING: Readonly<Partial<Record<CauseCode, string>>> = {
   'target.disk_full': 'free space on the disk',
   'target.engine_down': 'start the engine on its host, or open the way to it',
   'target.unreachable': 'mend what it names',
+  'target.busy':
+    'end what holds its lock beside Stella, whose own operations give it to newer ones: on its host, lslocks names it by apply.lock',
   'target.unhealthy': 'look into the log of what runs there, and at its health check',
   'target.wrong_digest': 'find out who changes what runs there beside Stella',
   'target.fence_stale': 'look at what runs there: a newer operation owns the target',
@@ -264,21 +266,15 @@ const MENDING: Readonly<Partial<Record<CauseCode, string>>> = {
 function troubleRemedies(view: CaseView, code: CauseCode, troubles: readonly TargetTrouble[]): Remedy[] {
   const { environment } = view.snapshot.promotion;
   const names = namesOf(troubles.map(({ attempt }) => attempt));
-  if (code === 'target.busy' && !view.isEnded) {
-    const untilMs = view.snapshot.promotion.deployDeadlineAtMs ?? precheckHoldEndsAtMs(view);
-    return [
-      waitRemedy({
-        text: `another operation at ${names} ends by its own deadline`,
-        effect: 'it is tried again by itself',
-        untilMs,
-      }),
-    ];
-  }
   const verb =
     code === 'target.credentials' || code === 'registry.credentials' ? ['credentials', 'verify'] : ['connectivity'];
   const check = commandLine('orch', ...verb, '--target', environment) ?? '';
   const text = `${MENDING[code] ?? 'mend what it names'} (${names}); check it with: ${check}`;
-  return [externalRemedy({ text, ...resumptionAfter(view, code, troubles) })];
+  const mending = externalRemedy({ text, ...resumptionAfter(view, code, troubles) });
+  if (code !== 'target.busy' || view.isEnded) return [mending];
+  const untilMs = view.snapshot.promotion.deployDeadlineAtMs ?? precheckHoldEndsAtMs(view);
+  const effect = 'it is tried again by itself, three times in all';
+  return [mending, waitRemedy({ text: 'whoever holds it may be done by then', effect, untilMs })];
 }
 
 /** An artifact never changes, and a promotion keeps its definition: after their correction another promotion is made. */

@@ -1,13 +1,10 @@
-/** What rests on keys and clocks: orchestrators of the drill's own that trust its certificates or its host, and one whose clock is wrong. */
+/** What rests on certificates and clocks: an orchestrator of the drill's own that trusts its certificates, and one whose clock is wrong. */
 import type { Drill } from '../drill.ts';
 import { writeSecret } from '../call-back.ts';
 import { trustFileOf } from '../own/certificates.ts';
 import { runStella, variablesOfOwn } from '../own/own-orchestrator.ts';
 import { makeSkewedClock, setClock, skewedVariables } from '../own/skewed-clock.ts';
-import { writeKnownHosts } from '../host/host-keys.ts';
-import { acknowledge, type HostKeyName, readAddress, WELL } from '../place.ts';
-import { unexpected } from '../unexpected.ts';
-import { waitFor, type World } from '../world.ts';
+import { acknowledge, WELL } from '../place.ts';
 
 const TIMEOUT = '3s';
 /** More than a signature may be away from the server's clock. */
@@ -52,32 +49,4 @@ const skew: Drill = {
   },
 };
 
-/** A host that was installed anew: it is the same one, and nobody but its people can know that. */
-const hostKey: Drill = {
-  cause: 'target.host_key',
-  fault: 'the host of its target, reached over SSH, shows another key than is known of it',
-  needs: ['linux'],
-  own: {
-    shape: 'single',
-    // Loaded when it is needed: what makes keys is large.
-    prepare: async (place) => (await import('../host/make-host-keys.ts')).makeHostKeys(place),
-  },
-  async inject(world) {
-    const { place } = world;
-    learnKey(world, 'first');
-    await world.apply({ target: { host: world.sshHost() } });
-    await world.untilCompleted(await world.promote(await world.release('1')));
-    world.behave({ hostKey: 'second' });
-    await waitFor(async () => readAddress(place)?.ssh?.shown === 'second', 'the host shows another key');
-    return world.promote(await world.release('2'));
-  },
-  repair: async (world) => learnKey(world, 'second'),
-};
-
-function learnKey({ place, name }: World, key: HostKeyName): void {
-  const host = readAddress(place)?.ssh?.host;
-  if (host === undefined) throw unexpected(`${name} has no host over SSH`);
-  writeKnownHosts(place, host, key);
-}
-
-export const TRUST_DRILLS: readonly Drill[] = [tls, hostKey, skew];
+export const TRUST_DRILLS: readonly Drill[] = [tls, skew];

@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import ssh2, { type AuthContext, type Connection, type ParsedKey, type Session } from 'ssh2';
 import type { DrillPlace, HostKeyName } from '../place.ts';
+import { endGroup } from './end-group.ts';
 import { HOST_USER, keyFileOf } from './host-keys.ts';
 
 export interface SshHost {
@@ -112,14 +113,4 @@ function runPrograms(session: Session, programs: Set<ChildProcess>): void {
       channel.end();
     });
   });
-}
-
-/** With whatever it has started, unless that made a session of its own. */
-function endGroup({ pid }: ChildProcess, signal: string): void {
-  if (pid === undefined) return;
-  try {
-    process.kill(-pid, signal);
-  } catch {
-    // It ended meanwhile, or there is no such signal.
-  }
 }
