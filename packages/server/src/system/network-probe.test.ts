@@ -28,10 +28,13 @@ async function portOf(server: Server, closeAll: () => void = () => undefined): P
   return (server.address() as AddressInfo).port;
 }
 
-function look(url: string, more: { stageTimeoutMs?: number; ranges?: readonly string[] } = {}): Promise<NetworkLook> {
-  const { stageTimeoutMs = STAGE_TIMEOUT_MS, ranges = LOOPBACK } = more;
+function look(
+  url: string,
+  more: { stageTimeoutMs?: number; ranges?: readonly string[]; ca?: string } = {},
+): Promise<NetworkLook> {
+  const { stageTimeoutMs = STAGE_TIMEOUT_MS, ranges = LOOPBACK, ...trust } = more;
   const signal = new AbortController().signal;
-  return makeNetworkProbe({ allowedRanges: ranges }).look({ url, method: 'HEAD', stageTimeoutMs, signal });
+  return makeNetworkProbe({ allowedRanges: ranges }).look({ url, method: 'HEAD', stageTimeoutMs, signal, ...trust });
 }
 
 const codesOf = ({ stages }: NetworkLook): unknown => stages.map(({ stage, code }) => `${stage} ${code ?? 'ok'}`);
@@ -126,6 +129,23 @@ describe('a look at an address', () => {
     expect(untrusted.answer).toBeNull();
     const expired = await lookAtCertificate({ fromDaysAgo: 9, toDays: -1 });
     expect(expired.stages[2]).toMatchObject({ outcome: 'failed', code: 'tls.expired' });
+  });
+
+  it('compares an address with the addresses of a certificate, and says tls.wrong_name of another one', async () => {
+    const made = await generate([{ name: 'commonName', value: 'a registry' }], {
+      extensions: [
+        { name: 'basicConstraints', cA: true },
+        { name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] },
+      ],
+    });
+    const server = createTlsServer({ key: made.private, cert: made.cert }, (_request, response) => response.end());
+    const port = await portOf(server, () => server.closeAllConnections());
+    const [own, other] = await Promise.all([
+      look(`https://127.0.0.1:${port}/`, { ca: made.cert }),
+      look(`https://localhost:${port}/`, { ca: made.cert }),
+    ]);
+    expect(own.stages[2]).toMatchObject({ stage: 'tls', outcome: 'ok' });
+    expect(other.stages[2]).toMatchObject({ outcome: 'failed', code: 'tls.wrong_name' });
   });
 });
 

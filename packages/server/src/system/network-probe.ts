@@ -148,6 +148,8 @@ function secure(order: NetworkLookOrder, host: string, socket: Socket): Promise<
     // Whether it is trusted is asked below, so that the date of an expired certificate can be told; nothing was sent by then.
     const secured = connectTls({
       socket,
+      // Whom the certificate has to name, also where that is an address, which is not sent as a server's name (RFC 6066, 3).
+      host,
       ...(isIP(host) === 0 ? { servername: host } : {}),
       ALPNProtocols: ['http/1.1'],
       ...(order.ca === undefined ? {} : { ca: [...rootCertificates, order.ca] }),
