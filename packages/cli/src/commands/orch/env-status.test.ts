@@ -15,11 +15,15 @@ function drifting(target: string, component: string, more: object = {}): object 
 }
 
 function linesOf(...targets: readonly object[]): readonly string[] {
+  return linesWith({}, ...targets);
+}
+
+function linesWith(more: object, ...targets: readonly object[]): readonly string[] {
   const nothing = { stop: null, freeze: null, debts: [], components: [] };
   const release = { id: 'rel_1', name: 'shop-1' };
   const environment = { name: 'prod', state: 'whole', release, releasedAt: SINCE, ...nothing };
   // Only what is shown.
-  const status = { now: NOW, environment, targets, locks: [], promotions: [] } as unknown as Status;
+  const status = { now: NOW, environment, targets, locks: [], promotions: [], ...more } as unknown as Status;
   return describeStatus(status, { nowMs: Date.parse(NOW), isDetailed: true });
 }
 
@@ -57,5 +61,14 @@ describe('orch env status of targets that drift', () => {
     const text = lines.join(' ').replaceAll(/ +/g, ' ');
     expect(text.split(message)).toHaveLength(2);
     expect(text).toContain(`not seen for 2m: ${message}`);
+  });
+
+  it('folds whose lock it is, at 80 columns, and breaks no id', () => {
+    const [id, promotionId] = [`lck_${'1'.repeat(32)}`, `prm_${'2'.repeat(32)}`];
+    const lock = { id, mode: 'exclusive', isStale: true, step: 'deploy', promotionId };
+    const lines = linesWith({ locks: [lock] }, drifting('web-1', 'web'));
+    expect(lines.filter((line) => line.length > 80)).toEqual([]);
+    expect(lines).toContain(`Lock         ${id} STALE, in deploy of`);
+    expect(lines).toContain(`             ${promotionId}`);
   });
 });

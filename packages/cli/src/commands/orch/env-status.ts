@@ -61,7 +61,9 @@ export function describeStatus(
     ...debts.map((debt) => line('Debt', `gate '${debt.gate}' is still to pass, of ${debt.promotionId}`)),
     ...locks
       .filter((lock) => lock.mode === 'exclusive')
-      .map((lock) => line('Lock', `${lock.id}${lock.isStale ? ' STALE' : ''}, in ${lock.step} of ${lock.promotionId}`)),
+      .flatMap((lock) =>
+        folded('Lock', `${lock.id}${lock.isStale ? ' STALE' : ''}, in ${lock.step} of ${lock.promotionId}`),
+      ),
     ...promotions.map((one) => line('Promotion', `${one.id}\n${' '.repeat(LABEL_WIDTH)}${onItsWay(one)}`)),
     ...cureOf(environment, targets),
   ];
