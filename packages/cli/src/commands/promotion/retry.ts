@@ -1,8 +1,8 @@
 /** `stella promotion retry <promotion>`; with `--anew` another one takes its place. */
 import type { CommandContext, CommandSpec, Connection } from '../../command.ts';
 import { isTerminal } from '@stella/domain/client';
-import { isSet, positional, textOption } from '../../input.ts';
-import { untilEnded } from './follow.ts';
+import { isSet, positional, textOption, waitOption } from '../../input.ts';
+import { followToEnd, untilEnded } from './follow.ts';
 import { promotionView } from './promotion-view.ts';
 
 export const promotionRetry: CommandSpec = {
@@ -13,6 +13,7 @@ export const promotionRetry: CommandSpec = {
   options: [
     { flags: '--reason <text>', summary: 'recorded with it' },
     { flags: '--anew', summary: 'cancel it, then make a new one, by the definition in force now' },
+    { flags: '--wait [timeout]', summary: 'follow it to its end' },
   ],
   async run(context, { positionals, options }) {
     const { show, globals } = context;
@@ -21,7 +22,10 @@ export const promotionRetry: CommandSpec = {
     const body = { reason: textOption(options, 'reason') ?? '', dryRun: globals.isDryRun };
     const parameters = { promotion: positional(positionals, 0) };
     if (isSet(options, 'anew') && !globals.isDryRun) await endIt(context, connection, { parameters, body });
-    show(promotionView(await client.call('retryPromotion', { parameters, body, idempotencyKey })));
+    const retried = await client.call('retryPromotion', { parameters, body, idempotencyKey });
+    const wait = waitOption(options);
+    if (wait !== undefined && !globals.isDryRun) return followToEnd(context, retried.id, wait);
+    show(promotionView(retried));
     return undefined;
   },
 };
