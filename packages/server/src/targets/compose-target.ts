@@ -8,7 +8,8 @@ import type { HostProgram } from '../ports/target-host.ts';
 import type { Observation, OperationAnswer, ProbeAnswer, Target, TargetCall } from '../ports/target.ts';
 import type { CallScope } from './call-scope.ts';
 import { readEnd } from './command-target.ts';
-import { LOCK_NOT_KEPT, upArgv, versionArgv } from './compose/compose-script.ts';
+import { LOCK_NOT_KEPT, upArgv } from './compose/compose-script.ts';
+import { readComposeVersion } from './compose/compose-version.ts';
 import { ensureImages } from './compose/ensure-images.ts';
 import { checkOwnProject, checkProjectHealth, lookAtProject, type SeenPart } from './compose/look-at-project.ts';
 import { type Lock, renderLock } from './compose/render-lock.ts';
@@ -18,8 +19,6 @@ import { probeEngine } from './docker/probe-engine.ts';
 import type { Operation } from './fenced-host.ts';
 import type { TargetDeps } from './target-deps.ts';
 
-const VERSION_TIMEOUT_MS = 20_000;
-const OUTPUT_BYTES_MAX = 10_000;
 /** Of what Compose said, for people. */
 const SAID_LENGTH_MAX = 500;
 
@@ -45,16 +44,7 @@ function probe(parts: Parts, call: TargetCall): Promise<ProbeAnswer> {
         timer.run(
           'programs',
           () => 'programs.missing',
-          async () => {
-            const { exitCode, stdout, stderr } = await engine.host.run(versionArgv(), {
-              timeoutMs: Math.min(VERSION_TIMEOUT_MS, scope.timeoutMs),
-              signal: scope.signal,
-              outputBytesMax: OUTPUT_BYTES_MAX,
-            });
-            if (exitCode === 0) return `Compose ${lastWords(stdout)}`;
-            const message = `neither "docker compose" nor "docker-compose" answers: ${lastWords(stderr)}`;
-            throw new AppError('target.program_missing', { details: { target: definition.name, message } });
-          },
+          async () => `Compose ${await readComposeVersion({ host: engine.host, target: definition.name }, scope)}`,
         ),
     },
     call,

@@ -1,20 +1,15 @@
 /** May a target on a host be worked on? The way to it, its directory, its programs, room and fence, one after another. */
 import { AppError, formatFence, type ProbeCode } from '@stella/domain';
-import type { Clock } from '../ports/clock.ts';
 import type { ProbeAnswer, TargetCall } from '../ports/target.ts';
-import type { TargetHost } from '../ports/target-host.ts';
-import { type CallScope, withinCall } from './call-scope.ts';
+import type { CallScope } from './call-scope.ts';
 import type { FencedHost, FenceProbe } from './fenced-host.ts';
-import { lookAtWay } from './probe-way.ts';
-import { makeStageTimer, type StageTimer } from './stage-timer.ts';
-import { isClearNo, toTargetError } from './target-errors.ts';
+import { type ProbePlace, probeOnHost } from './probe-on-host.ts';
+import type { StageTimer } from './stage-timer.ts';
+import { toTargetError } from './target-errors.ts';
 
 const BYTES_PER_MIB = 1_048_576;
 
-export interface HostProbe {
-  readonly clock: Clock;
-  readonly target: string;
-  readonly host: TargetHost;
+export interface HostProbe extends ProbePlace {
   readonly fenced: FencedHost;
   /** Before the fence is asked for its directory: throws where the target may not or cannot be. */
   readonly prepare: (scope: CallScope) => Promise<void>;
@@ -23,24 +18,11 @@ export interface HostProbe {
 }
 
 /** Changes nothing that runs. */
-export async function probeFencedHost(probe: HostProbe, call: TargetCall): Promise<ProbeAnswer> {
-  const { clock, host, target } = probe;
-  const { stages: way, broken } = await lookAtWay(host, call);
-  if (broken) return broken;
-  const timer = makeStageTimer(clock);
-  return withinCall<ProbeAnswer>(
-    { call, clock, target },
-    (error) => {
-      const known = toTargetError(error, target);
-      const outcome = isClearNo(known) ? 'failed' : 'errored';
-      return { outcome, code: known.code, message: known.message, stages: [...way, ...timer.cut(known.message)] };
-    },
-    async (scope) => {
-      const found = await lookInside(probe, scope, timer);
-      const message = `${host.label}: ${found.directory} can be written`;
-      return { outcome: 'ok', message, holds: found.holds, stages: [...way, ...timer.stages] };
-    },
-  );
+export function probeFencedHost(probe: HostProbe, call: TargetCall): Promise<ProbeAnswer> {
+  return probeOnHost(probe, call, async (scope, timer) => {
+    const { directory, holds } = await lookInside(probe, scope, timer);
+    return { message: `${probe.host.label}: ${directory} can be written`, holds };
+  });
 }
 
 /** What is wrong with the target's directory, by the error; else it cannot be written. */

@@ -11,7 +11,8 @@ export interface StageTimer {
   cut(message: string): readonly ProbeStage[];
 }
 
-export function makeStageTimer(clock: Pick<Clock, 'monotonicMs'>): StageTimer {
+/** `isOver`: the call has ended, so that what a stage throws says nothing of the target. */
+export function makeStageTimer(clock: Pick<Clock, 'monotonicMs'>, isOver: () => boolean = () => false): StageTimer {
   const stages: ProbeStage[] = [];
   let open: { readonly stage: ProbeStageName; readonly beganMs: number } | null = null;
   const sinceMs = (beganMs: number): number => Math.round(clock.monotonicMs() - beganMs);
@@ -25,7 +26,8 @@ export function makeStageTimer(clock: Pick<Clock, 'monotonicMs'>): StageTimer {
         stages.push({ stage, outcome: 'ok', durationMs: sinceMs(beganMs), code: null, detail });
       } catch (error) {
         const detail = error instanceof Error ? error.message : String(error);
-        stages.push({ stage, outcome: 'failed', durationMs: sinceMs(beganMs), code: toCode(error), detail });
+        const code = isOver() ? 'probe.timeout' : toCode(error);
+        stages.push({ stage, outcome: 'failed', durationMs: sinceMs(beganMs), code, detail });
         throw error;
       } finally {
         open = null;

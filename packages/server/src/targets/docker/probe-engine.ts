@@ -2,11 +2,10 @@
 import { AppError, formatFence, isAppError, type ProbeCode, type TargetHolding } from '@stella/domain';
 import type { DockerEngine } from '../../ports/docker-engine.ts';
 import type { ProbeAnswer, TargetCall } from '../../ports/target.ts';
-import { type CallScope, withinCall } from '../call-scope.ts';
+import type { CallScope } from '../call-scope.ts';
 import { checkStatePlace } from '../command-place.ts';
-import { lookAtWay } from '../probe-way.ts';
-import { makeStageTimer, type StageTimer } from '../stage-timer.ts';
-import { isClearNo, toTargetError } from '../target-errors.ts';
+import { probeOnHost } from '../probe-on-host.ts';
+import type { StageTimer } from '../stage-timer.ts';
 import { type EnginePlace, withEngine } from './engine-session.ts';
 import type { EngineParts } from './engine-target.ts';
 
@@ -26,28 +25,10 @@ export interface ProbeDeps {
   readonly lookFurther: (timer: StageTimer, scope: CallScope) => Promise<void>;
 }
 
-export async function probeEngine(deps: ProbeDeps, call: TargetCall): Promise<ProbeAnswer> {
-  const {
-    definition: { name: target },
-    engine,
-    deps: { clock },
-  } = deps.parts;
-  const { stages: way, broken } = await lookAtWay(engine.host, call);
-  if (broken) return broken;
-  const timer = makeStageTimer(clock);
-  return withinCall<ProbeAnswer>(
-    { call, clock, target },
-    (error) => {
-      const known = toTargetError(error, target);
-      const { code, message } = known;
-      const outcome = isClearNo(known) ? 'failed' : 'errored';
-      return { outcome, code, message, stages: [...way, ...timer.cut(message)] };
-    },
-    async (scope) => {
-      const found = await look(deps, timer, scope);
-      return { outcome: 'ok', ...found, stages: [...way, ...timer.stages] };
-    },
-  );
+export function probeEngine(deps: ProbeDeps, call: TargetCall): Promise<ProbeAnswer> {
+  const { definition, engine, deps: around } = deps.parts;
+  const place = { clock: around.clock, target: definition.name, host: engine.host };
+  return probeOnHost(place, call, (scope, timer) => look(deps, timer, scope));
 }
 
 async function look(
