@@ -6,7 +6,7 @@ import { readSourceTree } from '../code/source-tree.ts';
 import { type CommandMention, type PageMentions, readPage } from './read-page.ts';
 
 const tree = readSourceTree(join(import.meta.dirname, '..', '..'));
-const PAGES = tree.paths.filter((path) => /^[A-Z]+\.md$|^docs\/.*\.md$/.test(path));
+const PAGES = tree.paths.filter((path) => /^[A-Z]+\.md$|^(?:docs|examples)\/.*\.md$/.test(path));
 /** Made by a build, so not in a clean tree. */
 const BUILT: ReadonlySet<string> = new Set(['packages/cli/dist']);
 
@@ -136,6 +136,10 @@ describe('pages', () => {
     [
       '```\nA=b npx stella promotion status\n```',
       "2: stella promotion status: error: missing required argument 'promotion'",
+    ],
+    [
+      '```\nid=$(npx stella promotion retry)\n```',
+      "2: stella promotion retry: error: missing required argument 'promotion'",
     ],
     ['```\nnpx stella apply -f examples/none\n```', '2: there is no examples/none'],
   ])('%j is found out', async (text, mistake) => {

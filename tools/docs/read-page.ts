@@ -31,6 +31,8 @@ export interface PageMentions {
 const DATA_LANGUAGES: ReadonlySet<string> = new Set(['json', 'yaml', 'mermaid']);
 /** `env -u NAME A=b NAME=value ` before a command. */
 const SURROUNDINGS = /^(?:env\s+(?:-u\s+\w+\s+)*)?(?:\w+=\S*\s+)*/;
+/** `name=$(command)` */
+const ASSIGNED = /^\w+="?\$\((.*)\)"?$/;
 const WORDS = /"[^"]*"|\S+/g;
 
 /** `tops` are the files and folders of the root: a text in backticks is a path when it begins with one of them. */
@@ -95,6 +97,7 @@ function splitCommands(text: string): readonly string[] {
     .map((part) =>
       part
         .trim()
+        .replace(ASSIGNED, '$1')
         .replace(SURROUNDINGS, '')
         .replace(/ > \S+$/, ''),
     );
