@@ -7,13 +7,15 @@ set -euo pipefail
 packages=(
   apache2-utils   # test/system/registry-auth.test.ts, targets: the passwords of a registry
   busybox-static  # test/system/fence.test.ts: a shell that hosts of targets have
+  curl            # test/system/targets/example.test.ts: as its reader has it
   docker-compose  # test/system/targets/compose.test.ts: Compose
   docker.io containerd # test/system/targets: an engine whose containers are real
   docker-registry # test/system/registry.test.ts: a real OCI registry
   faketime        # test/system/torture: a replica whose clock is wrong
   fish            # test/system/completion.test.ts: the tab key
   gcc libc6-dev   # test/system/models.test.ts: compiles what spin makes
-  iproute2        # test/system/torture: a replica in a network of its own
+  iproute2        # test/system/torture: a replica in a network of its own; targets: hosts
+  iptables        # test/system/targets/example.test.ts: an engine with a bridge, in a network of its own
   nftables        # test/system/torture: which is cut off
   openssh-server openssh-client # test/system/ssh-hosts.test.ts, targets/ssh.test.ts: hosts of targets
   postgresql-15   # test/system/primary.test.ts, store.test.ts, torture: the oldest PostgreSQL that is supported, with standbys

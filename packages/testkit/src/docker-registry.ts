@@ -1,4 +1,4 @@
-/** Debian's `docker-registry`, started for a test on loopback with its own storage, and how content is pushed to it. */
+/** Debian's `docker-registry`, started for a test, on loopback unless it is told otherwise, with its own storage, and how content is pushed to it. */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -32,6 +32,8 @@ export function findDockerRegistry(): string | null {
 }
 
 export interface DockerRegistryOptions {
+  /** Of this machine, where it listens; `127.0.0.1` unless it is given. */
+  readonly host?: string;
   /** Shared with another one, which fills it; its own and removed with it unless it is given. */
   readonly storage?: string;
   /** Files in PEM. */
@@ -43,7 +45,7 @@ export interface DockerRegistryOptions {
 /** Takes a free port by itself. Throws when it is not up within 15 s, with the end of its log. */
 export async function startDockerRegistry(
   binary: string,
-  { storage: given, tls, auth }: DockerRegistryOptions = {},
+  { host = '127.0.0.1', storage: given, tls, auth }: DockerRegistryOptions = {},
 ): Promise<DockerRegistry> {
   const directory = await mkdtemp(join(tmpdir(), 'stella-registry-'));
   const storage = given ?? join(directory, 'storage');
@@ -52,7 +54,7 @@ export async function startDockerRegistry(
     version: 0.1,
     log: { level: 'info', accesslog: { disabled: true } },
     storage: { filesystem: { rootdirectory: storage }, delete: { enabled: true } },
-    http: { addr: '127.0.0.1:0', secret: randomBytes(16).toString('hex'), ...(tls ? { tls } : {}) },
+    http: { addr: `${host}:0`, secret: randomBytes(16).toString('hex'), ...(tls ? { tls } : {}) },
     ...(auth ? { auth } : {}),
   };
   // JSON is YAML.
@@ -90,7 +92,7 @@ function readAddress(log: NodeJS.ReadableStream, ended: Promise<void>): Promise<
     const timer = setTimeout(() => fail(`was not up within ${START_TIMEOUT_MS} ms`), START_TIMEOUT_MS);
     log.on('data', (chunk) => {
       text = `${text}${chunk}`.slice(-LOG_LENGTH_MAX);
-      const found = /listening on (127\.0\.0\.1:\d+)/.exec(text);
+      const found = /listening on (\d+\.\d+\.\d+\.\d+:\d+)/.exec(text);
       if (found?.[1] === undefined) return;
       clearTimeout(timer);
       resolve(found[1]);
