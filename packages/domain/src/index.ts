@@ -20,6 +20,7 @@ export * from './environment/health-check.ts';
 export * from './environment/compose-options.ts';
 export * from './environment/target-components.ts';
 export * from './environment/observation.ts';
+export * from './environment/soundness.ts';
 export * from './environment/target-definition.ts';
 export * from './environment/quota.ts';
 export * from './environment/quota-request.ts';

@@ -73,7 +73,7 @@ const CAUSE_TABLE = {
   'gate.erroring': fault('a gate answers with errors', 'promotion', 'probes'),
   // After what a machine is waited for: that is why it stalls, and people are asked beside it.
   'gate.no_approver': fault('not enough people may approve', 'promotion', 'approvers'),
-  'soak.broken': fault('what should soak runs no more', 'promotion'),
+  'soak.broken': fault('what should soak runs no more, or not well', 'promotion'),
   'lock.stale': fault('nobody works for the holder of the lock', 'links'),
   'config.time_budget': fault('the declared attempts take longer than a stall', 'promotion'),
   'database.slow': fault('the database answers slowly', 'database'),

@@ -1,15 +1,13 @@
 /** Legitimate waits at the gates: for a person, for a time; and those that can never end well. */
 import { quotaLimitsOf, quotaWindow } from '../environment/quota.ts';
-import type { ApprovalGateDefinition, SoakGateDefinition } from '../environment/environment-definition.ts';
+import type { ApprovalGateDefinition } from '../environment/environment-definition.ts';
 import { gateNamed } from '../environment/freeze.ts';
 import { personOf } from '../identity/actor.ts';
 import { isAllowed } from '../identity/authorize.ts';
 import { countApprovals } from '../promotion/decide/approvals.ts';
 import { currentGateRuns, isSettled } from '../promotion/decide/gate-runs.ts';
 import { BASE_CHANGED } from '../promotion/decide/rebase.ts';
-import { lookAtSoak } from '../promotion/decide/soak.ts';
 import type { GateRun } from '../promotion/promotion.ts';
-import { isOlderThanBase, runsWholeSinceMs } from '../promotion/scope.ts';
 import { toRfc3339 } from '../values/instant.ts';
 import {
   type CaseView,
@@ -24,6 +22,7 @@ import { commandLine } from './command-line.ts';
 import type { Cause, Fact, Remedy } from './diagnosis.ts';
 import type { Approver } from './diagnosis-snapshot.ts';
 import { skipRemedies } from './gate-remedies.ts';
+import { soakCause } from './soak-causes.ts';
 
 /** So many names tell whom to ask. */
 const NAMES_MAX = 5;
@@ -229,57 +228,4 @@ function elsewhereCause(view: CaseView, code: 'window.closed' | 'dependency.pend
     ],
     remedies: [wait, ...skipRemedies(view, { run })],
   });
-}
-
-function soakCause(view: CaseView, gate: SoakGateDefinition, run: GateRun): Cause {
-  const standing = lookAtSoak(gate, view.snapshot, view.nowMs);
-  const atMs = run.startedAtMs ?? view.nowMs;
-  const skips = skipRemedies(view, { run });
-  if (standing.dueAtMs !== null) {
-    const value = `${standing.message}, until ${toRfc3339(standing.dueAtMs)}`;
-    const wait = waitRemedy({
-      text: 'it passes by itself',
-      effect: 'the gate passes when the time is over',
-      untilMs: standing.dueAtMs,
-    });
-    return makeCause(view, 'soak.running', {
-      confidence: 'certain',
-      facts: [makeFact('promotion', `gate ${run.gate}`, value, atMs)],
-      remedies: [wait, ...skips],
-    });
-  }
-  return makeCause(view, 'soak.broken', {
-    confidence: 'certain',
-    facts: [makeFact('environment', `gate ${run.gate}`, `${view.snapshot.release.name} ${standing.message}`, atMs)],
-    remedies: [...soakRemedies(view, gate, run), ...skips],
-  });
-}
-
-/** A release never goes back behind a newer one: where that runs, this one cannot soak any more. */
-function soakRemedies(view: CaseView, gate: SoakGateDefinition, run: GateRun): Remedy[] {
-  const { release, promotion, predecessors } = view.snapshot;
-  const places = predecessors.filter((one) => gate.environments.includes(one.name));
-  const newer = places.find((one) => isOlderThanBase(one, release));
-  if (newer) {
-    return [
-      externalRemedy({
-        text: `${newer.name} runs a newer release by now: promote that one to ${promotion.environment} instead`,
-        command: commandLine('promotion', 'cancel', promotion.id),
-        effect: `${release.name} cannot go back there, and does not soak any more`,
-        harm: 'low',
-        needs: 'releaser',
-      }),
-    ];
-  }
-  const deadline = run.deadlineAtMs === null ? 'its deadline' : toRfc3339(run.deadlineAtMs);
-  return places
-    .filter((one) => runsWholeSinceMs(one, release) === null)
-    .map((one) =>
-      commandRemedy({
-        text: `bring ${release.name} to ${one.name} again, whole`,
-        command: commandLine('promotion', 'create', '--release', release.name, '--to', one.name),
-        effect: `the soak begins anew there; without it the gate fails at ${deadline}`,
-        needs: 'releaser',
-      }),
-    );
 }

@@ -8,6 +8,7 @@ import { canonicalJson, type Json } from '../values/canonical-json.ts';
 import type { Digest } from '../values/digest.ts';
 import type { InstantMs } from '../values/instant.ts';
 import { toStorableText } from '../values/storable-text.ts';
+import { breakAfter, isOtherBreak, type TargetBreak } from './soundness.ts';
 import { combinedDigest, componentsOf } from './target-components.ts';
 import type { TargetDefinition } from './target-definition.ts';
 
@@ -56,6 +57,8 @@ export interface TargetObservation {
   /** What was promised there at the last look; null: nothing was verified there. */
   readonly promised: Digest | null;
   readonly driftSinceMs: InstantMs | null;
+  /** The last time that it was not sound, for soaks; null: it never was. */
+  readonly lastBreak: TargetBreak | null;
 }
 
 /** The look at all targets of one environment: when it is next due, and who may record the present one. */
@@ -188,12 +191,15 @@ export interface RecordedLooks {
   /** Targets that are there no more. */
   readonly dropped: readonly string[];
   readonly events: readonly EventDraft[];
+  /** A break began or ended: who soaks there has to look again. */
+  readonly changesSoaks: boolean;
 }
 
 /** What becomes of a round's looks. One at a target that was changed meanwhile, by a promotion or its definition, tells nothing. */
 export function recordLooks(looks: readonly TargetLookAt[], context: LookContext): RecordedLooks {
   const kept: TargetObservation[] = [];
   const events: EventDraft[] = [];
+  let changesSoaks = false;
   for (const look of looks) {
     const { target } = look;
     const isThere = context.targets.some((one) => isSameTarget(one, target));
@@ -202,10 +208,12 @@ export function recordLooks(looks: readonly TargetLookAt[], context: LookContext
     const recorded = recordLook(before, look, context);
     kept.push(recorded.observation);
     events.push(...recorded.events);
+    changesSoaks ||= isOtherBreak(before?.lastBreak ?? null, recorded.observation.lastBreak);
   }
   const gone = context.known.filter(({ target }) => context.targets.every((one) => one.name !== target));
   events.push(...gone.filter(isDrifting).map((one) => endOf(one, 'target_removed', context)));
-  return { kept, dropped: gone.map(({ target }) => target), events };
+  changesSoaks ||= gone.some(({ lastBreak }) => lastBreak !== null);
+  return { kept, dropped: gone.map(({ target }) => target), events, changesSoaks };
 }
 
 export function isDrifting({ driftSinceMs }: Pick<TargetObservation, 'driftSinceMs'>): boolean {
@@ -237,7 +245,8 @@ function recordLook(
   const ending = before && endingOf(before, { verified, sight });
   const lasts = before !== null && ending === null ? before.driftSinceMs : null;
   const isOther = sight.outcome === 'seen' && promised !== null && sight.digest !== promised;
-  const observation = { ...last, ...seen, driftSinceMs: lasts ?? (isOther ? nowMs : null) };
+  const lastBreak = breakAfter({ before, components: componentsOf(target), verified, sight, nowMs });
+  const observation = { ...last, ...seen, driftSinceMs: lasts ?? (isOther ? nowMs : null), lastBreak };
   const events = before && ending ? [endOf(before, ending, context)] : [];
   if (isOther && lasts === null) events.push(beginningOf(observation, context));
   return { observation, events };

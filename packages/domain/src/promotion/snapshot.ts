@@ -1,6 +1,7 @@
 /** All that `decide` may look at, read in one transaction. */
 import type { UnknownHolding } from '../environment/environment-stop.ts';
 import type { QuotaUse } from '../environment/quota.ts';
+import type { ObservedBreak } from '../environment/soundness.ts';
 import type { Fence } from '../locks/fence.ts';
 import type { Release } from '../release/release.ts';
 import type { Settings } from '../settings/settings.ts';
@@ -95,6 +96,8 @@ export interface PredecessorStatus extends EnvironmentStatus {
   readonly completedAtMs: InstantMs | null;
   /** For `kind: deploy`: since when all its artifacts run there whole, of whatever releases; null when they do not. */
   readonly artifactsSinceMs: InstantMs | null;
+  /** Of each target that looks ever found unsound the last time, in order of name. */
+  readonly breaks: readonly ObservedBreak[];
 }
 
 /**

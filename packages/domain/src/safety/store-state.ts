@@ -3,6 +3,7 @@
  * stores answer it whole, from one moment between transactions.
  */
 import type { ChainedEvent } from '../audit/event.ts';
+import type { ObservedBreak } from '../environment/soundness.ts';
 import type {
   Approval,
   Attempt,
@@ -25,6 +26,8 @@ export interface StoreState {
   /** Live and released. */
   readonly locks: readonly StoredLock[];
   readonly environments: readonly EnvironmentStatus[];
+  /** Of targets, by looks between promotions: the last one of each. */
+  readonly breaks: readonly ObservedBreak[];
   readonly releases: readonly Release[];
   readonly workers: readonly StoredWorker[];
   /** Those of no promotion; the others are with their promotion. */

@@ -6,6 +6,8 @@ import {
   isAttemptKind,
 } from '../environment/environment-definition.ts';
 import { gateNamed } from '../environment/freeze.ts';
+import { LOCK_COMMIT_MS_MAX } from '../environment/observation.ts';
+import { concerns } from '../environment/soundness.ts';
 import { personOf } from '../identity/actor.ts';
 import type { GateRun } from '../promotion/promotion.ts';
 import type { PromotionRecord } from './store-state.ts';
@@ -83,4 +85,24 @@ const frozen: PromotionRule = {
   },
 };
 
-export const VERDICT_RULES: readonly PromotionRule[] = [set, supported, bound, validity, frozen];
+/** A break that was found so long before the verdict had been committed by then: the verdict could see it. */
+const soaked: PromotionRule = {
+  name: 'S7.soaked',
+  find: (record, view) =>
+    record.gateRuns.flatMap((run): Found[] => {
+      const gate = declaredGate(record, run);
+      const { verdict, verdictAtMs } = run;
+      if (run.kind !== 'soak' || gate?.kind !== 'soak' || verdict !== 'passed' || verdictAtMs === null) return [];
+      const names = view.releases.get(record.promotion.releaseId)?.components.map(({ name }) => name) ?? [];
+      const wasBroken = view.state.breaks.some(
+        (one) =>
+          gate.environments.includes(one.environment) &&
+          concerns(one, names) &&
+          one.sinceMs + LOCK_COMMIT_MS_MAX <= verdictAtMs &&
+          (one.untilMs ?? one.seenAtMs ?? 0) > verdictAtMs - gate.durationMs,
+      );
+      return wasBroken ? [{ subject: run.id, message: 'passed though what soaked was broken meanwhile' }] : [];
+    }),
+};
+
+export const VERDICT_RULES: readonly PromotionRule[] = [set, supported, bound, validity, frozen, soaked];

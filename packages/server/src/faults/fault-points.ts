@@ -141,6 +141,7 @@ export const STATEMENT_FAULT_POINTS = [
   'sql.setting_wake',
   'sql.setting_write',
   'sql.skips_write',
+  'sql.soaks_wake',
   'sql.steps_write',
   'sql.token_insert',
   'sql.token_revoke',

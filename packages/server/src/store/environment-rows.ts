@@ -18,6 +18,7 @@ import type { EnvironmentRecord, LiveDefinition } from '../ports/command-store.t
 import type { EnvironmentRow } from '../ports/read-store.ts';
 import type { Session, Statement } from './connection.ts';
 import { toStop } from './environment-stop-column.ts';
+import { type RawBreak, SELECT_BREAKS, toObservedBreak } from './observation-rows.ts';
 import { artifactsCompletedAt, artifactsSince } from './predecessor-columns.ts';
 import { numberOrNull, textOrNull } from './row-values.ts';
 import { type RawDebt, toDebt } from './skip-rows.ts';
@@ -50,14 +51,14 @@ const PREDECESSORS: Statement = {
       e.stop, e.operator_freeze, e.planned_freezes, e.quotas, e.quota_requests, e.concurrency, e.components,
       (select max(c.ended_at) from promotions c
        where c.release_id = $2 and c.environment = e.name and c.status = 'completed') as completed_at,
-      null as artifacts_since
+      null as artifacts_since, ${SELECT_BREAKS} as breaks
     from environments e where e.name = any ($1)`,
 };
 const PREDECESSORS_BY_ARTIFACTS: Statement = {
   name: 'environment_predecessors_by_artifacts',
   text: `select e.name, e.release_id, e.release_number, e.released_at, e.state, e.policy_revision, e.stopped_at,
       e.stop, e.operator_freeze, e.planned_freezes, e.quotas, e.quota_requests, e.concurrency, e.components,
-      ${artifactsCompletedAt('$2')} as completed_at, ${artifactsSince('$2')} as artifacts_since
+      ${artifactsCompletedAt('$2')} as completed_at, ${artifactsSince('$2')} as artifacts_since, ${SELECT_BREAKS} as breaks
     from environments e where e.name = any ($1)`,
 };
 
@@ -144,6 +145,7 @@ export async function readPredecessors(
     ...toStatus(row),
     completedAtMs: numberOrNull(row['completed_at']),
     artifactsSinceMs: numberOrNull(row['artifacts_since']),
+    breaks: (row['breaks'] as readonly RawBreak[]).map(toObservedBreak),
   }));
 }
 

@@ -1,5 +1,5 @@
 /** What targets were last seen to run. Each type assertion is on a column that only our own statements write. */
-import { type TargetObservation, toRfc3339 } from '@stella/domain';
+import { type ObservedBreak, type TargetObservation, toRfc3339 } from '@stella/domain';
 import type { DriftCounts, ObservationFilter } from '../ports/read-store.ts';
 import type { Session, Statement } from './connection.ts';
 import { numberOrNull, textOrNull } from './row-values.ts';
@@ -8,7 +8,7 @@ import { numberOrNull, textOrNull } from './row-values.ts';
 const LISTED_MAX = 1_000;
 
 const COLUMNS = `o.environment, o.target, o.looked_at, o.looked_by, o.code, o.message, o.unseen_since_at, o.seen_at, o.digest,
-  o.is_healthy, o.promised, o.drift_since_at`;
+  o.is_healthy, o.promised, o.drift_since_at, o.broken_since_at, o.broken_until_at, o.broken_components`;
 
 /** Those with trouble by the index of just them. */
 const LIST: Statement = {
@@ -34,16 +34,18 @@ const COUNT: Statement = {
 const KEEP: Statement = {
   name: 'observations_keep',
   text: `insert into target_observations (environment, target, looked_at, looked_by, code, message, unseen_since_at, seen_at,
-      digest, is_healthy, promised, drift_since_at)
+      digest, is_healthy, promised, drift_since_at, broken_since_at, broken_until_at, broken_components)
     select $1, o.target, o.looked_at, o.looked_by, o.code, o.message, o.unseen_since_at, o.seen_at, o.digest, o.is_healthy,
-      o.promised, o.drift_since_at
+      o.promised, o.drift_since_at, o.broken_since_at, o.broken_until_at, o.broken_components
     from jsonb_to_recordset($2::jsonb) o (target text, looked_at timestamptz, looked_by text, code text, message text,
       unseen_since_at timestamptz, seen_at timestamptz, digest text, is_healthy boolean, promised text,
-      drift_since_at timestamptz)
+      drift_since_at timestamptz, broken_since_at timestamptz, broken_until_at timestamptz, broken_components jsonb)
     on conflict (environment, target) do update set looked_at = excluded.looked_at, looked_by = excluded.looked_by,
       code = excluded.code, message = excluded.message, unseen_since_at = excluded.unseen_since_at,
       seen_at = excluded.seen_at, digest = excluded.digest, is_healthy = excluded.is_healthy,
-      promised = excluded.promised, drift_since_at = excluded.drift_since_at`,
+      promised = excluded.promised, drift_since_at = excluded.drift_since_at,
+      broken_since_at = excluded.broken_since_at, broken_until_at = excluded.broken_until_at,
+      broken_components = excluded.broken_components`,
 };
 
 const DROP: Statement = {
@@ -93,6 +95,9 @@ function toRow(one: TargetObservation): object {
     is_healthy: one.isHealthy,
     promised: one.promised,
     drift_since_at: instant(one.driftSinceMs),
+    broken_since_at: instant(one.lastBreak?.sinceMs ?? null),
+    broken_until_at: instant(one.lastBreak?.untilMs ?? null),
+    broken_components: one.lastBreak?.components ?? null,
   };
 }
 
@@ -110,5 +115,38 @@ export function toObservation(row: Readonly<Record<string, unknown>>): TargetObs
     isHealthy: row['is_healthy'] as TargetObservation['isHealthy'],
     promised: row['promised'] as TargetObservation['promised'],
     driftSinceMs: numberOrNull(row['drift_since_at']),
+    lastBreak: toLastBreak(row),
+  };
+}
+
+function toLastBreak(row: Readonly<Record<string, unknown>>): TargetObservation['lastBreak'] {
+  const sinceMs = numberOrNull(row['broken_since_at']);
+  const untilMs = numberOrNull(row['broken_until_at']);
+  return sinceMs === null ? null : { components: row['broken_components'] as readonly string[], sinceMs, untilMs };
+}
+
+/** Of the environment `e`, as rows in JSON; for `toObservedBreak`. */
+export const SELECT_BREAKS = `(select coalesce(json_agg(o order by o.target collate "C"), '[]') from target_observations o
+    where o.environment = e.name and o.broken_since_at is not null)`;
+
+/** As PostgreSQL prints the row in JSON. */
+export type RawBreak = Pick<ObservedBreak, 'environment' | 'target' | 'digest' | 'promised'> & {
+  readonly seen_at: string | null;
+  readonly broken_since_at: string;
+  readonly broken_until_at: string | null;
+  readonly broken_components: readonly string[] | null;
+};
+
+export function toObservedBreak(row: RawBreak): ObservedBreak {
+  const { environment, target, digest, promised, seen_at: seenAt, broken_until_at: untilAt } = row;
+  return {
+    environment,
+    target,
+    digest,
+    promised,
+    components: row.broken_components ?? [],
+    sinceMs: Date.parse(row.broken_since_at),
+    untilMs: untilAt === null ? null : Date.parse(untilAt),
+    seenAtMs: seenAt === null ? null : Date.parse(seenAt),
   };
 }

@@ -22,7 +22,9 @@ import { type Database, type Session, type Statement, transact } from './connect
 import { insertEvents } from './event-rows.ts';
 import { lockEnvironment } from './guard.ts';
 import { keepObservationRows, toObservation } from './observation-rows.ts';
+import { transactAndWake } from './owed-wakes.ts';
 import { overlay, SET_SETTINGS } from './setting-rows.ts';
+import { wakeSoaking } from './soak-wakes.ts';
 
 const ACTOR: Actor = { kind: 'system', name: 'observer' };
 
@@ -100,7 +102,7 @@ export function makeObservationStore(database: Database, { settings }: Observati
   return {
     takeDueRounds: (limit) => transact(database, (session) => takeDueRounds(session, settings, limit)),
     recordRound: (round, looks, observer) =>
-      transact(database, (session) => recordRound(session, settings, { round, looks, observer })),
+      transactAndWake(database, (session, owed) => recordRound(session, settings, { round, looks, observer, owed })),
   };
 }
 
@@ -136,12 +138,14 @@ interface RecordInput {
   readonly round: DueRound;
   readonly looks: readonly TargetLookAt[];
   readonly observer: Observer;
+  /** Takes whom it could not wake. */
+  readonly owed: string[];
 }
 
 async function recordRound(
   session: Session,
   started: Settings,
-  { round, looks, observer }: RecordInput,
+  { round, looks, observer, owed }: RecordInput,
 ): Promise<readonly TargetObservation[] | null> {
   const { environment, number, claimedAtMs } = round;
   await lockEnvironment(session, environment);
@@ -167,6 +171,7 @@ async function recordRound(
   const everyMs = overlay(started, row['settings'])['observe.every'];
   const dueAtMs = nextLookAt(nowMs, everyMs, observer.jitter);
   await session.rows(END, [environment, toRfc3339(dueAtMs), toRfc3339(nowMs)]);
+  if (recorded.changesSoaks) owed.push(...(await wakeSoaking(session, environment, nowMs)));
   await insertEvents(session, chainEvents({ head: null, length: 0 }, recorded.events).events);
   return recorded.kept;
 }

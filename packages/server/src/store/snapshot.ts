@@ -29,6 +29,7 @@ import type { Session, Statement } from './connection.ts';
 import { type ImmutableRows, keep } from './immutable-rows.ts';
 import { readRelease } from './release-rows.ts';
 import { readDependencies } from './dependency-rows.ts';
+import { type RawBreak, SELECT_BREAKS, toObservedBreak } from './observation-rows.ts';
 import { artifactsCompletedAt, artifactsSince } from './predecessor-columns.ts';
 import { findReplacement } from './replacement.ts';
 import { overlay, SET_SETTINGS } from './setting-rows.ts';
@@ -63,7 +64,8 @@ const READ_SNAPSHOT: Statement = {
       (select coalesce(json_agg(t), '[]') from (
          select e.*, case p.kind when 'deploy' then ${artifactsCompletedAt('p.release_id')} else (select max(c.ended_at) from promotions c
             where c.release_id = p.release_id and c.environment = e.name and c.status = 'completed') end as completed_at,
-           case p.kind when 'deploy' then ${artifactsSince('p.release_id')} end as artifacts_since
+           case p.kind when 'deploy' then ${artifactsSince('p.release_id')} end as artifacts_since,
+           ${SELECT_BREAKS} as breaks
          from (select d.definition from environment_definitions d
              where d.environment = p.environment and d.hash = p.definition_hash limit 1) d,
            jsonb_array_elements_text(d.definition -> 'promotesFrom') f
@@ -456,6 +458,7 @@ export function toEnvironmentStatus(row: RawEnvironment): EnvironmentStatus {
 type RawPredecessor = RawEnvironment & {
   readonly completed_at: string | null;
   readonly artifacts_since: number | null;
+  readonly breaks: readonly RawBreak[];
 };
 
 function toPredecessor(row: RawPredecessor): PredecessorStatus {
@@ -463,5 +466,6 @@ function toPredecessor(row: RawPredecessor): PredecessorStatus {
     ...toEnvironmentStatus(row),
     completedAtMs: toMsOrNull(row.completed_at),
     artifactsSinceMs: row.artifacts_since,
+    breaks: row.breaks.map(toObservedBreak),
   };
 }

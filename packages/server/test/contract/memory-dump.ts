@@ -75,8 +75,15 @@ export function dumpMemory(state: MemoryState): StoreDump {
   };
 }
 
-function observationRow({ unseenSinceMs, driftSinceMs, ...rest }: TargetObservation): DumpRow {
-  return { ...renamed(rest), unseenSinceAt: unseenSinceMs, driftSinceAt: driftSinceMs };
+function observationRow({ unseenSinceMs, driftSinceMs, lastBreak, ...rest }: TargetObservation): DumpRow {
+  return {
+    ...renamed(rest),
+    unseenSinceAt: unseenSinceMs,
+    driftSinceAt: driftSinceMs,
+    brokenSinceAt: lastBreak?.sinceMs ?? null,
+    brokenUntilAt: lastBreak?.untilMs ?? null,
+    brokenComponents: lastBreak?.components ?? null,
+  };
 }
 
 /** The promotion's columns; the definition is frozen by its hash. */

@@ -63,6 +63,7 @@ describeCrashes({
       'sql.observation_lock',
       'sql.observations_keep',
       'sql.observations_drop',
+      'sql.soaks_wake',
       'sql.observation_end',
     ],
   },

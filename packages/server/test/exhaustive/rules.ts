@@ -54,6 +54,7 @@ function storeOf(stage: Stage, rows: readonly Rows[], places: readonly Place[]):
     promotions: [...rows.map((one) => one.record), ...stage.past],
     locks: rows.flatMap((one) => one.locks),
     environments: places.map((place) => place.status),
+    breaks: [],
     releases: [...stage.releases.values()],
     workers: WORKERS,
     events: [],

@@ -126,7 +126,7 @@ function bornInto(
   const environment = places.find((one) => one.status.name === definition.name)?.status ?? makeEmptyEnvironment('');
   const predecessors = places
     .filter((one) => definition.promotesFrom.includes(one.status.name))
-    .map((one) => ({ ...one.status, completedAtMs: NOW_MS, artifactsSinceMs: null }));
+    .map((one) => ({ ...one.status, completedAtMs: NOW_MS, artifactsSinceMs: null, breaks: [] }));
   const plan = {
     release,
     definition,

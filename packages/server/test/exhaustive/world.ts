@@ -126,7 +126,7 @@ export function snapshotOf({ stage, part, place, predecessor }: Scene): Promotio
     environment: status,
     base: status.releaseId === null ? null : releaseOf(stage, status.releaseId),
     predecessors: predecessor
-      ? [{ ...predecessor.status, completedAtMs: hasCompleted ? NOW_MS : null, artifactsSinceMs: null }]
+      ? [{ ...predecessor.status, completedAtMs: hasCompleted ? NOW_MS : null, artifactsSinceMs: null, breaks: [] }]
       : [],
     dependencies: NO_DEPENDENCIES,
     settings: stage.settings,

@@ -17,8 +17,9 @@ import {
 import type { DueRound, ObservationStore, Observer } from '@stella/server';
 import { releaseIn, settingsIn } from './memory-reads.ts';
 import { type MemoryConnections, type MemorySession, transact } from './memory-session.ts';
-import { environmentKey, observationKeyOf, roundKey, type StoredLock } from './memory-state.ts';
+import { environmentKey, observationKeyOf, roundKey, type StoredLock, type StoredPromotion } from './memory-state.ts';
 import type { MemoryTransaction, View } from './memory-transaction.ts';
+import { oweSkipped, wakeRows } from './memory-wakes.ts';
 import { insertEvents } from './memory-writes.ts';
 
 const ACTOR = { kind: 'system', name: 'observer' } as const;
@@ -124,9 +125,20 @@ async function recordRound(
     for (const target of recorded.dropped) tx.remove(tx.state.observations, observationKeyOf({ environment, target }));
     const dueAtMs = nextLookAt(nowMs, settingsIn(tx, started)['observe.every'], observer.jitter);
     tx.put(tx.state.rounds, environment, { ...row, dueAtMs, endedAtMs: nowMs });
+    if (recorded.changesSoaks) wakeSoaking(tx, environment, nowMs);
     insertEvents(tx, chainEvents({ head: null, length: 0 }, recorded.events).events);
     return recorded.kept;
   });
+}
+
+/** Whoever waits for a soak there looks again now. */
+function wakeSoaking(tx: MemoryTransaction, environment: string, nowMs: number): void {
+  const isWoken = ({ promotion, gateRuns }: StoredPromotion): boolean =>
+    promotion.step === 'evaluate_gates' &&
+    promotion.definition.promotesFrom.includes(environment) &&
+    [...gateRuns.values()].some(({ kind, state }) => kind === 'soak' && state === 'waiting');
+  wakeRows(tx, nowMs, isWoken);
+  oweSkipped(tx, nowMs, isWoken);
 }
 
 /** What a component runs is not known while a failed deploy left it mixed. */

@@ -16,6 +16,7 @@ import {
   doesReplace,
   isTerminal,
   type Lock,
+  type ObservedBreak,
   placesOf,
   type PredecessorStatus,
   type Promotion,
@@ -29,6 +30,7 @@ import {
   type Settings,
   type Skip,
   STEPS,
+  type TargetObservation,
   type Waiter,
 } from '@stella/domain';
 import { SafetyViolation } from '../simulation/safety-violation.ts';
@@ -202,16 +204,28 @@ export function readPredecessors(
   return promotesFrom.flatMap((name) => {
     const status = view.get(view.state.environments, name);
     if (!status) return [];
+    const known = { ...status, breaks: breaksIn(view.rows(view.state.observations), name) };
     if (kind !== 'deploy')
-      return [{ ...status, completedAtMs: completedAtMs(view, name, release.id), artifactsSinceMs: null }];
+      return [{ ...known, completedAtMs: completedAtMs(view, name, release.id), artifactsSinceMs: null }];
     return [
       {
-        ...status,
+        ...known,
         completedAtMs: latestOf(release, (one) => artifactCompletedAtMs(view, name, one)),
         artifactsSinceMs: latestOf(release, (one) => artifactSinceMs(view, status, one)),
       },
     ];
   });
+}
+
+/** Of one environment, or of all, in order of environment and target. */
+export function breaksIn(rows: Iterable<TargetObservation>, environment: string | null): ObservedBreak[] {
+  const found: ObservedBreak[] = [];
+  for (const { lastBreak, ...row } of rows) {
+    if (lastBreak === null || (environment !== null && row.environment !== environment)) continue;
+    const { target, seenAtMs, digest, promised } = row;
+    found.push({ environment: row.environment, target, seenAtMs, digest, promised, ...lastBreak });
+  }
+  return found.sort((a, b) => byText(a.environment, b.environment) || byText(a.target, b.target));
 }
 
 /** Of all components; null when it is null of one. */

@@ -1,6 +1,7 @@
 /** The maps as the rows of a store, so that the rules of safety and liveness can be asked about them. */
 import type * as domain from '@stella/domain';
 import type { PromotionId } from '@stella/domain';
+import { breaksIn } from './memory-reads.ts';
 import type { MemoryState, StoredEvent, StoredOutcome, StoredPromotion } from './memory-state.ts';
 
 /** Events keep their identity from call to call, so that each is hashed once. */
@@ -24,6 +25,7 @@ export function toStoreState(state: MemoryState, kept: EventCache = new WeakMap(
     })),
     locks: [...state.locks.values()],
     environments: [...state.environments.values()],
+    breaks: breaksIn(state.observations.values(), null),
     releases: [...state.releases.values()],
     workers: [...state.workers].map(([id, { state: word, heartbeatAtMs, leaseUntilMs }]) => ({
       id,

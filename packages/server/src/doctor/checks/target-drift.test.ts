@@ -22,6 +22,7 @@ function observed(target: string, patch: Partial<TargetObservation>): TargetObse
     isHealthy: true,
     promised: PROMISED,
     driftSinceMs: null,
+    lastBreak: null,
     ...patch,
   };
 }

@@ -16,6 +16,7 @@ import type {
   StoreState,
 } from '@stella/domain';
 import type { Session, Statement } from '../connection.ts';
+import { type RawBreak, toObservedBreak } from '../observation-rows.ts';
 import {
   type RawApproval,
   type RawAttempt,
@@ -54,6 +55,7 @@ const READ: Statement = {
     (select coalesce(json_agg(k), '[]') from skips k) as skips,
     (select coalesce(json_agg(l), '[]') from locks l) as locks,
     (select coalesce(json_agg(e), '[]') from environments e) as environments,
+    (select coalesce(json_agg(o), '[]') from target_observations o where o.broken_since_at is not null) as breaks,
     (select coalesce(json_agg(t), '[]') from (select r.*, (
       select coalesce(json_agg(c order by c.name), '[]') from release_components c where c.release_id = r.id) as components
       from releases r) t) as releases,
@@ -77,6 +79,7 @@ interface RawStore {
   readonly skips: readonly RawSkipRow[];
   readonly locks: readonly (RawLock & { readonly released_at: string | null })[];
   readonly environments: readonly RawEnvironment[];
+  readonly breaks: readonly RawBreak[];
   readonly releases: readonly RawRelease[];
   readonly workers: readonly RawWorker[];
   readonly events: readonly RawEvent[];
@@ -132,6 +135,7 @@ export async function readStoreState(session: Session): Promise<StoreState> {
     promotions: toRecords(raw),
     locks: raw.locks.map((lock) => ({ ...toLock(lock), releasedAtMs: toMsOrNull(lock.released_at) })),
     environments: raw.environments.map(toEnvironmentStatus),
+    breaks: raw.breaks.map(toObservedBreak),
     releases: raw.releases.map(({ id, name, number, created_at, components }) => ({
       id,
       name,

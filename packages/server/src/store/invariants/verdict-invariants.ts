@@ -1,5 +1,5 @@
 /** S7, S8, S9 and S11: verdicts and the right to deploy, as `verdict-rules.ts` and `right-rules.ts` of the domain have them. */
-import { FREEZE_GATE } from '@stella/domain';
+import { FREEZE_GATE, LOCK_COMMIT_MS_MAX } from '@stella/domain';
 import { baseOf, byComponent, type Invariant, ofPromotions } from './invariant.ts';
 
 /** Its base is looked at component by component. */
@@ -50,6 +50,20 @@ const VERDICTS: readonly Invariant[] = [
       where g.valid_until_at is distinct from case when g.verdict = 'passed' then g.verdict_at
         + coalesce((select (t.gate ->> 'validForMs')::bigint from ${GATES}
           where t.gate ->> 'name' = g.gate order by t.n limit 1), 0) * interval '1 millisecond' end`,
+  },
+  {
+    rule: 'S7.soaked',
+    text: `select g.id as subject, 'passed though what soaked was broken meanwhile' as message
+      from scope s join gate_runs g on g.promotion_id = s.id join definitions d on d.hash = s.definition_hash
+      cross join lateral (select t.gate from ${GATES} where t.gate ->> 'name' = g.gate order by t.n limit 1) w
+      where g.kind = 'soak' and w.gate ->> 'kind' = 'soak' and g.verdict = 'passed' and exists (
+        select from target_observations o
+        where o.environment in (select jsonb_array_elements_text(w.gate -> 'environments'))
+          and o.broken_since_at + interval '${LOCK_COMMIT_MS_MAX} milliseconds' <= g.verdict_at
+          and coalesce(o.broken_until_at, o.seen_at)
+            > g.verdict_at - (w.gate ->> 'durationMs')::bigint * interval '1 millisecond'
+          and exists (select from release_components c where c.release_id = s.release_id
+            and o.broken_components ? c.name))`,
   },
   {
     rule: 'S7.frozen',

@@ -26,6 +26,7 @@ import { freeNotices } from './0024-free-notices.ts';
 import { kindsInLists } from './0026-kinds-in-lists.ts';
 import { baseStates } from './0025-base-states.ts';
 import { observations, observationsGrants } from './0027-observations.ts';
+import { targetBreaks } from './0028-target-breaks.ts';
 
 export interface Migration {
   readonly name: string;
@@ -60,6 +61,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'base-states', sql: `set local search_path = stella, pg_temp;\n${baseStates}` },
   { name: 'kinds-in-lists', sql: `set local search_path = stella, pg_temp;\n${kindsInLists}` },
   { name: 'observations', sql: `set local search_path = stella, pg_temp;\n${observations}` },
+  { name: 'target-breaks', sql: `set local search_path = stella, pg_temp;\n${targetBreaks}` },
 ];
 
 /** Rights of the application role, whose name comes quoted. */

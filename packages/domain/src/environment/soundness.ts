@@ -1,0 +1,104 @@
+/**
+ * Whether what was verified at a target still runs there, and well, by the looks between promotions. What a soak counts is
+ * broken when a look finds another digest than what is promised, or what is promised not healthy; it is sound again by a
+ * look that finds it so, or by a release that is verified there. A look that sees nothing changes nothing, and neither
+ * does a look that nobody makes (`observe.mode off`): a break lasts until one of the two.
+ */
+import type { ComponentStatus } from '../promotion/promotion.ts';
+import type { Digest } from '../values/digest.ts';
+import { type InstantMs, toRfc3339 } from '../values/instant.ts';
+import type { TargetSight, VerifiedComponent } from './observation.ts';
+
+/** The last time that looks found a target unsound. */
+export interface TargetBreak {
+  /** That the target carried then. */
+  readonly components: readonly string[];
+  /** When it was found. */
+  readonly sinceMs: InstantMs;
+  /**
+   * Null while it lasts. By a look that found the target sound: when it did; by a verified release, or because nothing is
+   * promised there any more: when it was last seen to be unsound, for what counts afterwards is that release.
+   */
+  readonly untilMs: InstantMs | null;
+}
+
+/** A break with what the target was last seen to run, as a soak and the rules of safety read it. */
+export interface ObservedBreak extends TargetBreak {
+  readonly environment: string;
+  readonly target: string;
+  /** By the last look that saw something; never before `sinceMs` while the break lasts. */
+  readonly seenAtMs: InstantMs | null;
+  /** Null: nothing whole. */
+  readonly digest: Digest | null;
+  readonly promised: Digest | null;
+}
+
+export interface LookAtBreak {
+  /** The break that is known so far, and when the target was last seen; null: it was never looked at. */
+  readonly before: { readonly lastBreak: TargetBreak | null; readonly seenAtMs: InstantMs | null } | null;
+  readonly components: readonly string[];
+  /** Null: nothing was verified there. */
+  readonly verified: Pick<VerifiedComponent, 'digest' | 'verifiedAtMs'> | null;
+  readonly sight: TargetSight;
+  readonly nowMs: InstantMs;
+}
+
+/** What is known of breaks after a look. */
+export function breakAfter(look: LookAtBreak): TargetBreak | null {
+  const { components, verified, sight, nowMs } = look;
+  const known = withEnd(look);
+  const isUnsound = verified !== null && sight.outcome === 'seen' && !isSound(verified.digest, sight);
+  const isOver = known === null || known.untilMs !== null;
+  return isUnsound && isOver ? { components, sinceMs: nowMs, untilMs: null } : known;
+}
+
+function withEnd({ before, verified, sight, nowMs }: LookAtBreak): TargetBreak | null {
+  const known = before?.lastBreak ?? null;
+  if (known === null || known.untilMs !== null) return known;
+  const seenAtMs = before?.seenAtMs ?? known.sinceMs;
+  if (verified === null || verified.verifiedAtMs > seenAtMs) return { ...known, untilMs: seenAtMs };
+  return sight.outcome === 'seen' && isSound(verified.digest, sight) ? { ...known, untilMs: nowMs } : known;
+}
+
+function isSound(promised: Digest, { digest, isHealthy }: Extract<TargetSight, { outcome: 'seen' }>): boolean {
+  return isHealthy && digest === promised;
+}
+
+/** Soaks that counted by one count otherwise by the other. */
+export function isOtherBreak(one: TargetBreak | null, other: TargetBreak | null): boolean {
+  return one?.sinceMs !== other?.sinceMs || one?.untilMs !== other?.untilMs;
+}
+
+/** It is about some of these components. */
+export function concerns({ components }: Pick<TargetBreak, 'components'>, names: readonly string[]): boolean {
+  return components.some((one) => names.includes(one));
+}
+
+/**
+ * Up to when the target was not sound; null: it is not. Also by what was verified after it was last seen: until the next
+ * look says so, the row does not.
+ */
+export function brokenUntilMs(
+  { components, untilMs, seenAtMs, sinceMs }: ObservedBreak,
+  running: readonly ComponentStatus[],
+): InstantMs | null {
+  if (untilMs !== null) return untilMs;
+  const lastMs = seenAtMs ?? sinceMs;
+  const verifiedAtMs = running
+    .filter(({ component }) => components.includes(component))
+    .map(({ releasedAtMs }) => releasedAtMs ?? 0);
+  return Math.max(0, ...verifiedAtMs) > lastMs ? lastMs : null;
+}
+
+export function hasDrifted({ digest, promised }: Pick<ObservedBreak, 'digest' | 'promised'>): boolean {
+  return digest !== promised;
+}
+
+/** `target web-1 runs nothing whole instead of sha256:…, since 2026-…`, or that it is not healthy. */
+export function breakWords(one: ObservedBreak): string {
+  const { target, digest, promised, sinceMs } = one;
+  const what = hasDrifted(one)
+    ? `runs ${digest ?? 'nothing whole'} instead of ${promised ?? 'what was verified'}`
+    : 'is not healthy';
+  return `target ${target} ${what}, since ${toRfc3339(sinceMs)}`;
+}
