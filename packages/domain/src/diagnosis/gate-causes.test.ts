@@ -23,6 +23,7 @@ import {
   type GateCall,
   type ProbeReport,
   type ProbeStage,
+  digestOf,
   type PromotionId,
 } from '../index.ts';
 
@@ -375,6 +376,41 @@ describe('a gate that waits for people or time', () => {
     const [remedy] = causeOf(diagnose(caseOf(stage, id)), 'soak.broken').remedies;
     expect(remedy).toMatchObject({ kind: 'command', command: 'stella promotion create --release shop-5 --to dev' });
   });
+
+  it.each([
+    ['has drifted', digestOf('other'), 'runs sha256:', ['stella promotion create --release shop-5 --to dev']],
+    [
+      'is ill',
+      makeRelease(5).components[0]?.digest ?? null,
+      'is not healthy',
+      ['stella orch env status dev --detailed', 'stella promotion create --release shop-5 --to dev'],
+    ],
+  ] as const)(
+    'is soak.broken when a look found that a target there %s, with what cures that',
+    (_, digest, words, cures) => {
+      const { stage, id } = waiting({ gates: [makeSoakGate()] });
+      const whole = caseOf(stage, id);
+      const sinceMs = stage.nowMs();
+      const found = { environment: 'dev', target: 'web-1', components: ['web'], sinceMs, untilMs: null, digest };
+      const broken = { ...found, promised: makeRelease(5).components[0]?.digest ?? null, seenAtMs: sinceMs };
+      const { snapshot } = whole.subject;
+      const predecessors = snapshot.predecessors.map((one) => ({
+        ...one,
+        artifactsSinceMs: sinceMs,
+        breaks: [broken],
+      }));
+      const of = (patch: object): Diagnosis =>
+        diagnose({ ...whole, subject: { blockedBy: [], snapshot: { ...snapshot, predecessors, ...patch } } });
+      const cause = causeOf(of({}), 'soak.broken');
+      expect(cause.facts).toMatchObject([{ what: 'dev', source: 'environment', atMs: sinceMs }]);
+      expect(cause.facts[0]?.value).toContain(`target web-1 ${words}`);
+      expect(commands(cause).slice(0, cures.length)).toEqual(cures);
+      const blind = causeOf(of({ settings: { ...snapshot.settings, 'observe.mode': 1 } }), 'soak.broken');
+      expect(blind.remedies.some(({ effect }) => effect.includes('observe.mode off'))).toBe(cures.length > 1);
+      const deploy = causeOf(of({ promotion: { ...snapshot.promotion, kind: 'deploy' } }), 'soak.broken');
+      expect(commands(deploy)).toContain(`stella deploy --env dev --artifact ${broken.promised}`);
+    },
+  );
 
   it('is window.closed by a freeze, of which its definition knows nothing', () => {
     const { stage, id } = waiting({ gates: [makeApprovalGate()] });
