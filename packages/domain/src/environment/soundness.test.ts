@@ -6,8 +6,8 @@ import type { TargetSight } from './observation.ts';
 import {
   breakAfter,
   breakWords,
-  brokenUntilMs,
   concerns,
+  endsOfBreaks,
   isOtherBreak,
   type ObservedBreak,
   type TargetBreak,
@@ -117,10 +117,13 @@ describe('a break as a soak reads it', () => {
     makeWholeEnvironment('dev', makeRelease(1, [name]), atMs).components;
 
   it('lasts until something of its own was verified after it was last seen', () => {
-    expect(brokenUntilMs(observed, runningSince(500))).toBeNull();
-    expect(brokenUntilMs(observed, runningSince(501))).toBe(500);
-    expect(brokenUntilMs(observed, runningSince(501, 'api'))).toBeNull();
-    expect(brokenUntilMs({ ...observed, untilMs: 400 }, runningSince(0))).toBe(400);
+    const end = (components: ReturnType<typeof runningSince>, one = observed) =>
+      endsOfBreaks({ breaks: [one], components }, ['web']).map(({ untilMs }) => untilMs);
+    expect(end(runningSince(500))).toEqual([null]);
+    expect(end(runningSince(501))).toEqual([500]);
+    expect(end(runningSince(501, 'api'))).toEqual([null]);
+    expect(end(runningSince(0), { ...observed, untilMs: 400 })).toEqual([400]);
+    expect(endsOfBreaks({ breaks: [observed], components: [] }, ['api'])).toEqual([]);
   });
 
   it('is about its own components, and says what the target runs or that it is ill', () => {

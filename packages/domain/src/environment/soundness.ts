@@ -78,7 +78,7 @@ export function concerns({ components }: Pick<TargetBreak, 'components'>, names:
  * Up to when the target was not sound; null: it is not. Also by what was verified after it was last seen: until the next
  * look says so, the row does not.
  */
-export function brokenUntilMs(
+function brokenUntilMs(
   { components, untilMs, seenAtMs, sinceMs }: ObservedBreak,
   running: readonly ComponentStatus[],
 ): InstantMs | null {
@@ -88,6 +88,17 @@ export function brokenUntilMs(
     .filter(({ component }) => components.includes(component))
     .map(({ releasedAtMs }) => releasedAtMs ?? 0);
   return Math.max(0, ...verifiedAtMs) > lastMs ? lastMs : null;
+}
+
+/** Breaks that concern these components, each with its end (`brokenUntilMs`). */
+export function endsOfBreaks(
+  {
+    breaks,
+    components,
+  }: { readonly breaks: readonly ObservedBreak[]; readonly components: readonly ComponentStatus[] },
+  names: readonly string[],
+): readonly { readonly one: ObservedBreak; readonly untilMs: InstantMs | null }[] {
+  return breaks.filter((one) => concerns(one, names)).map((one) => ({ one, untilMs: brokenUntilMs(one, components) }));
 }
 
 export function hasDrifted({ digest, promised }: Pick<ObservedBreak, 'digest' | 'promised'>): boolean {

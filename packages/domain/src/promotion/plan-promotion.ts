@@ -2,6 +2,7 @@
 import { isPlanted } from '../planted-bugs.ts';
 import type { EnvironmentDefinition } from '../environment/environment-definition.ts';
 import { definitionHash } from '../environment/environment-definition.ts';
+import { endsOfBreaks, type ObservedBreak } from '../environment/soundness.ts';
 import { componentsOf } from '../environment/target-components.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { Actor } from '../identity/actor.ts';
@@ -42,6 +43,8 @@ export interface PromotionPlanInput {
   /** As it was given; absent or empty: none. */
   readonly reason?: string;
   readonly settings: Settings;
+  /** What looks found there (`PredecessorStatus`): what runs no more, or not well, may be brought again. Absent: nothing. */
+  readonly breaks?: readonly ObservedBreak[];
 }
 
 /**
@@ -139,7 +142,7 @@ function refuseWhatMayNotEnter(input: PromotionPlanInput): void {
     }
   }
   refuseDirection(input, way);
-  if (runsWholeSinceMs(environment, release) !== null) {
+  if (runsWholeSinceMs(environment, release) !== null && !isBroken(input)) {
     throw new AppError('promotion.same_as_base', { details: names });
   }
   const hasNone = targetsOf({ definition }, release).length === 0;
@@ -150,6 +153,11 @@ function refuseWhatMayNotEnter(input: PromotionPlanInput): void {
     const message = `release ${release.name} has no component "${missing}", which target ${target.name} of ${definition.name} runs`;
     throw new AppError('input.invalid', { details: { message } });
   }
+}
+
+function isBroken({ release, environment: { components }, breaks = [] }: PromotionPlanInput): boolean {
+  const names = release.components.map(({ name }) => name);
+  return endsOfBreaks({ breaks, components }, names).some(({ untilMs }) => untilMs === null);
 }
 
 /** Forward over what is older; with a rollback back to what was there. A deploy goes both ways. */

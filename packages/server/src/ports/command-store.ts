@@ -19,6 +19,7 @@ import type {
   GateDebt,
   GateRunId,
   LockId,
+  ObservedBreak,
   NotificationChannel,
   PersonId,
   PredecessorStatus,
@@ -197,6 +198,8 @@ export interface EnvironmentEntry {
   readonly predecessors: readonly PredecessorStatus[];
   /** The release completed in this environment before; looked at for rollbacks only. */
   readonly hasCompletedHere: boolean;
+  /** What looks at its targets found, as for whoever soaks in it. */
+  readonly breaks: readonly ObservedBreak[];
 }
 
 export interface EnvironmentRecord {

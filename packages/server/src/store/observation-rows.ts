@@ -129,6 +129,17 @@ function toLastBreak(row: Readonly<Record<string, unknown>>): TargetObservation[
 export const SELECT_BREAKS = `(select coalesce(json_agg(o order by o.target collate "C"), '[]') from target_observations o
     where o.environment = e.name and o.broken_since_at is not null)`;
 
+const READ_BREAKS: Statement = {
+  name: 'observation_breaks',
+  text: `select ${SELECT_BREAKS} as breaks from environments e where e.name = $1`,
+};
+
+export async function readBreakRows(session: Session, environment: string): Promise<readonly ObservedBreak[]> {
+  const [row] = await session.rows(READ_BREAKS, [environment]);
+  // As our own statement makes them.
+  return ((row?.['breaks'] ?? []) as readonly RawBreak[]).map(toObservedBreak);
+}
+
 /** As PostgreSQL prints the row in JSON. */
 export type RawBreak = Pick<ObservedBreak, 'environment' | 'target' | 'digest' | 'promised'> & {
   readonly seen_at: string | null;

@@ -30,6 +30,7 @@ import {
   useEnrolmentRow,
 } from './identity-rows.ts';
 import { findLockHolderRow } from './lock-rows.ts';
+import { readBreakRows } from './observation-rows.ts';
 import {
   lockChannelRows,
   lockDeliveryRow,
@@ -206,6 +207,7 @@ function environmentMethods(session: Session, { cache, owed }: CommandOptions, n
         base: await readBase(session, cache, status, release),
         predecessors: await readPredecessors(session, record.definition.promotesFrom, { releaseId: release.id, kind }),
         hasCompletedHere: kind === 'rollback' && (await hasCompleted(session, environment, release.id)),
+        breaks: await readBreakRows(session, environment),
       };
     },
     lockEnvironments: () => lockEnvironmentRows(session),

@@ -121,6 +121,7 @@ function describeRounds(world: GiveWorld): void {
         isHealthy: true,
         promised,
         driftSinceMs: null,
+        lastBreak: null,
       },
     ]);
     expect(await world().observations.recordRound(second, seen(second, OTHER), OBSERVER)).toBeNull();

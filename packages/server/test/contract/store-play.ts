@@ -232,3 +232,17 @@ export function codeOf(error: unknown): string {
   const { code } = error as { code?: unknown };
   return typeof code === 'string' ? code : String(error);
 }
+
+/** As a tick that has read, and has not written yet. */
+export function whileHeld({ world }: Place, id: PromotionId, work: () => Promise<void>): Promise<void> {
+  return inTransaction(world, async (tx) => {
+    await tx.lockPromotion(id);
+    await work();
+  });
+}
+
+/** Until it is looked at again. */
+export async function sleepsMs({ world }: Place, id: PromotionId): Promise<number> {
+  const { promotion } = await snapshotOf(world, id);
+  return Math.max(0, (promotion.nextActionAtMs ?? 0) - world.control.nowMs());
+}

@@ -14,7 +14,8 @@ import {
   principalOf,
   refusal,
   setUp,
-  snapshotOf,
+  sleepsMs,
+  whileHeld,
 } from './store-play.ts';
 import type { StoreWorld } from './store-world.ts';
 
@@ -97,17 +98,4 @@ function freeze(place: Place, environment: string, isFreeze: boolean): Promise<u
 async function frozenNow({ world }: Place): Promise<string> {
   const { environments = [] } = await world.control.dump();
   return JSON.stringify(environments.find(({ name }) => name === 'open')?.['freeze']);
-}
-
-/** As a tick that has read, and has not written yet. */
-function whileHeld({ world }: Place, id: PromotionId, work: () => Promise<void>): Promise<void> {
-  return inTransaction(world, async (tx) => {
-    await tx.lockPromotion(id);
-    await work();
-  });
-}
-
-async function sleepsMs({ world }: Place, id: PromotionId): Promise<number> {
-  const { promotion } = await snapshotOf(world, id);
-  return Math.max(0, (promotion.nextActionAtMs ?? 0) - world.control.nowMs());
 }

@@ -12,6 +12,7 @@ import { describeProbeStore } from './store-probes.contract.ts';
 import { describeQuotasOfStore } from './store-quotas.contract.ts';
 import { describeRegistriesOfStore } from './store-registries.contract.ts';
 import { describeSequencerStore } from './store-sequencer.contract.ts';
+import { describeSoaksOfStore } from './store-soaks.contract.ts';
 import { describeWakesOfStore } from './store-wakes.contract.ts';
 import type { StoreWorld } from './store-world.ts';
 
@@ -35,6 +36,7 @@ export function describeStoreContract(placeName: string, openWorld: () => Promis
     describeQuotasOfStore(() => world);
     describeRegistriesOfStore(() => world);
     describeSequencerStore(() => world);
+    describeSoaksOfStore(() => world);
     describeWakesOfStore(() => world);
   });
 }

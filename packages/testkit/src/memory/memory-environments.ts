@@ -12,7 +12,7 @@ import {
   type Release,
 } from '@stella/domain';
 import type { CommandTransaction, EnvironmentRecord, LiveDefinition } from '@stella/server';
-import { baseIn, completedAtMs, readPredecessors } from './memory-reads.ts';
+import { baseIn, breaksIn, completedAtMs, readPredecessors } from './memory-reads.ts';
 import type { MemorySession } from './memory-session.ts';
 import { debtKey, environmentKey, observationKeyOf, roundKey } from './memory-state.ts';
 import { fenceMethods } from './memory-fences.ts';
@@ -146,6 +146,7 @@ function readEntry(
     base: baseIn(view, status, release),
     predecessors: readPredecessors(view, record.definition, { release, kind }),
     hasCompletedHere: kind === 'rollback' && completedAtMs(view, environment, release.id) !== null,
+    breaks: breaksIn(view.rows(view.state.observations), environment),
   };
 }
 

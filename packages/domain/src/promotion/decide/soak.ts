@@ -3,11 +3,10 @@
  * has to. A place is sound while no look finds one of the release's targets otherwise (`soundness.ts`).
  */
 import type { SoakGateDefinition } from '../../environment/environment-definition.ts';
-import { breakWords, brokenUntilMs, concerns, type ObservedBreak } from '../../environment/soundness.ts';
-import type { Release } from '../../release/release.ts';
+import { breakWords, endsOfBreaks, type ObservedBreak } from '../../environment/soundness.ts';
 import type { InstantMs } from '../../values/instant.ts';
 import { runsWholeSinceMs } from '../scope.ts';
-import type { PredecessorStatus, PromotionSnapshot } from '../snapshot.ts';
+import type { PromotionSnapshot } from '../snapshot.ts';
 
 /** So many broken targets tell what is wrong. */
 const BREAKS_TOLD_MAX = 3;
@@ -35,24 +34,16 @@ export function lookAtSoak(
     const message = `does not run whole in ${missing.map((one) => one.name).join(', ')}`;
     return { isOver: false, dueAtMs: null, message, breaks: [] };
   }
-  const ends = places.flatMap((place) => endsOf(place, release));
+  const names = release.components.map(({ name }) => name);
+  const ends = places.flatMap((place) => endsOfBreaks(place, names));
   const breaks = ends.flatMap(({ one, untilMs }) => (untilMs === null ? [one] : []));
   if (breaks.length > 0) return { isOver: false, dueAtMs: null, message: wordsOf(breaks), breaks };
   const soundMs = ends.map(({ untilMs }) => untilMs ?? 0);
   const dueAtMs = Math.max(...sinceMs.map((atMs) => atMs ?? 0), ...soundMs) + durationMs;
-  const names = environments.join(', ');
+  const where = environments.join(', ');
   return nowMs >= dueAtMs
-    ? { isOver: true, dueAtMs, message: `ran whole in ${names} for long enough`, breaks }
-    : { isOver: false, dueAtMs, message: `soaks in ${names}`, breaks };
-}
-
-/** Breaks of the targets that carry some of the release, with their ends. */
-function endsOf(
-  { breaks, components }: PredecessorStatus,
-  release: Release,
-): readonly { readonly one: ObservedBreak; readonly untilMs: InstantMs | null }[] {
-  const names = release.components.map(({ name }) => name);
-  return breaks.filter((one) => concerns(one, names)).map((one) => ({ one, untilMs: brokenUntilMs(one, components) }));
+    ? { isOver: true, dueAtMs, message: `ran whole in ${where} for long enough`, breaks }
+    : { isOver: false, dueAtMs, message: `soaks in ${where}`, breaks };
 }
 
 function wordsOf(breaks: readonly ObservedBreak[]): string {

@@ -71,6 +71,7 @@ export async function createPromotion(
       way: { kind, isForced, hasCompletedHere: entry.hasCompletedHere },
       reason,
       settings: tx.settings,
+      breaks: entry.breaks,
     },
     { nowMs: tx.nowMs, ids },
   );
