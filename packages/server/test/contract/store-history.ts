@@ -1,11 +1,19 @@
 /** A store with a past: promotions that ended in every way, and others in the middle of their lives, by real ticks. */
-import type { Attempt, AttemptResult, EnvironmentDefinition, PromotionId, PromotionSnapshot } from '@stella/domain';
+import {
+  type Attempt,
+  type AttemptResult,
+  type EnvironmentDefinition,
+  FIRST_LOOK_AFTER_MS,
+  type PromotionId,
+  type PromotionSnapshot,
+} from '@stella/domain';
 import {
   makeApprovalGate,
   makeCanary,
   makeComposeTarget,
   makeDefinition,
   makeHttpGate,
+  makeSoakGate,
   makeTarget,
 } from '@stella/testkit';
 import type { Claim, OutcomeRecord } from '../../src/ports/engine-store.ts';
@@ -23,6 +31,9 @@ import {
   tick,
 } from './store-play.ts';
 import type { StoreWorld } from './store-world.ts';
+
+/** Of a gate, and that of `makeCanary`. */
+const SOAK_MS = 10_000;
 
 export const HISTORY_DEFINITIONS: readonly EnvironmentDefinition[] = [
   makeDefinition({ name: 'dev', gates: [makeHttpGate()], targets: [makeTarget(), makeTarget({ name: 'web-2' })] }),
@@ -43,6 +54,12 @@ export const HISTORY_DEFINITIONS: readonly EnvironmentDefinition[] = [
     strategy: { kind: 'rolling', maxUnavailable: 1 },
     targets: [makeComposeTarget(), makeComposeTarget({ name: 'shop-2' })],
   }),
+  makeDefinition({ name: 'pot' }),
+  makeDefinition({
+    name: 'mug',
+    promotesFrom: ['pot'],
+    gates: [makeSoakGate({ environments: ['pot'], durationMs: SOAK_MS })],
+  }),
   makeDefinition({
     name: 'mix',
     gates: [],
@@ -60,8 +77,6 @@ const STEP_MS = 1_000;
 const TICKS_MAX = 60;
 /** Who waits for a lock looks again after this. */
 const QUEUE_RECHECK_MS = 15_000;
-/** That of `makeCanary`. */
-const SOAK_MS = 10_000;
 
 type Answer = Omit<AttemptResult, 'endedAtMs'>;
 /** Null: the effect is still under way. */
@@ -132,6 +147,7 @@ export async function writeHistory(world: StoreWorld): Promise<{ place: Place; w
     return { status: 200, body: null };
   });
   const first = await hire(world);
+  await soakAfterBreak(place, first);
   await completeTwo(place, first);
   await endOtherwise(place, first);
   const worker = await changeHands(place, first);
@@ -143,6 +159,25 @@ export async function writeHistory(world: StoreWorld): Promise<{ place: Place; w
   await goSideBySide(place, worker);
   for (let count = 0; count < TICKS_MAX && (await world.sequencer.appendToChain(50)) > 0; count += 1);
   return { place, worker };
+}
+
+/** A target is found ill and later well, and then soaks for as long as it has to. */
+async function soakAfterBreak(place: Place, worker: Hired): Promise<void> {
+  const { world, releases } = place;
+  await live(world, await begin(place, worker, 'pot', 1));
+  const digest = releases[0]?.components[0]?.digest ?? null;
+  for (const isHealthy of [false, true]) {
+    await world.control.pass(2 * FIRST_LOOK_AFTER_MS);
+    const round = (await world.observations.takeDueRounds(100)).find(({ environment }) => environment === 'pot');
+    if (!round) throw new Error('pot is not due');
+    const sight = { outcome: 'seen', digest, isHealthy, message: '' } as const;
+    const looks = round.targets.map((target) => ({ target, sight }));
+    await world.observations.recordRound(round, looks, { by: 'host-1', jitter: 0 });
+  }
+  const { promotion } = await live(world, await begin(place, worker, 'mug', 1));
+  await world.control.pass(SOAK_MS);
+  const done = await live(world, await claimOne(world, worker.id));
+  if (done.promotion.id !== promotion.id || done.promotion.status !== 'completed') throw new Error('it soaks on');
 }
 
 async function completeTwo(place: Place, worker: Hired): Promise<void> {

@@ -138,6 +138,10 @@ const RIGHTS: readonly Corruption[] = [
     sql: `update gate_runs set valid_until_at = valid_until_at + interval '1 second' where promotion_id = ${DONE}`,
   },
   {
+    rule: 'S7.soaked',
+    sql: `update target_observations set broken_until_at = broken_until_at + interval '1 minute'`,
+  },
+  {
     rule: 'S7.frozen',
     sql: `update environment_definitions set definition = jsonb_set(definition, '{onFailure}', '"hold"')
       where environment = 'lab'`,

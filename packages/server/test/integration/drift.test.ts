@@ -135,3 +135,52 @@ describe('a target that somebody has changed', () => {
     expect([await metric('stella_target_drift'), await metric('stella_target_unseen')]).toEqual(['0', '1']);
   });
 });
+
+/** Of `live`; past it whoever soaks in `staging` would be through, were it not for what looks find there. */
+const SOAK_MS = 5_000;
+
+describe('a soak where looks find that a target has drifted', () => {
+  const soak = (duration: string): readonly string[] => [`- { name: soak, kind: soak, duration: ${duration} }`];
+  const promote = async (environment: string): Promise<string> =>
+    (await test.admin.call('createPromotion', { body: { release: 'shop-1', environment } })).id;
+  const read = (promotion: string) => test.admin.call('getPromotion', { parameters: { promotion } });
+  const untilBroken = (promotion: string): Promise<void> =>
+    waitFor(async () => (await read(promotion)).gates[0]?.message.includes('the soak in staging was broken') ?? false, {
+      timeoutMs: TIMEOUT_MS,
+      why: 'its soak is broken',
+    });
+
+  it('waits past its time and says why, and begins anew when the release was brought there again, as the cause tells', async () => {
+    await applyEnvironments(test, [
+      { name: 'staging' },
+      { name: 'hall', promotesFrom: ['staging'], gates: soak('1h') },
+      { name: 'live', promotesFrom: ['staging'], gates: soak(`${SOAK_MS / 1_000}s`) },
+    ]);
+    await untilStatus(test.admin, await promote('staging'), 'completed');
+    const long = await promote('hall');
+    await untilStatus(test.admin, long, 'scheduled');
+    await writeFile(join(test.place.targets, 'staging', 'current', 'index.html'), 'by hand');
+    // It would look again in an hour.
+    await untilBroken(long);
+    const short = await promote('live');
+    await untilBroken(short);
+    expect(await read(short)).toMatchObject({ status: 'scheduled', gates: [{ dueAt: null }] });
+    const diagnosis = await test.admin.call('diagnosePromotion', { parameters: { promotion: short } });
+    expect(diagnosis.causes[0]).toMatchObject({ code: 'soak.broken' });
+    expect(diagnosis.causes[0]?.facts[0]?.value).toMatch(/^target web runs nothing whole instead of sha256:/);
+    const command = 'stella promotion create --release shop-1 --to staging';
+    expect(diagnosis.causes[0]?.remedies[0]).toMatchObject({ command });
+    const again = await promote('staging');
+    await untilStatus(test.admin, again, 'completed');
+    const soundMs = Date.parse((await read(again)).endedAt ?? '');
+    await untilStatus(test.admin, short, 'completed');
+    const { items } = await test.admin.call('tracePromotion', { parameters: { promotion: short } });
+    const verdict = items.find(({ type }) => type === 'gate.verdict');
+    expect(Date.parse(verdict?.at ?? '')).toBeGreaterThanOrEqual(soundMs + SOAK_MS);
+    await waitFor(async () => Date.parse((await read(long)).gates[0]?.dueAt ?? '') === soundMs + 3_600_000, {
+      timeoutMs: TIMEOUT_MS,
+      why: 'the long soak has begun anew',
+    });
+    await expect(promote('staging')).rejects.toMatchObject({ code: 'promotion.same_as_base' });
+  });
+});

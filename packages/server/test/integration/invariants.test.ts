@@ -45,6 +45,8 @@ describe('a store with a past', () => {
       'mix in_progress acquire_locks',
       'mix in_progress acquire_locks',
       'mix in_progress deploy',
+      'mug completed verify',
+      'pot completed verify',
       'prod completed verify',
       'prod pending_approval evaluate_gates',
       'prod rolled_back rollback',

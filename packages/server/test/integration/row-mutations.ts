@@ -38,6 +38,7 @@ const TABLES = [
   'workers',
   'releases',
   'release_components',
+  'target_observations',
   'events',
   'chain_head',
 ] as const;

@@ -1,19 +1,40 @@
-/** Looks at targets for all pairs: a round of each of two environments that a server has under way, others that are due. */
-import { digestOf } from '@stella/domain';
-import { makeDefinition } from '@stella/testkit';
+/**
+ * Looks at targets for all pairs: a round of each of two environments that a server has under way, others that are due, and
+ * a promotion that soaks in one of them.
+ */
+import { decide, digestOf } from '@stella/domain';
+import { makeDefinition, makeSoakGate } from '@stella/testkit';
+import type { Claim } from '../../../src/ports/engine-store.ts';
 import type { DueRound } from '../../../src/ports/observation-store.ts';
-import { claimOne, create, hire, inTransaction, type Place, play, set } from '../../contract/store-play.ts';
+import {
+  ACTOR,
+  claimOne,
+  command,
+  create,
+  hire,
+  inTransaction,
+  type Place,
+  play,
+  set,
+} from '../../contract/store-play.ts';
 import type { StoreWorld } from '../../contract/store-world.ts';
 
 const EVERY_MS = 1_000;
 const OBSERVER = { by: 'host-1', jitter: 0 };
 const SEEN = makeDefinition({ name: 'seen' });
-export const OBSERVATION_DEFINITIONS = [SEEN];
+const AFTER = makeDefinition({
+  name: 'after',
+  promotesFrom: [SEEN.name],
+  gates: [makeSoakGate({ environments: [SEEN.name] })],
+});
+export const OBSERVATION_DEFINITIONS = [SEEN, AFTER];
 
 export interface ObservationStage {
   /** Of `prod`, to which promotions come later; and of `seen`, which runs a release. */
   readonly prod: DueRound;
   readonly seen: DueRound;
+  /** Waits in `after`; nobody has it. */
+  readonly soaking: Claim;
 }
 
 /** All other rounds have ended, and are due again. */
@@ -35,10 +56,16 @@ export async function setObservationStage(place: Place): Promise<ObservationStag
     if (round !== prod && round !== seen) await world.observations.recordRound(round, [], OBSERVER);
   }
   await world.control.pass(2 * EVERY_MS);
-  return { prod, seen };
+  await create(place, AFTER.name, 1);
+  const soaking = await claimOne(world, scout);
+  await play(world, soaking);
+  return { prod, seen, soaking: { ...soaking, isTakeover: false } };
 }
 
-type Run = (world: StoreWorld, stage: { readonly observations: ObservationStage }) => Promise<unknown>;
+type Run = (
+  world: StoreWorld,
+  stage: { readonly place: Place; readonly observations: ObservationStage },
+) => Promise<unknown>;
 
 interface ObservationTransaction {
   readonly name: string;
@@ -67,7 +94,19 @@ export const OBSERVATION_TRANSACTIONS: readonly ObservationTransaction[] = [
     },
   },
   { name: 'record round', run: recordOf(({ prod }) => prod) },
-  { name: 'record drift', run: recordOf(({ seen }) => seen) },
+  // Wakes whoever soaks there.
+  { name: 'record drift', isSkipping: true, run: recordOf(({ seen }) => seen) },
+  {
+    name: 'tick soaking',
+    run: async (world, { observations: { soaking } }) =>
+      (await world.engine.tick(soaking, [], (...told) => decide(told[0], told[1], ACTOR, told[2]))).kind,
+  },
+  {
+    name: 'cancel soaking',
+    run: async (world, { place, observations: { soaking } }) =>
+      command({ ...place, world }, soaking.promotionId, 'olga', { kind: 'cancel', reason: '' }),
+  },
+  { name: 'bring again', run: (world, { place }) => create({ ...place, world }, SEEN.name, 1) },
   {
     name: 'remove environment',
     run: (world) =>
