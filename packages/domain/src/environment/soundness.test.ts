@@ -89,8 +89,9 @@ describe('a break', () => {
           if (isPromised && isSeen && (sight.digest !== A || !sight.isHealthy)) unsoundAtMs = nowMs;
           expect(lastBreak === null).toBe(unsoundAtMs === null);
           expect(lastBreak?.untilMs ?? nowMs).toBeGreaterThanOrEqual(unsoundAtMs ?? 0);
-          if (unsoundAtMs === nowMs) expect(lastBreak?.untilMs).toBeNull();
-          if (isPromised && isSeen && unsoundAtMs !== nowMs) expect(lastBreak?.untilMs).not.toBeNull();
+          const isOpen = lastBreak !== null && lastBreak.untilMs === null;
+          const isFound = isPromised && isSeen;
+          expect(isOpen).toBe(isFound ? unsoundAtMs === nowMs : isOpen && unsoundAtMs !== null);
           if (isSeen) seenAtMs = nowMs;
         }
       }),
