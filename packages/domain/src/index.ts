@@ -10,6 +10,7 @@ export * from './values/nearest.ts';
 export * from './values/secret-reference.ts';
 export * from './values/storable-text.ts';
 export * from './values/strict-json.ts';
+export * from './environment/command-argv.ts';
 export * from './environment/deploy-strategy.ts';
 export * from './environment/docker-options.ts';
 export * from './environment/empty-environment.ts';

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { combinedDigest, type ComposeTargetDefinition, type Fence, type ReleaseComponent } from '@stella/domain';
 import { findProgram, waitFor } from '@stella/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describeHealthProgram } from '../../../packages/server/test/contract/health-program.contract.ts';
 import { describeTarget } from '../../../packages/server/test/contract/target.contract.ts';
 import type { Observation, OperationAnswer, Target, TargetCall } from '../../../packages/server/src/ports/target.ts';
 import { nodeClock } from '../../../packages/server/src/system/node-clock.ts';
@@ -87,6 +88,22 @@ function describeAll(found: DockerComponents): void {
       remove: () => removeProject(world, name),
       callTimeoutMs: CALL_TIMEOUT_MS,
     });
+  });
+
+  describeHealthProgram('compose', async () => {
+    const name = nextName();
+    const both = { components: { web: 'web', worker: 'worker' }, compose: { services: { web: QUIET, worker: QUIET } } };
+    await open(name, both).deploy(call(), at(1), 'op-1', first, worker);
+    return {
+      open: (health) => open(name, { ...both, health }),
+      target: name,
+      component: 'web,worker',
+      digest: combinedDigest([first, worker]),
+      root: world.root,
+      isHere: true,
+      remove: () => removeProject(world, name),
+      callTimeoutMs: CALL_TIMEOUT_MS,
+    };
   });
 
   describe('a compose target with two components and a pinned service', () => {

@@ -25,6 +25,7 @@ import {
   writeOciLayout,
 } from '@stella/testkit';
 import type { OpenDockerEngine } from '../../../packages/server/src/ports/docker-engine.ts';
+import { findProgram as findTargetProgram } from '../../../packages/server/src/gates/find-program.ts';
 import { NO_FAULTS } from '../../../packages/server/src/ports/faults.ts';
 import type { HttpClient } from '../../../packages/server/src/ports/http-client.ts';
 import type { Logger } from '../../../packages/server/src/ports/logger.ts';
@@ -185,7 +186,7 @@ function makeDeps({ root, http, logger, socket }: Around, wish: TargetWish): Tar
     pickManifestFor: pickManifest,
     allowedDirectories: [root],
     scratchDirectory: root,
-    findProgram: () => Promise.resolve({ isThere: false, code: 'target.program_forbidden', message: 'none is run' }),
+    findProgram: (program) => findTargetProgram({ fileSystem, commandDirectories: [root] }, program),
     engineSockets: [engineSocket],
     openHost: wish.openHost ?? (() => makeLocalHost({ home: root })),
     openEngine: wish.openEngine ?? openDockerEngine,

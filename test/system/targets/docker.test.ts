@@ -5,6 +5,7 @@ import type { Fence, ReleaseComponent } from '@stella/domain';
 import { waitFor } from '@stella/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeDockerEngine } from '../../../packages/server/test/contract/docker-engine.contract.ts';
+import { describeHealthProgram } from '../../../packages/server/test/contract/health-program.contract.ts';
 import { describeTarget } from '../../../packages/server/test/contract/target.contract.ts';
 import type { OperationAnswer, TargetCall } from '../../../packages/server/src/ports/target.ts';
 import { openDockerEngine } from '../../../packages/server/src/system/docker-engine.ts';
@@ -83,6 +84,21 @@ function describeAll(found: DockerComponents): void {
   });
 
   describeTarget('docker', () => Promise.resolve(dockerHarness(world, nextName(), [first, second])));
+
+  describeHealthProgram('docker', async () => {
+    const name = nextName();
+    await deploy(name, 1, first);
+    return {
+      open: (health) => world.open(name, { definition: { health } }),
+      target: name,
+      component: 'web',
+      digest: first.digest,
+      root: world.root,
+      isHere: true,
+      remove: dockerHarness(world, name, [first, second]).remove,
+      callTimeoutMs: CALL_TIMEOUT_MS,
+    };
+  });
 
   describe('a docker target on its engine', () => {
     it('runs the manifest of an index for its platform, and shows both digests', async () => {

@@ -1,4 +1,5 @@
 /** How it is found out whether a target is healthy, beside that it runs what was promised. All durations in milliseconds. */
+import type { CommandArgv } from './command-argv.ts';
 
 interface HealthTiming {
   /** Deadline of one look. */
@@ -27,6 +28,15 @@ export interface TcpHealthCheck extends HealthTiming {
   readonly port: number;
 }
 
+/**
+ * A program on the host of the target, run without a shell; good when it ends with exit code 0. It is told what it looks at in
+ * variables `STELLA_…`, as the programs of a command target are.
+ */
+export interface CommandHealthCheck extends HealthTiming {
+  readonly kind: 'command';
+  readonly command: CommandArgv;
+}
+
 /** The health check that the image of a container brings, as its engine tells it. Only of targets that are containers. */
 export interface ContainerHealthCheck {
   readonly kind: 'container';
@@ -36,7 +46,14 @@ export interface ContainerHealthCheck {
   readonly deadlineMs: number;
 }
 
-export const HEALTH_KINDS = ['http', 'tcp', 'container'] as const;
+export const HEALTH_KINDS = ['http', 'tcp', 'command', 'container'] as const;
 export type HealthKind = (typeof HEALTH_KINDS)[number];
-/** Those that ask from outside, whatever runs there. */
-export type HealthCheck = HttpHealthCheck | TcpHealthCheck;
+/** Those that the orchestrator makes over the network, wherever the target is. */
+export type NetworkHealthCheck = HttpHealthCheck | TcpHealthCheck;
+/** Those that targets of every kind may have. */
+export type HealthCheck = NetworkHealthCheck | CommandHealthCheck;
+
+/** False when there is none. */
+export function isOverNetwork(check: HealthCheck | ContainerHealthCheck | null): check is NetworkHealthCheck {
+  return check !== null && (check.kind === undefined || check.kind === 'tcp');
+}

@@ -1,4 +1,5 @@
 /** What targets are, and where they run; one type per kind. */
+import type { CommandArgv } from './command-argv.ts';
 import type { ComposeOptions } from './compose-options.ts';
 import type { DockerOptions } from './docker-options.ts';
 import type { ContainerHealthCheck, HealthCheck } from './health-check.ts';
@@ -60,9 +61,6 @@ export interface CommandTargetDefinition extends OfOneComponent {
   readonly stateDirectory?: string;
   readonly health: HealthCheck | null;
 }
-
-/** The program's absolute path, then its arguments. */
-export type CommandArgv = readonly [string, ...string[]];
 
 /**
  * One container of the component, by digest, on the Docker engine of a host. What belongs to a container alone is in

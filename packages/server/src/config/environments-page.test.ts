@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { GATE_KINDS, TARGET_KINDS } from '@stella/domain';
+import { GATE_KINDS, HEALTH_KINDS, TARGET_KINDS } from '@stella/domain';
 import { describe, expect, it } from 'vitest';
 import { formatEnvironmentYaml } from './format-environment.ts';
 import { parseEnvironmentDocuments } from './parse-environments.ts';
@@ -58,6 +58,10 @@ describe('docs/environments.md', () => {
     expect(inForce(whole)).toBe(whole);
     const lines = whole.split('\n').map((line) => line.trim().replace('- ', ''));
     expect(lines).toEqual(expect.arrayContaining([...GATE_KINDS, ...TARGET_KINDS].map((kind) => `kind: ${kind}`)));
+    const checks = parseEnvironmentDocuments(whole, 'docs/environments.md')
+      .flatMap(({ definition }) => definition.targets)
+      .flatMap(({ health }) => (health === null ? [] : [health.kind ?? 'http']));
+    expect(new Set(checks)).toEqual(new Set(HEALTH_KINDS));
     // Keys of the bare one with all defaults are all keys but these, which stand for something only when given.
     expect(new Set(keysOf(whole).filter((key) => key !== 'x'))).toEqual(
       new Set([

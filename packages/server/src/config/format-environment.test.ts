@@ -132,6 +132,9 @@ const healthTiming = {
   threshold: fc.integer({ min: 1, max: 20 }),
   deadlineMs: durationMs(60_000, HOUR_MS),
 };
+const argv = fc
+  .tuple(fc.stringMatching(/^[a-z]{1,8}$/), fc.array(printable, { maxLength: 3 }))
+  .map(([program, args]): CommandArgv => [`/opt/${program}`, ...args]);
 const health = fc.oneof(
   fc.record({ url, expectStatus: fc.integer({ min: 100, max: 599 }), ...healthTiming }),
   fc.record({
@@ -140,10 +143,8 @@ const health = fc.oneof(
     port: fc.integer({ min: 1, max: 65_535 }),
     ...healthTiming,
   }),
+  fc.record({ kind: fc.constant('command' as const), command: argv, ...healthTiming }),
 );
-const argv = fc
-  .tuple(fc.stringMatching(/^[a-z]{1,8}$/), fc.array(printable, { maxLength: 3 }))
-  .map(([program, args]): CommandArgv => [`/opt/${program}`, ...args]);
 const ssh = {
   address: fc.constantFrom('web-1.example.org', '10.0.0.5', '::1'),
   port: fc.integer({ min: 1, max: 65_535 }),

@@ -83,15 +83,18 @@ function healthForm(health: HealthCheck | ContainerHealthCheck): object {
     return { kind, interval: formatDuration(intervalMs), deadline: formatDuration(deadlineMs) };
   }
   const { timeoutMs, intervalMs, threshold, deadlineMs } = health;
-  const asked =
-    health.kind === 'tcp'
-      ? { kind: health.kind, address: health.address, port: health.port }
-      : { url: health.url, expectStatus: health.expectStatus };
   return {
-    ...asked,
+    ...askedForm(health),
     timeout: formatDuration(timeoutMs),
     interval: formatDuration(intervalMs),
     threshold,
     deadline: formatDuration(deadlineMs),
   };
+}
+
+function askedForm(health: HealthCheck): object {
+  const { kind } = health;
+  if (kind === undefined) return { url: health.url, expectStatus: health.expectStatus };
+  if (kind === 'tcp') return { kind, address: health.address, port: health.port };
+  return { kind, command: health.command };
 }

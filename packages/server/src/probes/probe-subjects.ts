@@ -4,10 +4,11 @@ import {
   type CommandGateDefinition,
   type Digest,
   formatSource,
-  type HealthCheck,
   hostOf,
   type HttpGateDefinition,
   isAppError,
+  isOverNetwork,
+  type NetworkHealthCheck,
   type ProbeCode,
   type ProbeStage,
   type ProbeSubject,
@@ -99,13 +100,17 @@ async function lookAtTarget(
     signal: call.signal,
     timeoutMs: call.stageTimeoutMs,
   });
-  // An engine tells it with the rest, when a container runs there.
-  if (target.health === null || target.health.kind === 'container') return stages;
+  // An engine tells it with the rest, when a container runs there; of a program the target tells that it may be run.
+  if (!isOverNetwork(target.health)) return stages;
   if (!hasRelease) return [...stages, skippedStage('answer', 'nothing was deployed yet, so its health is not asked')];
   return [...stages, ...(await lookAtHealth(network, call, target.health))];
 }
 
-function lookAtHealth(network: NetworkProbe, call: LookCall, health: HealthCheck): Promise<readonly ProbeStage[]> {
+function lookAtHealth(
+  network: NetworkProbe,
+  call: LookCall,
+  health: NetworkHealthCheck,
+): Promise<readonly ProbeStage[]> {
   if (health.kind === 'tcp') return network.connect({ address: health.address, port: health.port, ...call });
   const { url, expectStatus } = health;
   const judge = (status: number): string | null =>

@@ -1,15 +1,13 @@
 /** Where the work of a target on a host is done: its host, its fence, and whether the server may write there. */
 import { resolve } from 'node:path';
 import { AppError, type CommandTargetDefinition } from '@stella/domain';
-import type { TargetHost } from '../ports/target-host.ts';
 import { isWithinAny } from '../ports/within.ts';
 import type { FencedHost } from './fenced-host.ts';
 import type { TargetDeps } from './target-deps.ts';
+import type { ProgramPlace } from './target-program.ts';
 
-export interface CommandPlace {
+export interface CommandPlace extends ProgramPlace {
   readonly definition: CommandTargetDefinition;
-  readonly environment: string;
-  readonly host: TargetHost;
   readonly fenced: FencedHost;
 }
 

@@ -13,11 +13,10 @@ import { checkOperationId } from './files/files-place.ts';
 import { checkHealth } from './health-check.ts';
 import type { TargetDeps } from './target-deps.ts';
 import { toErroredAnswer, toOperationAnswer } from './target-errors.ts';
+import { howItEnded, lastWords, toProgramArgv } from './target-program.ts';
 
 const OUTPUT_BYTES_MAX = 1_048_576;
 const OBSERVE_TIMEOUT_MS = 60_000;
-/** Of what a program said, for people. */
-const SAID_LENGTH_MAX = 500;
 
 /**
  * Tells how the user's program ended while the lock is still held, and waits until that was recorded; the program itself
@@ -81,7 +80,7 @@ async function apply(
   checkOperationId(operation.operationId);
   checkStatePlace(deps, definition);
   const argv = (verb === 'rollback' ? definition.rollback : undefined) ?? definition.deploy;
-  const program = await toArgv(deps, place, argv, { action: verb, digest: component.digest });
+  const program = await toProgramArgv(deps, place, argv, { action: verb, digest: component.digest });
   // What is not there any more is found out before anything was changed.
   await deps.registry.readDocument(component.source, component.digest, scope.signal);
   const held: HostArgv = ['sh', '-c', HOLD, 'stella', ...program];
@@ -89,7 +88,7 @@ async function apply(
     const { exitCode, said } = await readEnd(running, operation.operationId);
     if (exitCode === null) throw interrupted(definition.name, `${argv[0]} was ended before it was done`);
     if (exitCode !== 0) {
-      const message = `${argv[0]}: exit code ${exitCode} ${said.trim().slice(-SAID_LENGTH_MAX)}`.trim();
+      const message = `${argv[0]}: exit code ${exitCode} ${lastWords(said)}`.trim();
       return { outcome: 'failed', code: 'target.command_failed', message };
     }
     const digest = await observeDigest(deps, place, scope);
@@ -119,67 +118,27 @@ async function observe(deps: TargetDeps, place: CommandPlace, scope: CallScope):
   const digest = await observeDigest(deps, place, scope);
   const holds = await fenced.holds(scope);
   if (digest === null) return { digest, isHealthy: false, message: 'nothing runs', holds };
-  const health = definition.health
-    ? await checkHealth(deps, definition.health, scope)
-    : ({ isHealthy: true, message: '' } as const);
-  return { digest, ...health, holds };
+  return { digest, ...(await checkHealth(deps, definition.health, { place, digest }, scope)), holds };
 }
 
 /** Null: it printed nothing. Throws `target.command_failed` for anything that is neither. */
 async function observeDigest(deps: TargetDeps, place: CommandPlace, scope: CallScope): Promise<Digest | null> {
   const { definition, host } = place;
-  const argv = await toArgv(deps, place, definition.observe, { action: 'observe', digest: '' });
+  const argv = await toProgramArgv(deps, place, definition.observe, { action: 'observe', digest: '' });
   scope.check();
-  const { exitCode, stdout, stderr, isTimedOut } = await host.run(argv, {
+  const { stdout, stderr, ...end } = await host.run(argv, {
     timeoutMs: Math.min(OBSERVE_TIMEOUT_MS, scope.timeoutMs),
     signal: scope.signal,
     outputBytesMax: OUTPUT_BYTES_MAX,
   });
   scope.check();
+  const { exitCode } = end;
   const said = stdout.trim();
   if (exitCode === 0 && said === '') return null;
   if (exitCode === 0 && isDigest(said)) return said;
-  const why =
-    exitCode === 0 ? `printed "${said.slice(0, SAID_LENGTH_MAX)}", no digest` : howItEnded(exitCode, isTimedOut);
-  const message = `${definition.observe[0]} ${why} ${stderr.trim().slice(-SAID_LENGTH_MAX)}`.trim();
+  const why = exitCode === 0 ? `printed "${lastWords(said)}", no digest` : howItEnded(end);
+  const message = `${definition.observe[0]} ${why} ${lastWords(stderr)}`.trim();
   throw new AppError('target.command_failed', { details: { target: definition.name, message } });
-}
-
-function howItEnded(exitCode: number | null, isTimedOut: boolean): string {
-  if (isTimedOut) return 'did not end in time';
-  return exitCode === null ? 'was ended' : `ended with exit code ${exitCode}`;
-}
-
-interface Telling {
-  readonly action: 'deploy' | 'rollback' | 'observe';
-  readonly digest: string;
-}
-
-/** On this machine only what whoever started the server has allowed is run, as for gates. */
-async function toArgv(
-  { findProgram }: TargetDeps,
-  { definition, environment }: CommandPlace,
-  [program, ...args]: HostArgv,
-  { action, digest }: Telling,
-): Promise<HostArgv> {
-  const target = definition.name;
-  let path = program;
-  if (definition.host === undefined) {
-    const found = await findProgram({ program, directory: null });
-    if (!found.isThere) {
-      const code = found.code === 'gate.program_forbidden' ? 'target.program_forbidden' : 'target.program_missing';
-      throw new AppError(code, { details: { target, message: found.message } });
-    }
-    path = found.program;
-  }
-  const told = {
-    ENVIRONMENT: environment,
-    TARGET: target,
-    COMPONENT: definition.component,
-    ACTION: action,
-    DIGEST: digest,
-  };
-  return ['env', ...Object.entries(told).map(([name, value]) => `STELLA_${name}=${value}`), path, ...args];
 }
 
 function interrupted(target: string, message: string): AppError {

@@ -18,9 +18,8 @@ import { type EngineParts, makeEngineTarget, openEngineParts } from './docker/en
 import { probeEngine } from './docker/probe-engine.ts';
 import type { Operation } from './fenced-host.ts';
 import type { TargetDeps } from './target-deps.ts';
+import { lastWords } from './target-program.ts';
 
-/** Of what Compose said, for people. */
-const SAID_LENGTH_MAX = 500;
 
 type Parts = EngineParts<ComposeTargetDefinition>;
 
@@ -40,12 +39,8 @@ function probe(parts: Parts, call: TargetCall): Promise<ProbeAnswer> {
     {
       parts,
       checkOwn: (found) => checkOwnProject(found, parts),
-      lookFurther: async (timer, scope) =>
-        timer.run(
-          'programs',
-          () => 'programs.missing',
-          async () => `Compose ${await readComposeVersion({ host: engine.host, target: definition.name }, scope)}`,
-        ),
+      findPrograms: async (scope) =>
+        `Compose ${await readComposeVersion({ host: engine.host, target: definition.name }, scope)}`,
     },
     call,
   );
@@ -152,8 +147,4 @@ function otherThan({ name, digest }: ReleaseComponent, seen: readonly SeenPart[]
   return found === undefined || found.digest === digest
     ? []
     : [`component ${name} runs ${found.digest} instead of ${digest}`];
-}
-
-function lastWords(text: string): string {
-  return text.replace(/\s+/g, ' ').trim().slice(-SAID_LENGTH_MAX);
 }

@@ -6,6 +6,7 @@ import type { FencedHost, FenceProbe } from './fenced-host.ts';
 import { type ProbePlace, probeOnHost } from './probe-on-host.ts';
 import type { StageTimer } from './stage-timer.ts';
 import { toTargetError } from './target-errors.ts';
+import { programsCode, wordsOfPrograms } from './target-program.ts';
 
 const BYTES_PER_MIB = 1_048_576;
 
@@ -52,15 +53,8 @@ async function lookInside(
       return probed().directory;
     },
   );
-  await timer.run(
-    'programs',
-    (error) =>
-      toTargetError(error, target).code === 'target.program_forbidden' ? 'path.forbidden' : 'programs.missing',
-    async () => {
-      const all = [...probed().missing, ...(await lacking(scope))];
-      if (all.length === 0) return 'all are there';
-      throw new AppError('target.program_missing', { details: { target, message: all.join(', ') } });
-    },
+  await timer.run('programs', programsCode, async () =>
+    wordsOfPrograms(target, [...probed().missing, ...(await lacking(scope))]),
   );
   await timer.run(
     'disk',

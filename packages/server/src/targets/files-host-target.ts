@@ -3,7 +3,6 @@
  * steps of `files/host-script.ts` inside of the fence of `fenced-host.ts`, which lies in the directory that it guards.
  */
 import type { FilesTargetDefinition } from '@stella/domain';
-import type { TargetHost } from '../ports/target-host.ts';
 import type { Observation, ObserveAnswer, OperationAnswer, SealAnswer, Target, TargetCall } from '../ports/target.ts';
 import { type CallScope, withinCall } from './call-scope.ts';
 import { type FencedHost, makeFencedHost, type Operation } from './fenced-host.ts';
@@ -14,23 +13,30 @@ import { checkOperationId } from './files/files-place.ts';
 import { directoryArgv } from './files/host-script.ts';
 import { type HostSession, makeHostSession, withHostSession } from './files/host-session.ts';
 import { lookAtCurrent } from './files/look-at-current.ts';
-import { checkHealth } from './health-check.ts';
+import { checkHealth, healthPrograms } from './health-check.ts';
 import type { TargetDeps } from './target-deps.ts';
 import { toErroredAnswer, toOperationAnswer } from './target-errors.ts';
+import { lackingPrograms, type ProgramPlace } from './target-program.ts';
 
-interface Parts {
+interface Given {
   readonly deps: TargetDeps;
-  readonly definition: FilesTargetDefinition;
   readonly limits: UnpackLimits;
-  readonly host: TargetHost;
+}
+
+interface Parts extends Given, ProgramPlace {
+  readonly definition: FilesTargetDefinition;
   readonly fence: FencedHost;
 }
 
-export function openFilesHostTarget(definition: FilesTargetDefinition, deps: TargetDeps, limits: UnpackLimits): Target {
+export function openFilesHostTarget(
+  definition: FilesTargetDefinition,
+  environment: string,
+  { deps, limits }: Given,
+): Target {
   const { name: target, directory } = definition;
   const host = deps.openHost(definition.host ?? null, target);
   const fence = makeFencedHost(host, { target, stateDirectory: `${directory}/.stella/fence` });
-  const parts: Parts = { deps, definition, limits, host, fence };
+  const parts: Parts = { deps, definition, environment, limits, host, fence };
   const within = { clock: deps.clock, target };
   const operate: Target['deploy'] = (call, fenceOf, operationId, component) =>
     withinCall<OperationAnswer>(
@@ -84,7 +90,8 @@ function probe(parts: Parts, call: TargetCall): ReturnType<Target['probe']> {
       prepare: (scope) => prepare(parts, scope),
       lacking: async (scope) => {
         const said = await beside(parts, scope, (session) => session.step('missing'));
-        return said.split('\n').filter((line) => line !== '');
+        const own = await lackingPrograms(deps, parts, healthPrograms(definition.health), scope);
+        return [...said.split('\n').filter((line) => line !== ''), ...own];
       },
     },
     call,
@@ -96,10 +103,8 @@ async function observe(parts: Parts, scope: CallScope): Promise<Observation> {
   const found = await beside(parts, scope, lookAtCurrent);
   const holds = await fence.holds(scope);
   if (!found.name) return { digest: null, isHealthy: false, message: found.message, holds };
-  const health = definition.health
-    ? await checkHealth(deps, definition.health, scope)
-    : ({ isHealthy: true, message: '' } as const);
-  return { digest: found.name.digest, ...health, holds };
+  const { digest } = found.name;
+  return { digest, ...(await checkHealth(deps, definition.health, { place: parts, digest }, scope)), holds };
 }
 
 interface Wish extends Pick<BringIn, 'component' | 'scope'> {

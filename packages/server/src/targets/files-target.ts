@@ -23,6 +23,7 @@ import { openFilesHostTarget } from './files-host-target.ts';
 import { checkHealth } from './health-check.ts';
 import { hitFault, type TargetDeps } from './target-deps.ts';
 import { toErroredAnswer, toOperationAnswer } from './target-errors.ts';
+import type { ProgramPlace } from './target-program.ts';
 
 /** How long a seal waits for the operation that it ended to notice and to record its result. */
 const SEAL_WAIT_MS = 2_000;
@@ -30,12 +31,15 @@ const SEAL_WAIT_MS = 2_000;
 /** On this machine, or where `host` says. `limits` are for tests that must not fill a disk. */
 export function openFilesTarget(
   definition: FilesTargetDefinition,
+  environment: string,
   deps: TargetDeps,
   limits: UnpackLimits = UNPACK_LIMITS,
 ): Target {
-  if (definition.host) return openFilesHostTarget(definition, deps, limits);
+  if (definition.host) return openFilesHostTarget(definition, environment, { deps, limits });
   const target = definition.name;
   const { clock } = deps;
+  // Its own work is done without one; a health check may have a program.
+  const programs: ProgramPlace = { definition, environment, host: deps.openHost(null, target) };
   const apply = (call: TargetCall, wish: Omit<OperationWish, 'definition' | 'limits'>): Promise<OperationAnswer> =>
     withinCall<OperationAnswer>(
       { call, clock, target },
@@ -47,12 +51,12 @@ export function openFilesTarget(
       },
     );
   return {
-    probe: (call) => probePlace(deps, definition, call),
+    probe: (call) => probePlace(deps, { definition, host: programs.host }, call),
     observe: (call) =>
       withinCall<ObserveAnswer>(
         { call, clock, target },
         (error) => toErroredAnswer(error, target),
-        async (scope) => ({ outcome: 'ok', observation: await observe(deps, definition, scope) }),
+        async (scope) => ({ outcome: 'ok', observation: await observe(deps, { definition, programs }, scope) }),
       ),
     seal: (call, fence) =>
       withinCall<SealAnswer>(
@@ -71,16 +75,19 @@ async function openPlace(deps: TargetDeps, definition: FilesTargetDefinition): P
   return place;
 }
 
-async function observe(deps: TargetDeps, definition: FilesTargetDefinition, scope: CallScope): Promise<Observation> {
+interface Seen {
+  readonly definition: FilesTargetDefinition;
+  readonly programs: ProgramPlace;
+}
+
+async function observe(deps: TargetDeps, { definition, programs }: Seen, scope: CallScope): Promise<Observation> {
   const place = await findPlace(deps, definition);
   const found = await lookAtPlace(deps, place, scope);
   const holds = await readHolding(deps, place);
   if (!found.name) return { digest: null, isHealthy: false, message: found.message, holds };
-  const health = definition.health ? await checkHealth(deps, definition.health, scope) : ALWAYS_HEALTHY;
-  return { digest: found.name.digest, ...health, holds };
+  const { digest } = found.name;
+  return { digest, ...(await checkHealth(deps, definition.health, { place: programs, digest }, scope)), holds };
 }
-
-const ALWAYS_HEALTHY = { isHealthy: true, message: '' } as const;
 
 /** By reading every byte of it. */
 function lookAtPlace(deps: TargetDeps, place: FilesPlace, scope: CallScope): Promise<WhatRuns> {

@@ -11,7 +11,7 @@ export function makeOpenTarget(deps: TargetDeps): OpenTarget {
   return (definition, environment) => {
     switch (definition.kind) {
       case 'files':
-        return openFilesTarget(definition, deps);
+        return openFilesTarget(definition, environment, deps);
       case 'command':
         return openCommandTarget(definition, environment, deps);
       case 'docker':

@@ -106,7 +106,7 @@ export function openTarget(place: Omit<TargetPlace, 'remove'>, options: TargetOp
     health: null,
     ...options.definition,
   };
-  return openFilesTarget(definition, targetDeps(place, options), options.limits ?? UNPACK_LIMITS);
+  return openFilesTarget(definition, 'prod', targetDeps(place, options), options.limits ?? UNPACK_LIMITS);
 }
 
 /** The component `web` with the artifact that the tag names in the place's layout. */

@@ -7,8 +7,9 @@ import { writeOciLayout } from '@stella/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Target } from '../../src/ports/target.ts';
 import { openCommandTarget } from '../../src/targets/command-target.ts';
-import { makeCommandPrograms } from './command-programs.ts';
+import { type CommandPrograms, makeCommandPrograms } from './command-programs.ts';
 import { call, componentOf, makeTargetPlace, targetDeps, type TargetPlace } from './files-target-fixture.ts';
+import { describeHealthProgram } from './health-program.contract.ts';
 import { describeTarget } from './target.contract.ts';
 
 async function makePlace(): Promise<TargetPlace> {
@@ -22,7 +23,10 @@ async function makePlace(): Promise<TargetPlace> {
 }
 
 async function open(place: TargetPlace, patch: Partial<CommandTargetDefinition> = {}): Promise<Target> {
-  const programs = await makeCommandPrograms(place.root);
+  return openWith(place, await makeCommandPrograms(place.root), patch);
+}
+
+function openWith(place: TargetPlace, programs: CommandPrograms, patch: Partial<CommandTargetDefinition>): Target {
   const definition: CommandTargetDefinition = {
     kind: 'command',
     name: 'web',
@@ -44,6 +48,21 @@ describeTarget('command', async () => {
     components: [await componentOf(place, '1'), await componentOf(place, '2')],
     tamper: () => writeFile(join(place.root, 'running'), ''),
     remove: () => place.remove(),
+  };
+});
+
+describeHealthProgram('command', async () => {
+  const place = await makePlace();
+  const programs = await makeCommandPrograms(place.root);
+  const component = await componentOf(place, '1');
+  await openWith(place, programs, {}).deploy(call(), { epoch: 1, n: 1 }, 'op-1', component);
+  return {
+    ...place,
+    target: 'web',
+    component: 'web',
+    isHere: true,
+    digest: component.digest,
+    open: (health) => openWith(place, programs, { health }),
   };
 });
 

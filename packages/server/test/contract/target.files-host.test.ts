@@ -20,6 +20,7 @@ import {
   type TargetOptions,
   type TargetPlace,
 } from './files-target-fixture.ts';
+import { describeHealthProgram } from './health-program.contract.ts';
 import { describeTarget } from './target.contract.ts';
 
 const VERSIONS = ['1', '2', '3', '4', '5'];
@@ -48,6 +49,20 @@ describeTarget('files on a host', async () => {
       await appendFile(join(place.directory, 'current', 'index.html'), '!');
     },
     remove: () => place.remove(),
+  };
+});
+
+describeHealthProgram('files on a host', async () => {
+  const place = await makePlace();
+  const component = await componentOf(place, '1');
+  await open(place).deploy(call(), { epoch: 1, n: 1 }, 'op-1', component);
+  return {
+    ...place,
+    target: 'web',
+    component: 'web',
+    isHere: false,
+    digest: component.digest,
+    open: (health) => open(place, { definition: { health } }),
   };
 });
 

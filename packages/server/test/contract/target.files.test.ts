@@ -16,6 +16,7 @@ import {
   targetDeps,
   type TargetPlace,
 } from './files-target-fixture.ts';
+import { describeHealthProgram } from './health-program.contract.ts';
 import { describeTarget } from './target.contract.ts';
 import { acquireLock } from '../../src/targets/files/apply-lock.ts';
 import { ensurePlace, findPlace } from '../../src/targets/files/open-place.ts';
@@ -42,6 +43,20 @@ describeTarget('files', async () => {
       await appendFile(join(place.directory, 'current', 'index.html'), '!');
     },
     remove: () => place.remove(),
+  };
+});
+
+describeHealthProgram('files', async () => {
+  const place = await makePlace();
+  const component = await componentOf(place, '1');
+  await openTarget(place).deploy(call(), { epoch: 1, n: 1 }, 'op-1', component);
+  return {
+    ...place,
+    target: 'web',
+    component: 'web',
+    isHere: true,
+    digest: component.digest,
+    open: (health) => openTarget(place, { definition: { health } }),
   };
 });
 

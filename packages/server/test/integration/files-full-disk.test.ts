@@ -45,7 +45,7 @@ describe('a target whose disk is full when an operation ends', () => {
       keepCount: 3,
       health: null,
     } as const;
-    const target = openFilesTarget(definition, { ...targetDeps(place), fileSystem: full }, UNPACK_LIMITS);
+    const target = openFilesTarget(definition, 'prod', { ...targetDeps(place), fileSystem: full }, UNPACK_LIMITS);
     const first = await target.deploy(call(60_000), { epoch: 1, n: 1 }, 'op-1', await componentOf(place, 'one'));
     expect(first).toMatchObject({ outcome: 'succeeded' });
     const second = await openTarget(place).deploy(

@@ -9,6 +9,7 @@ import {
   environmentBudgetOf,
   hostOf,
   isAllowed,
+  isOverNetwork,
   requirementsOf,
   type Settings,
 } from '@stella/domain';
@@ -101,8 +102,7 @@ function addressesOf({
       const { health } = target;
       const ssh = hostOf(target)?.ssh;
       const addresses = ssh === undefined ? [] : [ssh.address];
-      if (health?.kind === 'tcp') addresses.push(health.address);
-      else if (health !== null && health.kind !== 'container') addresses.push(addressIn(health));
+      if (isOverNetwork(health)) addresses.push(health.kind === 'tcp' ? health.address : addressIn(health));
       return addresses.map((address) => ({ what: `${name}/${target.name}`, address }));
     }),
   ];

@@ -20,6 +20,7 @@ import { checkOperationId } from '../files/files-place.ts';
 import { checkHealth } from '../health-check.ts';
 import type { TargetDeps } from '../target-deps.ts';
 import { toErroredAnswer, toOperationAnswer } from '../target-errors.ts';
+import type { ProgramPlace } from '../target-program.ts';
 import type { EnginePlace } from './engine-session.ts';
 
 export interface EngineParts<Definition = DockerTargetDefinition | ComposeTargetDefinition> {
@@ -46,6 +47,11 @@ export function openEngineParts<Definition extends DockerTargetDefinition | Comp
     fence: makeFencedHost(host, { target, stateDirectory }),
     deps,
   };
+}
+
+/** Programs of the definition run where the engine is. */
+export function programPlaceOf({ definition, environment, engine: { host } }: EngineParts): ProgramPlace {
+  return { definition, environment, host };
 }
 
 /** Of one kind; what these throw becomes the answer. */
@@ -90,14 +96,12 @@ export function makeEngineTarget(parts: EngineParts, work: EngineWork): Target {
 
 type Run<Answer> = (scope: CallScope) => Promise<Answer>;
 
-async function observe(
-  { definition, fence, deps }: EngineParts,
-  work: EngineWork,
-  scope: CallScope,
-): Promise<Observation> {
+async function observe(parts: EngineParts, work: EngineWork, scope: CallScope): Promise<Observation> {
+  const { definition, fence, deps } = parts;
   const { health } = definition;
   const found = await work.look(scope);
   const holds = await fence.holds(scope);
-  if (!found.isHealthy || health === null || health.kind === 'container') return { ...found, holds };
-  return { ...found, ...(await checkHealth(deps, health, scope)), holds };
+  const { digest } = found;
+  if (!found.isHealthy || digest === null || health?.kind === 'container') return { ...found, holds };
+  return { digest, ...(await checkHealth(deps, health, { place: programPlaceOf(parts), digest }, scope)), holds };
 }

@@ -4,10 +4,12 @@ import type { DockerEngine } from '../../ports/docker-engine.ts';
 import type { ProbeAnswer, TargetCall } from '../../ports/target.ts';
 import type { CallScope } from '../call-scope.ts';
 import { checkStatePlace } from '../command-place.ts';
+import { healthPrograms } from '../health-check.ts';
 import { probeOnHost } from '../probe-on-host.ts';
 import type { StageTimer } from '../stage-timer.ts';
+import { lackingPrograms, programsCode, wordsOfPrograms } from '../target-program.ts';
 import { type EnginePlace, withEngine } from './engine-session.ts';
-import type { EngineParts } from './engine-target.ts';
+import { type EngineParts, programPlaceOf } from './engine-target.ts';
 
 /** Of the engine that Debian 12 has; all that we ask is in it. */
 const API_VERSION_MIN = '1.41';
@@ -21,8 +23,10 @@ export interface ProbeDeps {
   readonly parts: EngineParts;
   /** Throws `target.in_the_way` when what the target would make is there, and somebody else's. */
   readonly checkOwn: (engine: DockerEngine) => Promise<void>;
+  /** Programs that the kind needs beside `docker`: answers in words which are there, throws `target.program_missing`. */
+  readonly findPrograms?: (scope: CallScope) => Promise<string>;
   /** Stages of the kind alone. */
-  readonly lookFurther: (timer: StageTimer, scope: CallScope) => Promise<void>;
+  readonly lookFurther?: (timer: StageTimer) => Promise<void>;
 }
 
 export function probeEngine(deps: ProbeDeps, call: TargetCall): Promise<ProbeAnswer> {
@@ -45,7 +49,8 @@ async function look(
     // It was lost before the first answer, which is the engine's stage.
     await timer.run('engine', engineCode, () => Promise.reject(error));
   });
-  await deps.lookFurther(timer, scope);
+  await lookAtPrograms(deps, timer, scope);
+  await deps.lookFurther?.(timer);
   let holds: TargetHolding | null = null;
   await timer.run('fence', fenceCode, async () => {
     // The script makes the directory to see whether it can.
@@ -56,6 +61,18 @@ async function look(
     return found.holds === null ? 'holds no fence yet' : `holds fence ${formatFence(found.holds.fence)}`;
   });
   return { message: words, holds };
+}
+
+async function lookAtPrograms({ parts, findPrograms }: ProbeDeps, timer: StageTimer, scope: CallScope): Promise<void> {
+  const { definition, deps } = parts;
+  const argvs = healthPrograms(definition.health);
+  if (findPrograms === undefined && argvs.length === 0) return;
+  await timer.run('programs', programsCode, async () => {
+    const found = await findPrograms?.(scope);
+    const lacking = await lackingPrograms(deps, programPlaceOf(parts), argvs, scope);
+    const words = wordsOfPrograms(definition.name, lacking);
+    return found ?? words;
+  });
 }
 
 async function lookAtEngine(

@@ -8,10 +8,13 @@ import {
   type TargetHolding,
 } from '@stella/domain';
 import type { ProbeAnswer, TargetCall } from '../../ports/target.ts';
-import { withinCall } from '../call-scope.ts';
+import type { TargetHost } from '../../ports/target-host.ts';
+import { type CallScope, withinCall } from '../call-scope.ts';
+import { healthPrograms } from '../health-check.ts';
 import { makeStageTimer, type StageTimer } from '../stage-timer.ts';
 import type { TargetDeps } from '../target-deps.ts';
 import { hasErrno, isClearNo, toTargetError } from '../target-errors.ts';
+import { lackingPrograms, programsCode, wordsOfPrograms } from '../target-program.ts';
 import { readCurrent } from './current-link.ts';
 import { readLastOperation, readStoredPair } from './fence-log.ts';
 import type { FilesPlace } from './files-place.ts';
@@ -19,11 +22,12 @@ import { checkDirectory, findPlace, nearestExisting } from './open-place.ts';
 
 const BYTES_PER_MIB = 1_048_576;
 
-export function probePlace(
-  deps: TargetDeps,
-  definition: FilesTargetDefinition,
-  call: TargetCall,
-): Promise<ProbeAnswer> {
+interface Asked {
+  readonly definition: FilesTargetDefinition;
+  readonly host: TargetHost;
+}
+
+export function probePlace(deps: TargetDeps, { definition, host }: Asked, call: TargetCall): Promise<ProbeAnswer> {
   const timer = makeStageTimer(deps.clock);
   const target = definition.name;
   return withinCall<ProbeAnswer>(
@@ -33,7 +37,7 @@ export function probePlace(
       const outcome = isClearNo(toTargetError(error, target)) ? 'failed' : 'errored';
       return { outcome, code, message, stages: timer.cut(message) };
     },
-    () => look(deps, definition, timer),
+    (scope) => look(deps, { definition, host }, { timer, scope }),
   );
 }
 
@@ -46,7 +50,11 @@ interface Found {
   holds: TargetHolding | null;
 }
 
-async function look(deps: TargetDeps, definition: FilesTargetDefinition, timer: StageTimer): Promise<ProbeAnswer> {
+async function look(
+  deps: TargetDeps,
+  { definition, host }: Asked,
+  { timer, scope }: { readonly timer: StageTimer; readonly scope: CallScope },
+): Promise<ProbeAnswer> {
   const { fileSystem } = deps;
   const found: Found = { place: null, isWhole: false, message: '', holds: null };
   const placeOf = (): FilesPlace => {
@@ -77,6 +85,12 @@ async function look(deps: TargetDeps, definition: FilesTargetDefinition, timer: 
     found.message = `${placeOf().root} can be written, ${free} are free`;
     return `${free} free`;
   });
+  const programs = healthPrograms(definition.health);
+  if (programs.length > 0) {
+    await timer.run('programs', programsCode, async () =>
+      wordsOfPrograms(definition.name, await lackingPrograms(deps, { definition, host }, programs, scope)),
+    );
+  }
   await timer.run(
     'fence',
     () => 'fence.unreadable',
