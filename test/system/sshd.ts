@@ -75,6 +75,8 @@ export async function startSshd(
       'PasswordAuthentication no',
       'StrictModes no',
       'PermitRootLogin prohibit-password',
+      // A bash that sshd runs reads ~/.bashrc unless it is below another shell: a second each time, where that starts much.
+      'SetEnv SHLVL=1',
     ].join('\n'),
   );
   await chmod(directory, 0o700);
