@@ -20,6 +20,7 @@ import {
   type DockerWorld,
   findComponents,
   makeDockerWorld,
+  SECRET,
 } from './docker-world.ts';
 
 const components = findComponents();
@@ -35,6 +36,9 @@ if (components === null || findProgram('docker-compose') === null) {
 
 /** busybox as the first process of a container heeds no SIGTERM; without a network nothing is made on the machine. */
 const QUIET = { network_mode: 'none', stop_grace_period: '1s' };
+
+/** All that a shell or Compose could take for something else. */
+const OTHER_SECRET = `$HOME \${DB} "it's" \`id\` $$ \\ #`;
 
 const at = (n: number): Fence => ({ epoch: 1, n });
 const call = (): TargetCall => ({ signal: new AbortController().signal, timeoutMs: CALL_TIMEOUT_MS });
@@ -167,6 +171,61 @@ function describeAll(found: DockerComponents): void {
         isHealthy: false,
         message: `service cache: container ${name}_cache_1 has ended, with exit code 137`,
       });
+    });
+  });
+
+  describe('a compose target with secrets', () => {
+    it('gives them to the containers of their service, and to no lock, label, message or file of its fence', async () => {
+      const name = nextName();
+      const definition = {
+        components: { web: 'web', worker: 'worker' },
+        compose: { services: { web: { ...QUIET, environment: { MODE: 'on' } }, worker: QUIET } },
+        secretEnv: { web: { DB: 'env:STELLA_SECRET_DB' } },
+      };
+      const target = open(name, definition);
+      const stages = (await target.probe(call())).stages.map(({ stage, outcome }) => `${stage} ${outcome}`);
+      expect(stages).toEqual(['engine ok', 'version ok', 'disk ok', 'programs ok', 'auth ok', 'fence ok']);
+      const answer = await target.deploy(call(), at(1), 'op-1', first, worker);
+      expect(answer).toMatchObject({ outcome: 'succeeded' });
+      const made = await world.inspect(`${name}_web_1`);
+      expect(made?.Config.Env).toEqual(expect.arrayContaining([`DB=${SECRET}`, 'MODE=on']));
+      expect(JSON.stringify(made?.Config.Labels)).not.toContain(SECRET);
+      const other = await world.inspect(`${name}_worker_1`);
+      expect(JSON.stringify(other)).not.toContain(SECRET);
+      expect(JSON.stringify([answer, world.log.lines])).not.toContain(SECRET);
+      const files = await readdir(stateOf(name), { recursive: true, withFileTypes: true });
+      const texts = await Promise.all(
+        files.filter((one) => one.isFile()).map((one) => readFile(join(one.parentPath, one.name), 'utf8')),
+      );
+      expect(texts.length).toBeGreaterThan(1);
+      expect(texts.join('\n')).not.toContain(SECRET);
+      // The same value leaves its container running, another one makes it anew.
+      await target.deploy(call(), at(2), 'op-2', first, worker);
+      expect((await world.inspect(`${name}_web_1`))?.Id).toBe(made?.Id);
+      const changed = makeSecrets({
+        env: { STELLA_SECRET_DB: OTHER_SECRET },
+        fileSystem: nodeFileSystem,
+        clock: nodeClock,
+        directory: world.root,
+      });
+      await open(name, definition, { ...world.deps(), secrets: changed }).deploy(call(), at(3), 'op-3', first, worker);
+      const anew = await world.inspect(`${name}_web_1`);
+      expect(anew?.Id).not.toBe(made?.Id);
+      expect(anew?.Config.Env).toContain(`DB=${OTHER_SECRET}`);
+      expect((await world.inspect(`${name}_worker_1`))?.Id).toBe(other?.Id);
+      await removeProject(world, name);
+    });
+
+    it('changes nothing without one of them, as target.secret_missing', async () => {
+      const name = nextName();
+      const lacking = open(name, { secretEnv: { web: { DB: 'env:STELLA_SECRET_NONE' } } });
+      const probe = await lacking.probe(call());
+      expect(probe).toMatchObject({ outcome: 'failed', code: 'target.secret_missing' });
+      expect(probe.stages.at(-1)).toMatchObject({ stage: 'auth', code: 'auth.secret_missing' });
+      const answer = await lacking.deploy(call(), at(1), 'op-1', first);
+      expect(answer).toMatchObject({ outcome: 'failed', code: 'target.secret_missing' });
+      expect(JSON.stringify(answer)).toContain('web.DB');
+      expect(await world.inspect(`${name}_web_1`)).toBeNull();
     });
   });
 

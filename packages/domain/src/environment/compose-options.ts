@@ -17,6 +17,22 @@ export interface ComposeOptions {
    * neither variables nor other files.
    */
   readonly compose: JsonMap;
+  /**
+   * Service → variable → where its value is, `env:STELLA_SECRET_…` or `file:/…`, read at each deploy and written into no
+   * lock. Absent: none.
+   */
+  readonly secretEnv?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}
+
+/** `api.DB_PASSWORD` → where its value is, in the order of the definition. */
+export function composeSecrets({
+  secretEnv = {},
+}: Pick<ComposeOptions, 'secretEnv'>): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(secretEnv).flatMap(([service, variables]) =>
+      Object.entries(variables).map(([variable, reference]) => [`${service}.${variable}`, reference]),
+    ),
+  );
 }
 
 /** Empty for what is no mapping, such as the service that is one of its image alone. */

@@ -66,7 +66,7 @@ function dockerForm(target: DockerTargetDefinition): object {
 }
 
 function composeForm(target: ComposeTargetDefinition): object {
-  const { host, stateDirectory, components, project, socket, compose } = target;
+  const { host, stateDirectory, components, project, socket, compose, secretEnv } = target;
   return {
     ...(host && { host }),
     ...(stateDirectory !== undefined && { stateDirectory }),
@@ -74,6 +74,7 @@ function composeForm(target: ComposeTargetDefinition): object {
     project,
     ...(socket !== null && { socket }),
     compose,
+    ...(secretEnv && { secretEnv }),
   };
 }
 

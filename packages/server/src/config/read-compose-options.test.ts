@@ -28,6 +28,7 @@ const WHOLE = {
     },
     volumes: { data: null },
   },
+  secretEnv: { cache: { PASSWORD: 'env:STELLA_SECRET_CACHE' }, api: { DB: 'file:/etc/stella/db' } },
   health: { kind: 'container', interval: '2s', deadline: '1m' },
 };
 
@@ -64,11 +65,24 @@ describe('a target of kind compose', () => {
     const text = first.map((one) => formatEnvironmentYaml(one)).join('---\n');
     expect(parseEnvironmentDocuments(text, 'again.yaml').map((one) => one.definition)).toEqual(first);
     expect(text).toContain('project: shop-prod');
+    const [target] = first.flatMap((one) => one.targets);
+    expect(target).toMatchObject({ secretEnv: WHOLE.secretEnv });
   });
 
   it.each([
     ['a component without a service', { ...SMALLEST, components: { web: 'web' } }, 'no service "web"'],
     ['no component', { ...SMALLEST, components: {} }, 'at least one service'],
+    ['a secret that is written', { ...SMALLEST, secretEnv: { api: { DB: 'hunter2' } } }, 'named, not written'],
+    ['a secret of no service', { ...SMALLEST, secretEnv: { app: { DB: 'env:STELLA_SECRET_DB' } } }, 'app'],
+    [
+      'a secret that is a variable too',
+      {
+        ...SMALLEST,
+        compose: { services: { api: { environment: { DB: 'x' } } } },
+        secretEnv: { api: { DB: 'env:STELLA_SECRET_DB' } },
+      },
+      'secretEnv: "DB" is in the environment of service "api" too',
+    ],
     ['a component key as other kinds have it', { ...SMALLEST, component: 'api' }, 'component'],
     [
       'an image of a component',

@@ -2,12 +2,13 @@
  * The keys of a target of kind `compose` beside those that every kind has. Of a Compose file only what says the same on every
  * host is taken: what it would read there, variables, files and builds, could be another thing at the next deploy.
  */
-import type { ComposeOptions } from '@stella/domain';
+import { composeEntries, composeMap, type ComposeOptions, type JsonMap } from '@stella/domain';
 import { faultsOfCompose } from './compose-file-rules.ts';
 import { checkDirectory, checkName } from './definition-checks.ts';
 import type { MapReader } from './map-reader.ts';
+import { checkSecretVariable, VARIABLES_MAX } from './read-docker-options.ts';
 
-export const COMPOSE_KEYS = ['components', 'project', 'socket', 'compose'] as const;
+export const COMPOSE_KEYS = ['components', 'project', 'socket', 'compose', 'secretEnv'] as const;
 
 /** Of a Compose file as JSON; one service needs 300. */
 const COMPOSE_LENGTH_MAX = 65_536;
@@ -27,12 +28,29 @@ export function readComposeOptions(map: MapReader, name: string): ComposeOptions
   if (Object.keys(compose).length > 0) {
     for (const fault of faultsOfCompose(compose, components)) map.refuse('compose', `compose: ${fault}`);
   }
+  const secretEnv = readSecretEnv(map, composeMap(compose['services']));
   return {
     components,
     project: map.text('project', checkProject, name),
     socket: map.has('socket') ? map.text('socket', checkDirectory) : null,
     compose,
+    ...(Object.keys(secretEnv).length > 0 && { secretEnv }),
   };
+}
+
+/** Of services that have some. */
+function readSecretEnv(map: MapReader, services: JsonMap): NonNullable<ComposeOptions['secretEnv']> {
+  const given = map.map('secretEnv');
+  given?.allow(Object.keys(services));
+  const found: Record<string, Record<string, string>> = {};
+  for (const [service, own] of Object.entries(services)) {
+    const variables = given?.pairs(service, checkSecretVariable, VARIABLES_MAX) ?? {};
+    if (Object.keys(variables).length > 0) found[service] = variables;
+    for (const [both] of composeEntries(composeMap(own)['environment']).filter(([one]) => one in variables)) {
+      map.refuse('secretEnv', `secretEnv: "${both}" is in the environment of service "${service}" too`);
+    }
+  }
+  return found;
 }
 
 function checkComponent(service: string, component: string): string | null {

@@ -31,7 +31,7 @@ const ENGINE_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,100}$/;
 /** IEEE Std 1003.1, "Environment Variables", with lower case, which programs use too. */
 const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,99}$/;
 const VARIABLE_LENGTH_MAX = 4_096;
-const VARIABLES_MAX = 100;
+export const VARIABLES_MAX = 100;
 const ENTRIES_MAX = 50;
 const PORT_MAX = 65_535;
 const STOP_TIMEOUT: NumberRule = { standard: 10 * SECOND_MS, min: 0, max: 10 * MINUTE_MS };
@@ -82,7 +82,7 @@ function checkVariable(name: string, value: string): string | null {
   return value.includes('\0') ? 'holds a zero byte' : null;
 }
 
-function checkSecretVariable(name: string, value: string): string | null {
+export function checkSecretVariable(name: string, value: string): string | null {
   return checkVariable(name, '') ?? checkSecretReference(value);
 }
 

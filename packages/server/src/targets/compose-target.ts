@@ -3,19 +3,26 @@
  * under its checksum, and one run of Compose inside of the fence (`fenced-host.ts`), which a newer operation ends. An exit
  * code promises nothing: what runs is read from the engine, by the image of every container.
  */
-import { AppError, combinedDigest, type ComposeTargetDefinition, type ReleaseComponent } from '@stella/domain';
+import {
+  AppError,
+  combinedDigest,
+  composeSecrets,
+  type ComposeTargetDefinition,
+  type ReleaseComponent,
+} from '@stella/domain';
 import type { HostProgram } from '../ports/target-host.ts';
 import type { Observation, OperationAnswer, ProbeAnswer, Target, TargetCall } from '../ports/target.ts';
 import type { CallScope } from './call-scope.ts';
 import { readEnd } from './command-target.ts';
-import { LOCK_NOT_KEPT, upArgv } from './compose/compose-script.ts';
+import { LOCK_NOT_KEPT, scriptInput, upArgv, withoutValues } from './compose/compose-script.ts';
 import { readComposeVersion } from './compose/compose-version.ts';
 import { ensureImages } from './compose/ensure-images.ts';
 import { checkOwnProject, checkProjectHealth, lookAtProject, type SeenPart } from './compose/look-at-project.ts';
-import { type Lock, renderLock } from './compose/render-lock.ts';
+import { type Lock, renderLock, valueVariables } from './compose/render-lock.ts';
 import { dialArgv, ENGINE_SOCKET, withEngine } from './docker/engine-session.ts';
 import { type EngineParts, makeEngineTarget, openEngineParts } from './docker/engine-target.ts';
 import { probeEngine } from './docker/probe-engine.ts';
+import { readSecrets } from './docker/read-secrets.ts';
 import type { Operation } from './fenced-host.ts';
 import type { TargetDeps } from './target-deps.ts';
 import { lastWords } from './target-program.ts';
@@ -39,6 +46,7 @@ function probe(parts: Parts, call: TargetCall): Promise<ProbeAnswer> {
     {
       parts,
       checkOwn: (found) => checkOwnProject(found, parts),
+      secrets: composeSecrets(definition),
       findPrograms: async (scope) =>
         `Compose ${await readComposeVersion({ host: engine.host, target: definition.name }, scope)}`,
     },
@@ -65,6 +73,7 @@ async function carryOut(parts: Parts, { operation, components }: Wish, scope: Ca
   const { definition, environment, engine: place, fence, deps } = parts;
   // Refused for an engine of this machine that nobody allowed, before anything is done.
   dialArgv(place);
+  const secrets = await readSecrets(deps, definition.name, composeSecrets(definition));
   const last = await fence.last(scope);
   const isRepeat = last?.operationId === operation.operationId;
   const { words, isMadeAnew } = isRepeat
@@ -84,7 +93,7 @@ async function carryOut(parts: Parts, { operation, components }: Wish, scope: Ca
     { project, socket: socket ?? (host ? null : ENGINE_SOCKET), isMadeAnew },
   );
   return fence.apply(scope, operation, up, async (program) => {
-    const failure = await bringUp(parts, { operation, lock, program }, scope);
+    const failure = await bringUp(parts, { operation, lock, program, secrets }, scope);
     return failure ?? (await answerByLooking(parts, { components, words, lock }, scope));
   });
 }
@@ -93,17 +102,24 @@ interface BringUp {
   readonly operation: Operation;
   readonly lock: Lock;
   readonly program: HostProgram;
+  /** Values by their names (`composeSecrets`). */
+  readonly secrets: Readonly<Record<string, string>>;
 }
 
 /** Null when Compose has done it. */
 async function bringUp(
-  { definition: { name: target }, fence }: Parts,
-  { operation, lock, program }: BringUp,
+  { definition, fence }: Parts,
+  { operation, lock, program, secrets }: BringUp,
   scope: CallScope,
 ): Promise<OperationAnswer | null> {
+  const target = definition.name;
+  const values: Record<string, string> = {};
+  for (const [name, variable] of Object.entries(valueVariables(definition))) values[variable] = secrets[name] ?? '';
   await fence.check(scope, operation);
-  program.stream.write(`${Buffer.from(lock.text).toString('base64')}\n`);
-  const { exitCode, said } = await readEnd(program, operation.operationId);
+  program.stream.write(scriptInput(lock.text, values));
+  const ended = await readEnd(program, operation.operationId);
+  const { exitCode } = ended;
+  const said = withoutValues(ended.said, values);
   if (exitCode === 0) return null;
   if (exitCode === null) {
     const message = 'Compose was ended before it was done';

@@ -21,7 +21,7 @@ import type { TargetPlace } from './docker/container-names.ts';
 import { dialArgv, explainFailure, withEngine } from './docker/engine-session.ts';
 import { type EngineParts, makeEngineTarget, openEngineParts } from './docker/engine-target.ts';
 import { lookAtContainer } from './docker/observe-container.ts';
-import { lookUp, operate, readSecrets } from './docker/operate.ts';
+import { lookUp, operate } from './docker/operate.ts';
 import { probeEngine } from './docker/probe-engine.ts';
 import { checkOwn, findContainers, SwitchBroken } from './docker/switch-container.ts';
 import type { Operation } from './fenced-host.ts';
@@ -47,19 +47,12 @@ export function openDockerTarget(definition: DockerTargetDefinition, environment
 }
 
 function probe(parts: Parts, call: TargetCall): Promise<ProbeAnswer> {
-  const { definition, place, deps } = parts;
+  const { definition, place } = parts;
   return probeEngine(
     {
       parts,
       checkOwn: async (found) => checkOwn(place, await findContainers(found, place)),
-      lookFurther: async (timer) => {
-        if (Object.keys(definition.secretEnv).length === 0) return;
-        await timer.run(
-          'auth',
-          () => 'auth.secret_missing',
-          async () => `${Object.keys(await readSecrets(deps, definition)).length} secrets are there`,
-        );
-      },
+      secrets: definition.secretEnv,
     },
     call,
   );

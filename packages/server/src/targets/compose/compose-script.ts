@@ -8,14 +8,19 @@ import type { HostArgv } from '../../ports/target-host.ts';
 const LOCKS_KEPT = 50;
 
 /**
- * Waits for the lock in one line of base64, so that nothing is written before the fence was checked once more. Names of
- * locks are hex digits. The last line is the operation and the exit code; 125: the lock could not be kept.
+ * Waits for the lock in one line of base64, so that nothing is written before the fence was checked once more. Then come the
+ * values of secrets, one a line with the variable that Compose finds it in, and an empty line: they are in no file and among
+ * no arguments, which others see. Names of locks are hex digits. The last line is the operation and the exit code; 125: the
+ * lock could not be kept.
  */
 const SCRIPT = `umask 077
 d=$1 sum=$2 project=$3 more=$4
 lock=$d/locks/$sum.yaml
 end() { printf '\\n%s %s\\n' "$STELLA_OPERATION" "$1"; exec cat >/dev/null; }
 IFS= read -r text || exit 1
+while IFS=' ' read -r name value || exit 1; [ -n "$name" ]; do
+  export "$name=$(printf %s "$value" | base64 -d)"
+done
 exec 2>&1
 mkdir -p "$d/locks" && printf %s "$text" | base64 -d >"$lock.new" &&
   [ "$(sha256sum <"$lock.new" | cut -d' ' -f1)" = "$sum" ] &&
@@ -42,6 +47,23 @@ export function upArgv(
 ): HostArgv {
   const more = isMadeAnew ? '--force-recreate' : '';
   return [...engineEnv(socket), 'sh', '-c', SCRIPT, 'stella', directory, checksum, project, more];
+}
+
+/** What the script waits for. `values` are of one line each. */
+export function scriptInput(lock: string, values: Readonly<Record<string, string>>): string {
+  const lines = Object.entries(values).map(([name, value]) => `${name} ${toBase64(value)}\n`);
+  return `${toBase64(lock)}\n${lines.join('')}\n`;
+}
+
+/** Compose has no reason to say a value, but what it says is recorded and shown. */
+export function withoutValues(said: string, values: Readonly<Record<string, string>>): string {
+  return Object.entries(values)
+    .filter(([, value]) => value !== '')
+    .reduce((text, [name, value]) => text.replaceAll(value, `\${${name}}`), said);
+}
+
+function toBase64(text: string): string {
+  return Buffer.from(text).toString('base64');
 }
 
 /** Says which Compose the host has, on stdout, or ends with another exit code than 0. */

@@ -1,7 +1,7 @@
 import { type ComposeTargetDefinition, combinedDigest, type Digest, type ReleaseComponent } from '@stella/domain';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { type LockWish, renderLock } from './render-lock.ts';
+import { type LockWish, renderLock, valueVariables } from './render-lock.ts';
 
 const component = (name: string, letter: string): ReleaseComponent => ({
   name,
@@ -83,5 +83,34 @@ describe('the lock of a deploy', () => {
     const next = renderLock(DEFINITION, { ...WISH, operation: { ...WISH.operation, operationId: 'op-8' } });
     expect(next.checksum).not.toBe(first.checksum);
     expect(parse(next.text)).toMatchObject(servicesOf(first.text));
+  });
+
+  it('names secrets where their values come, beside the other variables, and changes nothing without them', () => {
+    const services = { api: { environment: ['MODE=on'] }, cache: { image: PINNED } };
+    const secretEnv = {
+      api: { DB: 'env:STELLA_SECRET_DB', KEY: 'file:/etc/stella/secrets/key' },
+      cache: { DB: 'env:STELLA_SECRET_CACHE' },
+    };
+    const definition = { ...DEFINITION, compose: { services }, secretEnv };
+    expect(valueVariables(definition)).toEqual({
+      'api.DB': 'STELLA_VALUE_1',
+      'api.KEY': 'STELLA_VALUE_2',
+      'cache.DB': 'STELLA_VALUE_3',
+    });
+    const { text } = renderLock(definition, WISH);
+    expect(parse(text)).toMatchObject({
+      services: {
+        api: {
+          environment: {
+            MODE: 'on',
+            DB: `\${STELLA_VALUE_1?given by Stella}`,
+            KEY: `\${STELLA_VALUE_2?given by Stella}`,
+          },
+        },
+        cache: { image: PINNED, environment: { DB: `\${STELLA_VALUE_3?given by Stella}` } },
+      },
+    });
+    for (const reference of ['STELLA_SECRET', 'secrets/key']) expect(text).not.toContain(reference);
+    expect(renderLock({ ...DEFINITION, secretEnv: {} }, WISH)).toEqual(renderLock(DEFINITION, WISH));
   });
 });

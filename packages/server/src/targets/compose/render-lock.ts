@@ -7,8 +7,10 @@ import {
   combinedDigest,
   composeEntries,
   composeMap,
+  composeSecrets,
   type ComposeTargetDefinition,
   formatArtifact,
+  type Json,
   type JsonMap,
   type ReleaseComponent,
 } from '@stella/domain';
@@ -65,11 +67,31 @@ function originOf({ name, project }: ComposeTargetDefinition, { environment, ope
   };
 }
 
+/**
+ * Each secret (`composeSecrets`) and the variable of Compose's own environment that its value comes in. The lock names that in
+ * place of the value; Compose takes a service for changed when the value is another.
+ */
+export function valueVariables(definition: ComposeTargetDefinition): Readonly<Record<string, string>> {
+  const names = Object.keys(composeSecrets(definition));
+  return Object.fromEntries(names.map((name, index) => [name, `STELLA_VALUE_${index + 1}`]));
+}
+
+/** Nothing is added to a service without secrets. Without its value Compose ends, whoever runs it with the lock. */
+function withSecrets(definition: ComposeTargetDefinition, service: string, given: JsonMap): object {
+  const own = Object.keys(definition.secretEnv?.[service] ?? {});
+  if (own.length === 0) return given;
+  const variables = valueVariables(definition);
+  const environment = new Map<string, Json | undefined>(composeEntries(given['environment']));
+  for (const name of own) environment.set(name, `\${${variables[`${service}.${name}`]}?given by Stella}`);
+  return { ...given, environment: Object.fromEntries<Json | undefined>(environment) };
+}
+
 function lockedService(
-  { name: target, components }: ComposeTargetDefinition,
+  definition: ComposeTargetDefinition,
   { environment, parts }: LockWish,
   [service, given]: readonly [string, JsonMap],
 ): object {
+  const { name: target, components } = definition;
   const place = { environment, target };
   const part = parts.find((one) => one.name === components[service]);
   const own = part ? originLabelsOf(place, part) : placeLabels(place);
@@ -77,5 +99,9 @@ function lockedService(
     ...Object.fromEntries(composeEntries(given['labels']).map(([key, value]) => [key, value ?? ''])),
     ...own,
   };
-  return { ...given, ...(part && { image: formatArtifact(part.source, part.digest) }), labels };
+  return {
+    ...withSecrets(definition, service, given),
+    ...(part && { image: formatArtifact(part.source, part.digest) }),
+    labels,
+  };
 }

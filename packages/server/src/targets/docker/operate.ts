@@ -14,6 +14,7 @@ import { labelOf, originLabels, type TargetPlace } from './container-names.ts';
 import { configHash, containerSpec } from './container-spec.ts';
 import { digestOfImage, ensureImage, type ImageDeps } from './ensure-image.ts';
 import { lookAtContainer } from './observe-container.ts';
+import { readSecrets } from './read-secrets.ts';
 import { checkOwn, findContainers, isAsPromised, mend, SwitchBroken, switchContainer } from './switch-container.ts';
 
 export interface OperateDeps extends ImageDeps {
@@ -70,7 +71,11 @@ export async function operate(
   );
   scope.check();
   const labels = originLabels(place, { component: component.name, digest, operationId, config });
-  const spec = containerSpec(definition, { image: reference, labels, secrets: await readSecrets(deps, definition) });
+  const spec = containerSpec(definition, {
+    image: reference,
+    labels,
+    secrets: await readSecrets(deps, definition.name, definition.secretEnv),
+  });
   const waitUntilHealthy = (id: string): Promise<void> => ensureHealthy(engine, deps, { definition, id }, scope);
   const wish = { place, operationId, order: definition.order, stopTimeoutMs: definition.stopTimeoutMs, spec, main };
   const made = await switchContainer(engine, wish, { ...work, waitUntilHealthy });
@@ -106,23 +111,6 @@ async function ensureHealthy(
   if (found?.isHealthy) return;
   const message = found?.message ?? 'the container is gone';
   throw new AppError('target.unhealthy', { details: { target: name, message } });
-}
-
-/** Throws `target.secret_missing`, which names the variable and never a value. */
-export async function readSecrets(
-  { secrets }: Pick<OperateDeps, 'secrets'>,
-  { name, secretEnv }: Pick<DockerTargetDefinition, 'name' | 'secretEnv'>,
-): Promise<Record<string, string>> {
-  const values: Record<string, string> = {};
-  for (const [variable, reference] of Object.entries(secretEnv)) {
-    const reading = await secrets.readPassword(reference);
-    if (!reading.isThere) {
-      const details = { target: name, message: `${variable}: ${reading.message}` };
-      throw new AppError('target.secret_missing', { details });
-    }
-    values[variable] = reading.password;
-  }
-  return values;
 }
 
 /**

@@ -10,6 +10,7 @@ import type { StageTimer } from '../stage-timer.ts';
 import { lackingPrograms, programsCode, wordsOfPrograms } from '../target-program.ts';
 import { type EnginePlace, withEngine } from './engine-session.ts';
 import { type EngineParts, programPlaceOf } from './engine-target.ts';
+import { readSecrets } from './read-secrets.ts';
 
 /** Of the engine that Debian 12 has; all that we ask is in it. */
 const API_VERSION_MIN = '1.41';
@@ -25,8 +26,8 @@ export interface ProbeDeps {
   readonly checkOwn: (engine: DockerEngine) => Promise<void>;
   /** Programs that the kind needs beside `docker`: answers in words which are there, throws `target.program_missing`. */
   readonly findPrograms?: (scope: CallScope) => Promise<string>;
-  /** Stages of the kind alone. */
-  readonly lookFurther?: (timer: StageTimer) => Promise<void>;
+  /** Name → reference of what a deploy needs. */
+  readonly secrets: Readonly<Record<string, string>>;
 }
 
 export function probeEngine(deps: ProbeDeps, call: TargetCall): Promise<ProbeAnswer> {
@@ -50,7 +51,7 @@ async function look(
     await timer.run('engine', engineCode, () => Promise.reject(error));
   });
   await lookAtPrograms(deps, timer, scope);
-  await deps.lookFurther?.(timer);
+  await lookAtSecrets(deps, timer);
   let holds: TargetHolding | null = null;
   await timer.run('fence', fenceCode, async () => {
     // The script makes the directory to see whether it can.
@@ -73,6 +74,15 @@ async function lookAtPrograms({ parts, findPrograms }: ProbeDeps, timer: StageTi
     const words = wordsOfPrograms(definition.name, lacking);
     return found ?? words;
   });
+}
+
+async function lookAtSecrets({ parts: { definition, deps }, secrets }: ProbeDeps, timer: StageTimer): Promise<void> {
+  if (Object.keys(secrets).length === 0) return;
+  await timer.run(
+    'auth',
+    () => 'auth.secret_missing',
+    async () => `${Object.keys(await readSecrets(deps, definition.name, secrets)).length} secrets are there`,
+  );
 }
 
 async function lookAtEngine(
