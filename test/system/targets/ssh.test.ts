@@ -1,8 +1,22 @@
 /** Promotions onto two hosts over SSH by a real orchestrator: what runs, who is not trusted, and what a killed one leaves there. */
 import { chmod, mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { adminClient, startServerProcess, waitFor } from '@stella/testkit';
+import { adminClient, startServerProcess, waitFor, writeOciLayout } from '@stella/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { nodeClock } from '../../../packages/server/src/system/node-clock.ts';
+import { nodeFileSystem } from '../../../packages/server/src/system/node-file-system.ts';
+import { makeTargetHosts } from '../../../packages/server/src/system/target-hosts.ts';
+import { makeSecrets } from '../../../packages/server/src/webhooks/read-secret.ts';
+import {
+  call,
+  componentOf,
+  makeTargetPlace,
+  openTarget,
+} from '../../../packages/server/test/contract/files-target-fixture.ts';
+import {
+  describeHealthProgram,
+  type HealthHarness,
+} from '../../../packages/server/test/contract/health-program.contract.ts';
 import { isThere } from '../../../packages/server/test/crash/service-stage.ts';
 import {
   createReleases,
@@ -13,6 +27,7 @@ import {
 import { findSshd, type SshPrograms, type SshServer, startSshd } from '../sshd.ts';
 
 const TIMEOUT_MS = 60_000;
+const QUICK = { timeoutMs: 5_000, intervalMs: 100, threshold: 1, deadlineMs: 5_000 };
 const programs = findSshd();
 
 if (programs === null) {
@@ -26,6 +41,36 @@ if (programs === null) {
 }
 
 function describeAll(found: SshPrograms): void {
+  describeHealthProgram('files, over SSH', async () => {
+    const sshd = await startSshd(found);
+    const { port, user, keyFile, fingerprint } = sshd;
+    const ssh = { address: '127.0.0.1', port, user, key: `file:${keyFile}`, hostKey: fingerprint };
+    const secrets = makeSecrets({ env: {}, fileSystem: nodeFileSystem, clock: nodeClock, directory: sshd.directory });
+    const hosts = makeTargetHosts({ secrets, allowedRanges: ['127.0.0.0/8'], home: '/' });
+    const place = makeTargetPlace();
+    await writeOciLayout(place.layout, [{ tag: '1', files: { 'index.html': 'page 1' } }]);
+    const open: HealthHarness['open'] = (health) =>
+      openTarget(place, { definition: { host: { ssh }, health }, openHost: hosts.openHost });
+    const component = await componentOf(place, '1');
+    const command = { kind: 'command', command: ['/bin/true'], ...QUICK } as const;
+    await open(command).deploy(call(), { epoch: 1, n: 1 }, 'op-1', component);
+    return {
+      open,
+      target: 'web',
+      component: 'web',
+      digest: component.digest,
+      root: place.root,
+      isHere: false,
+      hasSignals: process.getuid?.() !== 0,
+      startMs: 3_000,
+      remove: async () => {
+        hosts.close();
+        await sshd.stop();
+        place.remove();
+      },
+    };
+  });
+
   let test: TestServer;
   let env: Readonly<Record<string, string>>;
   const hosts: SshServer[] = [];
@@ -58,8 +103,12 @@ function describeAll(found: SshPrograms): void {
   const read = (path = ''): Promise<string> => readFile(path, 'utf8').catch(() => '');
   const runningAt = (name: string): string => join(folder(), name);
 
-  /** One target per host, with a patch of how the second is reached. */
-  async function apply(environment: string, patch: Readonly<Record<string, string | number>> = {}): Promise<void> {
+  /** One target per host, with a patch of how the second is reached, and what else each has. */
+  async function apply(
+    environment: string,
+    patch: Readonly<Record<string, string | number>> = {},
+    more: (name: string) => object = () => ({}),
+  ): Promise<void> {
     const targets = hosts.map((host, index) => {
       const name = `${environment}-${index + 1}`;
       const known = { key: 'env:STELLA_SECRET_FAR', hostKey: host.fingerprint, ...(index === 1 ? patch : {}) };
@@ -72,6 +121,7 @@ function describeAll(found: SshPrograms): void {
         deploy: [join(folder(), 'bring'), runningAt(name)],
         observe: [join(folder(), 'tell'), runningAt(name)],
         stateDirectory: join(folder(), `${name}-fence`),
+        ...more(name),
       };
     });
     // JSON is YAML.
@@ -148,6 +198,40 @@ function describeAll(found: SshPrograms): void {
     await untilStatus(test.admin, id, 'cancelled');
     await apply(environment);
     await untilStatus(test.admin, await promote('shop-1', environment), 'completed');
+  });
+
+  it('are unhealthy when a program of their host says no, and its words are in the diagnosis', async () => {
+    // Where one is named, it takes no other digest for well.
+    const judge = '[ ! -e "$1.good" ] || [ "$(cat "$1.good")" = "$STELLA_DIGEST" ]';
+    await program('look', `${judge} || { echo "the queue of $STELLA_TARGET is full" >&2; exit 4; }`);
+    const withHealth = (name: string): object => ({
+      health: {
+        kind: 'command',
+        command: [join(folder(), 'look'), runningAt(name)],
+        interval: '100ms',
+        deadline: '5s',
+      },
+    });
+    await apply('ill', {}, withHealth);
+    await untilStatus(test.admin, await promote('shop-1', 'ill'), 'completed');
+    await writeFile(`${runningAt('ill-2')}.good`, await read(runningAt('ill-2')));
+    const id = await promote('shop-2', 'ill');
+    await untilStatus(test.admin, id, 'rolled_back');
+    const { causes } = await test.admin.call('diagnosePromotion', { parameters: { promotion: id } });
+    expect(causes[0]?.code).toBe('target.unhealthy');
+    const told = 'look: ended with exit code 4: the queue of ill-2 is full';
+    expect(JSON.stringify(causes[0]?.facts)).toContain(told);
+    expect(JSON.stringify(causes[0]?.facts)).not.toContain('ill-1 is full');
+    await rm(`${runningAt('ill-2')}.good`);
+    await untilStatus(test.admin, await promote('shop-2', 'ill'), 'completed');
+    const lost = (name: string): object => ({ health: { kind: 'command', command: [join(folder(), `${name}-none`)] } });
+    await apply('ill', {}, lost);
+    const kept = await read(runningAt('ill-1'));
+    const named = await promote('shop-3', 'ill');
+    await untilCause(named, 'target.misconfigured');
+    expect(await read(runningAt('ill-1'))).toBe(kept);
+    await test.admin.call('cancelPromotion', { parameters: { promotion: named }, body: {} });
+    await untilStatus(test.admin, named, 'cancelled');
   });
 
   it('are finished by the next orchestrator, which ends what a killed one has begun there', async () => {
