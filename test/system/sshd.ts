@@ -46,11 +46,13 @@ export interface SshPlace {
   readonly address: string;
   /** What a program is put behind to run there. */
   readonly enter: readonly string[];
+  /** Further lines of its configuration. */
+  readonly settings?: readonly string[];
 }
 
 export async function startSshd(
   { sshd, keygen }: SshPrograms,
-  { address, enter }: SshPlace = { address: '127.0.0.1', enter: [] },
+  { address, enter, settings = [] }: SshPlace = { address: '127.0.0.1', enter: [] },
 ): Promise<SshServer> {
   const directory = await mkdtemp(join(tmpdir(), 'stella-sshd-'));
   const makeKey = async (name: string): Promise<string> => {
@@ -77,6 +79,7 @@ export async function startSshd(
       'PermitRootLogin prohibit-password',
       // A bash that sshd runs reads ~/.bashrc unless it is below another shell: a second each time, where that starts much.
       'SetEnv SHLVL=1',
+      ...settings,
     ].join('\n'),
   );
   await chmod(directory, 0o700);
