@@ -27,7 +27,6 @@ import type { Operation } from './fenced-host.ts';
 import type { TargetDeps } from './target-deps.ts';
 import { lastWords } from './target-program.ts';
 
-
 type Parts = EngineParts<ComposeTargetDefinition>;
 
 export function openComposeTarget(definition: ComposeTargetDefinition, environment: string, deps: TargetDeps): Target {

@@ -83,8 +83,15 @@ async function isThere(
   }
   const options = { timeoutMs: scope.timeoutMs, signal: scope.signal, outputBytesMax: TEST_BYTES_MAX };
   const { exitCode } = await host.run(['test', '-x', program], options);
-  return exitCode === 0;
+  scope.check();
+  if (exitCode === 0 || exitCode === NOT_THERE) return exitCode === 0;
+  // The connection was lost, or the time was over: nobody has said that it is not there.
+  const message = `nobody said whether ${program} is there`;
+  throw new AppError('target.interrupted', { details: { target: definition.name, message } });
 }
+
+/** Of test(1). */
+const NOT_THERE = 1;
 
 /** The answer of the stage `programs` of a probe. Throws `target.program_missing` when one is lacking. */
 export function wordsOfPrograms(target: string, lacking: readonly string[]): string {
@@ -94,6 +101,7 @@ export function wordsOfPrograms(target: string, lacking: readonly string[]): str
 
 /** Of the stage `programs` of a probe, by what it threw. */
 export function programsCode(error: unknown): ProbeCode {
+  if (isAppError(error, 'target.interrupted')) return 'probe.timeout';
   return isAppError(error, 'target.program_forbidden') ? 'path.forbidden' : 'programs.missing';
 }
 
