@@ -174,10 +174,8 @@ function describeAll(found: SshPrograms): void {
     await until(isHeld, 'it is in the middle of its deploy');
     const [old, other] = await tellApart(first);
     process.kill(old.process.pid, 'SIGSTOP');
-    const { items } = await type<{ items: readonly { readonly id: string }[] }>(
-      other,
-      ...['orch', 'locks', 'list', '--env', environment],
-    );
+    const words = ['orch', 'locks', 'list', '--env', environment];
+    const { items } = await type<{ readonly items: readonly { readonly id: string }[] }>(other, ...words);
     const lock = items[0]?.id ?? 'none';
     const released = await type<object>(other, 'orch', 'locks', 'release', lock, '--force');
     expect(released).toMatchObject({ promotionId: first, seals: [{ target: environment, isSealed: true }] });
@@ -221,6 +219,7 @@ function describeAll(found: SshPrograms): void {
     await rm(at('busy.held'));
     const program = Number(await read(at('busy.pid')));
     await until(() => !isThere(program), 'its program has ended');
+    expect(await read(at('busy'))).toBe(overtaken.digest);
     await expectSecond('busy', overtaken);
   });
 
