@@ -25,6 +25,7 @@ import {
   type ProbeStage,
   digestOf,
   type PromotionId,
+  toRfc3339,
 } from '../index.ts';
 
 const SECOND = 1_000;
@@ -316,6 +317,18 @@ describe('a gate that waits for people or time', () => {
     const diagnosis = diagnose(caseOf(stage, id));
     expect(diagnosis).toMatchObject({ verdict: 'waiting', waitsUntilMs: stage.of(id).gateRuns[0]?.dueAtMs });
     expect(causeOf(diagnosis, 'soak.running').remedies[0]).toMatchObject({ kind: 'wait', command: null });
+  });
+
+  it('is soak.broken when it began anew too late for its deadline, and not told to pass by itself', () => {
+    const { stage, id } = waiting({ gates: [makeSoakGate()] });
+    const whole = caseOf(stage, id);
+    const { snapshot } = whole.subject;
+    const deadlineAtMs = (snapshot.gateRuns[0]?.dueAtMs ?? 0) - 1;
+    const gateRuns = snapshot.gateRuns.map((run) => ({ ...run, deadlineAtMs }));
+    const diagnosis = diagnose({ ...whole, subject: { blockedBy: [], snapshot: { ...snapshot, gateRuns } } });
+    const cause = causeOf(diagnosis, 'soak.broken');
+    expect(cause.facts[0]?.value).toContain(`its deadline is ${toRfc3339(deadlineAtMs)}`);
+    expect(commands(cause)[0]).toBe(`stella promotion cancel ${id}`);
   });
 
   it.each([

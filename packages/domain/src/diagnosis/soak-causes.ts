@@ -6,7 +6,7 @@ import type { GateRun } from '../promotion/promotion.ts';
 import { isOlderThanBase, runsWholeSinceMs } from '../promotion/scope.ts';
 import type { PredecessorStatus } from '../promotion/snapshot.ts';
 import { wordSetting } from '../settings/settings.ts';
-import { toRfc3339 } from '../values/instant.ts';
+import { type InstantMs, toRfc3339 } from '../values/instant.ts';
 import { type CaseView, commandRemedy, externalRemedy, makeCause, makeFact, waitRemedy } from './case-view.ts';
 import { commandLine } from './command-line.ts';
 import type { Cause, Remedy } from './diagnosis.ts';
@@ -21,6 +21,15 @@ export function soakCause(view: CaseView, gate: SoakGateDefinition, run: GateRun
   const skips = skipRemedies(view, { run });
   if (standing.dueAtMs !== null) {
     const value = `${standing.message}, until ${toRfc3339(standing.dueAtMs)}`;
+    if (run.deadlineAtMs !== null && standing.dueAtMs > run.deadlineAtMs) {
+      return makeCause(view, 'soak.broken', {
+        confidence: 'certain',
+        facts: [
+          makeFact('promotion', `gate ${run.gate}`, `${value}; its deadline is ${toRfc3339(run.deadlineAtMs)}`, atMs),
+        ],
+        remedies: [beginAnewRemedy(view, standing.dueAtMs), ...skips],
+      });
+    }
     const wait = waitRemedy({
       text: 'it passes by itself',
       effect: 'the gate passes when the time is over',
@@ -44,6 +53,17 @@ export function soakCause(view: CaseView, gate: SoakGateDefinition, run: GateRun
     confidence: 'certain',
     facts: [makeFact('environment', `gate ${run.gate}`, `${view.snapshot.release.name} ${standing.message}`, atMs)],
     remedies: [...soakRemedies(view, gate, run), ...skips],
+  });
+}
+
+/** It began anew too late for its deadline. What was sound until now counts for another promotion, too, which has a later one. */
+function beginAnewRemedy({ snapshot: { promotion, release } }: CaseView, dueAtMs: InstantMs): Remedy {
+  return externalRemedy({
+    text: `promote ${release.name} to ${promotion.environment} anew: its soak is over at ${toRfc3339(dueAtMs)} all the same`,
+    command: commandLine('promotion', 'cancel', promotion.id),
+    effect: 'makes way for the other one; this one fails at the deadline of its gate, before its soak is over',
+    harm: 'low',
+    needs: 'releaser',
   });
 }
 

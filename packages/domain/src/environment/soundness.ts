@@ -16,8 +16,8 @@ export interface TargetBreak {
   /** When it was found. */
   readonly sinceMs: InstantMs;
   /**
-   * Null while it lasts. By a look that found the target sound: when it did; by a verified release, or because nothing is
-   * promised there any more: when it was last seen to be unsound, for what counts afterwards is that release.
+   * Null while it lasts, also where nothing is promised any more, for nobody saw it sound. By a look that found the target
+   * sound: when it did; by a verified release: when it was last seen to be unsound, for what counts afterwards is that release.
    */
   readonly untilMs: InstantMs | null;
 }
@@ -54,9 +54,9 @@ export function breakAfter(look: LookAtBreak): TargetBreak | null {
 
 function withEnd({ before, verified, sight, nowMs }: LookAtBreak): TargetBreak | null {
   const known = before?.lastBreak ?? null;
-  if (known === null || known.untilMs !== null) return known;
+  if (known === null || known.untilMs !== null || verified === null) return known;
   const seenAtMs = before?.seenAtMs ?? known.sinceMs;
-  if (verified === null || verified.verifiedAtMs > seenAtMs) return { ...known, untilMs: seenAtMs };
+  if (verified.verifiedAtMs > seenAtMs) return { ...known, untilMs: seenAtMs };
   return sight.outcome === 'seen' && isSound(verified.digest, sight) ? { ...known, untilMs: nowMs } : known;
 }
 

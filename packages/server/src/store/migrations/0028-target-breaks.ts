@@ -20,10 +20,7 @@ update target_observations o set broken_since_at = date_trunc('milliseconds', no
 
 alter table target_observations
   add constraint target_observations_broken check ((broken_since_at is null) = (broken_components is null)
-    and (broken_since_at is not null or broken_until_at is null)),
-  -- What drifts is not sound.
-  add constraint target_observations_drift_breaks check (drift_since_at is null
-    or (broken_since_at is not null and broken_until_at is null));
+    and (broken_since_at is not null or broken_until_at is null));
 
 -- Whoever waits for a soak is few among many runs, and is looked for whenever something breaks or is sound again.
 create index gate_runs_soaks on gate_runs (promotion_id) where kind = 'soak' and state = 'waiting';
