@@ -18,6 +18,7 @@ export const deploy: CommandSpec = {
   ],
   examples: ['stella deploy --env prod --artifact sha256:0b6f… --force --reason "cure of the checkout"'],
   async run(context, { options }) {
+    const wait = waitOption(options);
     const { client, idempotencyKey } = await context.connect();
     const { isDryRun, isQuiet } = context.globals;
     const component = textOption(options, 'component');
@@ -30,7 +31,6 @@ export const deploy: CommandSpec = {
       dryRun: isDryRun,
     };
     const promotion = await client.call('deployArtifact', { body, idempotencyKey });
-    const wait = waitOption(options);
     if (wait !== undefined && !isDryRun) return followToEnd(context, promotion.id, wait);
     context.show(promotionView(promotion));
     if (!isQuiet && !isDryRun) context.terminal.err(`follow it: stella promotion status ${promotion.id} --watch\n`);

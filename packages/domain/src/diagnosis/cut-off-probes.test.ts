@@ -59,3 +59,13 @@ it('is target.unreachable at once by a network that does not answer, and nothing
   expect([cutAt('dns'), cutAt('tcp')]).toEqual([['target.unreachable'], ['target.unreachable']]);
   expect([cutAt('auth'), cutAt('path')]).toEqual([[], []]);
 });
+
+it('bug: takes no word of a target back because a later look at it was cut off', () => {
+  const { stage, id } = stageAtPrecheck();
+  stage.answer(id, 'precheck_target', 'web-1', { outcome: 'error', code: 'target.host_key', message: 'another key' });
+  stage.answerAll(id);
+  const subject = { kind: 'target', environment: 'prod', name: 'web-1' } as const;
+  const cut = { stage: 'auth', outcome: 'failed', durationMs: 1, code: 'probe.timeout', detail: 'too slow' } as const;
+  const probes = [{ subject, atMs: stage.nowMs(), isOk: false, stages: [cut] }];
+  expect(codesOf(diagnose(caseOf(stage, id, { probes })))).toEqual(['target.host_key']);
+});

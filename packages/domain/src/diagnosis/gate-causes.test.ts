@@ -422,6 +422,17 @@ describe('a gate that waits for people or time', () => {
       expect(blind.remedies.some(({ effect }) => effect.includes('observe.mode off'))).toBe(cures.length > 1);
       const deploy = causeOf(of({ promotion: { ...snapshot.promotion, kind: 'deploy' } }), 'soak.broken');
       expect(commands(deploy)).toContain(`stella deploy --env dev --artifact ${broken.promised}`);
+      const elsewhere = { ...broken, target: 'api-1', components: ['api'], untilMs: sinceMs };
+      const both = predecessors.map((one) => ({ ...one, breaks: [elsewhere, broken] }));
+      const release = {
+        ...snapshot.release,
+        components: [...makeRelease(5, ['api']).components, ...snapshot.release.components],
+      };
+      const patch = { promotion: { ...snapshot.promotion, kind: 'deploy' }, release, predecessors: both };
+      // What was broken and is sound again is not to be brought there.
+      expect(commands(causeOf(of(patch), 'soak.broken')).filter((one) => one?.includes(' deploy '))).toEqual([
+        `stella deploy --env dev --artifact ${broken.promised}`,
+      ]);
     },
   );
 

@@ -6,6 +6,7 @@ import type { GateRun } from '../promotion/promotion.ts';
 import { isOlderThanBase, runsWholeSinceMs } from '../promotion/scope.ts';
 import type { PredecessorStatus } from '../promotion/snapshot.ts';
 import { wordSetting } from '../settings/settings.ts';
+import type { Digest } from '../values/digest.ts';
 import { type InstantMs, toRfc3339 } from '../values/instant.ts';
 import { type CaseView, commandRemedy, externalRemedy, makeCause, makeFact, waitRemedy } from './case-view.ts';
 import { commandLine } from './command-line.ts';
@@ -71,7 +72,10 @@ function beginAnewRemedy({ snapshot: { promotion, release } }: CaseView, dueAtMs
 function breakRemedies(view: CaseView, breaks: readonly ObservedBreak[], run: GateRun): readonly Remedy[] {
   const ill = breaks.filter((one) => !hasDrifted(one));
   const places = view.snapshot.predecessors.filter(({ name }) => breaks.some((one) => one.environment === name));
-  return [...ill.map((one) => mendRemedy(view, one)), ...places.map((one) => bringRemedy(view, one, run))];
+  return [
+    ...ill.map((one) => mendRemedy(view, one)),
+    ...places.flatMap((one) => bringRemedies(view, one, { run, breaks })),
+  ];
 }
 
 function mendRemedy({ snapshot }: CaseView, { environment, target }: ObservedBreak): Remedy {
@@ -102,15 +106,34 @@ function soakRemedies(view: CaseView, gate: SoakGateDefinition, run: GateRun): R
       }),
     ];
   }
-  return places.filter((one) => runsWholeSinceMs(one, release) === null).map((one) => bringRemedy(view, one, run));
+  return places
+    .filter((one) => runsWholeSinceMs(one, release) === null)
+    .map((one) => bringRemedy(view, one, { run, artifact: null }));
 }
 
-/** Verified there once more; what is deployed by its artifact may have come there in another release, which stays. */
-function bringRemedy({ snapshot }: CaseView, { name, breaks }: PredecessorStatus, run: GateRun): Remedy {
-  const { release, promotion } = snapshot;
+interface Brought {
+  readonly run: GateRun;
+  /** Of one component alone; null: the release. */
+  readonly artifact: Digest | null;
+}
+
+/** What is deployed by its artifact may have come there in another release, which stays: one by one, what is broken. */
+function bringRemedies(
+  view: CaseView,
+  place: PredecessorStatus,
+  { run, breaks }: { readonly run: GateRun; readonly breaks: readonly ObservedBreak[] },
+): readonly Remedy[] {
+  const { release, promotion } = view.snapshot;
+  if (promotion.kind !== 'deploy') return [bringRemedy(view, place, { run, artifact: null })];
+  const here = breaks.filter((one) => one.environment === place.name);
+  const broken = release.components.filter(({ name }) => here.some((one) => concerns(one, [name])));
+  return broken.map(({ digest: artifact }) => bringRemedy(view, place, { run, artifact }));
+}
+
+/** Verified there once more. */
+function bringRemedy({ snapshot }: CaseView, { name }: PredecessorStatus, { run, artifact }: Brought): Remedy {
+  const { release } = snapshot;
   const deadline = run.deadlineAtMs === null ? 'its deadline' : toRfc3339(run.deadlineAtMs);
-  const part = release.components.find((one) => breaks.some((broken) => concerns(broken, [one.name])));
-  const artifact = promotion.kind === 'deploy' ? (part?.digest ?? null) : null;
   return commandRemedy({
     text: `bring ${artifact ?? release.name} to ${name} again, whole`,
     command:

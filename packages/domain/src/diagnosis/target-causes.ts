@@ -124,8 +124,12 @@ function isFirstSlip(attempt: Attempt, view: CaseView): boolean {
 /** The call was over before anybody could say what is wrong: it ran out of time, or was given up. */
 const WORDLESS_CODES: ReadonlySet<string> = new Set(['target.interrupted', 'request.timeout']);
 
-/** A network that does not answer is a word; programs and disks that take their time are none. */
+/**
+ * A network that does not answer is a word; programs and disks that take their time are none. A later probe, which anybody may
+ * start, takes no word back.
+ */
 function isWordless(view: CaseView, attempt: Attempt): boolean {
+  if (CAUSE_BY_CODE[attempt.result?.code ?? ''] !== undefined) return false;
   const probe = probeOf(view, attempt);
   const failed = probe && failedStage(probe);
   if (failed) return failed.code === 'probe.timeout' && failed.stage !== 'dns' && failed.stage !== 'tcp';

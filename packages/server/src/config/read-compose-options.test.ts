@@ -60,6 +60,11 @@ describe('a target of kind compose', () => {
     expect(read(yamlOf(SMALLEST))).toEqual({ ...SMALLEST, project: 'shop', socket: null, health: null });
   });
 
+  it('bug: may have a variable that objects have, too', () => {
+    const services = { api: { environment: { constructor: 'x' } } };
+    expect(refusalOf({ ...withServices(services), components: { api: 'api' } })).toBe('accepted');
+  });
+
   it('is written out as it was read', () => {
     const first = parseEnvironmentDocuments(yamlOf(WHOLE), 'prod.yaml').map((one) => one.definition);
     const text = first.map((one) => formatEnvironmentYaml(one)).join('---\n');

@@ -46,7 +46,9 @@ function readSecretEnv(map: MapReader, services: JsonMap): NonNullable<ComposeOp
   for (const [service, own] of Object.entries(services)) {
     const variables = given?.pairs(service, checkSecretVariable, VARIABLES_MAX) ?? {};
     if (Object.keys(variables).length > 0) found[service] = variables;
-    for (const [both] of composeEntries(composeMap(own)['environment']).filter(([one]) => one in variables)) {
+    for (const [both] of composeEntries(composeMap(own)['environment']).filter(([one]) =>
+      Object.hasOwn(variables, one),
+    )) {
       map.refuse('secretEnv', `secretEnv: "${both}" is in the environment of service "${service}" too`);
     }
   }

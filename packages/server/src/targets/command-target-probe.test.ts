@@ -35,6 +35,7 @@ function hostThatSays(exitCode: number | null): TargetHost {
 it.each([
   { what: 'bug: a connection that was lost', exitCode: null, outcome: 'errored', stage: 'probe.timeout' },
   { what: 'bug: a host that was too slow', exitCode: 124, outcome: 'errored', stage: 'probe.timeout' },
+  { what: 'a host that lacks what runs them', exitCode: 127, outcome: 'failed', stage: 'programs.missing' },
   { what: 'a host that lacks its programs', exitCode: 1, outcome: 'failed', stage: 'programs.missing' },
   { what: 'a host that has them', exitCode: 0, outcome: 'ok', stage: null },
 ])('tells $what from the others', async ({ exitCode, outcome, stage }) => {

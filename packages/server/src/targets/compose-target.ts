@@ -72,9 +72,9 @@ async function carryOut(parts: Parts, { operation, components }: Wish, scope: Ca
   const { definition, environment, engine: place, fence, deps } = parts;
   // Refused for an engine of this machine that nobody allowed, before anything is done.
   dialArgv(place);
-  const secrets = await readSecrets(deps, definition.name, composeSecrets(definition));
   const last = await fence.last(scope);
   const isRepeat = last?.operationId === operation.operationId;
+  const secrets = isRepeat ? {} : await readSecrets(deps, definition.name, composeSecrets(definition));
   const { words, isMadeAnew } = isRepeat
     ? { words: '', isMadeAnew: false }
     : await withEngine(place, scope, async (engine) => {

@@ -106,7 +106,12 @@ function makePlace(answers: readonly { readonly status: number; readonly takesMs
   return {
     run: () =>
       checkHealth({ http, network: NOT_ASKED, clock: clock as Clock, findProgram: NOT_SOUGHT }, CHECK, NOWHERE, scope),
-    command: (ends: readonly Ending[], findProgram: FindProgram = NOT_SOUGHT, definition = FAR) => {
+    command: (
+      ends: readonly Ending[],
+      findProgram: FindProgram = NOT_SOUGHT,
+      definition = FAR,
+      program = COMMAND_CHECK.command[0] as string,
+    ) => {
       const argvs: HostArgv[] = [];
       const run: TargetHost['run'] = (argv, { timeoutMs }) => {
         const { takesMs = 1, ...end } = ends[Math.min(argvs.length, ends.length - 1)] ?? {};
@@ -117,7 +122,8 @@ function makePlace(answers: readonly { readonly status: number; readonly takesMs
       };
       const at = placeOf(definition, run);
       const deps = { http, network: NOT_ASKED, clock: clock as Clock, findProgram };
-      return { argvs, health: checkHealth(deps, COMMAND_CHECK, at, scope) };
+      const command = [program, ...COMMAND_CHECK.command.slice(1)] as const;
+      return { argvs, health: checkHealth(deps, { ...COMMAND_CHECK, command }, at, scope) };
     },
     connect: (looks: readonly ProbeStage[]) => {
       let lookCount = 0;
@@ -246,5 +252,38 @@ it('does not wait for the end of a program when its call is over', async () => {
     (error) => String(error),
     async (scope) => (await checkHealth(deps, check, at, scope)).message,
   );
-  expect(answer).toBe('/opt/web/health: was ended with the call (1 runs)');
+  expect(answer).toContain('no end within 50 ms');
+});
+
+it.each([
+  ['bug: takes no look that the end of its call cut short for a no', [], 'no end within 200 ms'],
+  ['tells what was said before the end of its call', [9], '/opt/web/health: ended with exit code 9 (2 runs)'],
+])('%s', async (_what, exitCodes, said) => {
+  let runCount = 0;
+  const run: TargetHost['run'] = () => {
+    const exitCode = exitCodes[runCount];
+    runCount += 1;
+    return exitCode === undefined ? new Promise(() => undefined) : Promise.resolve({ ...ENDED, exitCode });
+  };
+  const http: HttpClient = { request: () => Promise.reject(new Error('not asked')) };
+  const deps = { http, network: NOT_ASKED, clock: nodeClock, findProgram: NOT_SOUGHT };
+  const check = { ...COMMAND_CHECK, intervalMs: 1, deadlineMs: 60_000, timeoutMs: 60_000 };
+  const answer = await withinCall<string>(
+    { call: { signal: new AbortController().signal, timeoutMs: 200 }, clock: nodeClock, target: 'web' },
+    (error) => String(error),
+    async (scope) => (await checkHealth(deps, check, placeOf({ ...HERE, host: { ssh: SSH } }, run), scope)).message,
+  );
+  expect(answer).toContain(said);
+});
+
+it('bug: runs no path that env would take for a variable, also behind a link', async () => {
+  const found: FindProgram = () => Promise.resolve({ isThere: true, program: '/opt/v=1/look' });
+  for (const [definition, command] of [
+    [HERE, '/opt/web/health'],
+    [FAR, '/opt/v=1/look'],
+  ] as const) {
+    const { argvs, health } = makePlace([]).command([{}], found, definition, command);
+    await expect(health).rejects.toMatchObject({ code: 'target.program_forbidden' });
+    expect(argvs).toEqual([]);
+  }
 });

@@ -36,7 +36,7 @@ const HEALTHY: Health = { isHealthy: true, message: '' };
 
 /**
  * Without a check everything that runs is healthy. Ends with the call at the latest. Throws `target.interrupted` when the
- * caller gave the call up, and for a program what keeps it from being asked: that it may not be run on this machine or is not
+ * caller gave the call up, or it was over before anybody said no, and for a program what keeps it from being asked: that it may not be run on this machine or is not
  * there, or that its host is not reached.
  */
 export async function checkHealth(
@@ -51,10 +51,12 @@ export async function checkHealth(
   let rightCount = 0;
   let askedCount = 0;
   let problem = 'no answer yet';
+  let isRefused = false;
   // Until it is healthy, or the time or the call is over.
   for (;;) {
     const leftMs = endsAtMs - clock.monotonicMs();
-    if (scope.ending() === 'aborted') scope.check();
+    // That the call was over says nothing of a target that nobody has heard a no of.
+    if (scope.ending() === 'aborted' || !isRefused) scope.check();
     if (leftMs <= 0 || scope.ending() !== null) {
       return { isHealthy: false, message: `${whereOf(check)}: ${problem} (${askedCount} ${wordOf(check)})` };
     }
@@ -62,9 +64,10 @@ export async function checkHealth(
     const found = await askOnce(deps, check, { at, timeoutMs, scope });
     askedCount += 1;
     rightCount = found === null ? rightCount + 1 : 0;
-    // One that our deadline cut short says nothing of the target: what it answered before is told.
+    // One that our deadline or the end of the call cut short says nothing of the target: what it answered before is told.
     const isCutShort = found?.failure === 'timeout' && timeoutMs < check.timeoutMs && askedCount > 1;
-    if (isCutShort) continue;
+    if (isCutShort || (found !== null && scope.ending() !== null)) continue;
+    isRefused ||= found !== null;
     if (found !== null) problem = found.message;
     else problem = `${rightCount} of ${check.threshold} right answers in a row`;
     if (rightCount >= check.threshold) return HEALTHY;

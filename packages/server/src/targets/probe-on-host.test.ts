@@ -57,6 +57,25 @@ describe('a probe of a target on a host', () => {
     },
   );
 
+  it.each(['target.interrupted', 'target.unreachable'] as const)(
+    'bug: tells a connection that was lost (%s) from what the stage looks at',
+    async (code) => {
+      const call = { signal: never, timeoutMs: 60_000 };
+      const place = { clock: nodeClock, target: TARGET, host: slowHost(0) };
+      const answer = await probeOnHost(place, call, async (_scope, timer) => {
+        const lost = new AppError(code, { details: { target: TARGET, message: 'the connection was reset' } });
+        await timer.run(
+          'path',
+          () => 'rights.denied',
+          () => Promise.reject(lost),
+        );
+        return { message: 'well', holds: null };
+      });
+      expect(answer).toMatchObject({ outcome: 'errored', code });
+      expect(answer.stages.at(-1)).toMatchObject({ stage: 'path', code: 'probe.timeout' });
+    },
+  );
+
   it('tells what a look throws in time as it is', async () => {
     const call = { signal: never, timeoutMs: 60_000 };
     const answer = await probeOnHost({ clock: nodeClock, target: TARGET, host: slowHost(0) }, call, () =>

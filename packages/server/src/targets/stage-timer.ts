@@ -1,5 +1,5 @@
 /** Times the stages of a probe, one after another; the first that fails ends it. */
-import type { ProbeCode, ProbeStage, ProbeStageName } from '@stella/domain';
+import { isAppError, type ProbeCode, type ProbeStage, type ProbeStageName } from '@stella/domain';
 import type { Clock } from '../ports/clock.ts';
 
 export interface StageTimer {
@@ -9,6 +9,11 @@ export interface StageTimer {
   run(stage: ProbeStageName, toCode: (error: unknown) => ProbeCode, work: () => Promise<string>): Promise<void>;
   /** The stages as they are when the call ends by its deadline: the one under way failed by `probe.timeout`. */
   cut(message: string): readonly ProbeStage[];
+}
+
+/** Nobody answered: the connection was lost, or could not be made again. That says nothing of what the stage looks at. */
+function isLost(error: unknown): boolean {
+  return isAppError(error, 'target.interrupted') || isAppError(error, 'target.unreachable');
 }
 
 /** `isOver`: the call has ended, so that what a stage throws says nothing of the target. */
@@ -26,7 +31,7 @@ export function makeStageTimer(clock: Pick<Clock, 'monotonicMs'>, isOver: () => 
         stages.push({ stage, outcome: 'ok', durationMs: sinceMs(beganMs), code: null, detail });
       } catch (error) {
         const detail = error instanceof Error ? error.message : String(error);
-        const code = isOver() ? 'probe.timeout' : toCode(error);
+        const code = isOver() || isLost(error) ? 'probe.timeout' : toCode(error);
         stages.push({ stage, outcome: 'failed', durationMs: sinceMs(beganMs), code, detail });
         throw error;
       } finally {

@@ -35,6 +35,11 @@ export async function toProgramArgv(
   { action, digest }: Telling,
 ): Promise<HostArgv> {
   const path = hostOf(definition) === null ? await findHere(deps, definition.name, program) : program;
+  // Of definitions from before this was refused, and of links: env(1) would set a variable, and run what comes next.
+  if (path.includes('=')) {
+    const message = `${path} has a "=", which no path of a program may have`;
+    throw new AppError('target.program_forbidden', { details: { target: definition.name, message } });
+  }
   const told = {
     ENVIRONMENT: environment,
     TARGET: definition.name,
@@ -82,16 +87,21 @@ async function isThere(
     }
   }
   const options = { timeoutMs: scope.timeoutMs, signal: scope.signal, outputBytesMax: TEST_BYTES_MAX };
-  const { exitCode } = await host.run(['test', '-x', program], options);
+  const { exitCode, stderr } = await host.run(['test', '-x', program], options);
   scope.check();
   if (exitCode === 0 || exitCode === NOT_THERE) return exitCode === 0;
+  const target = definition.name;
+  // Its host lacks what runs it: over SSH that is `timeout`.
+  if (exitCode === LACKING)
+    throw new AppError('target.program_missing', { details: { target, message: lastWords(stderr) } });
   // The connection was lost, or the time was over: nobody has said that it is not there.
-  const message = `nobody said whether ${program} is there`;
-  throw new AppError('target.interrupted', { details: { target: definition.name, message } });
+  const message = `nobody said whether ${program} is there ${lastWords(stderr)}`.trim();
+  throw new AppError('target.interrupted', { details: { target, message } });
 }
 
-/** Of test(1). */
+/** Of test(1), and of a shell for a program that it does not find. */
 const NOT_THERE = 1;
+const LACKING = 127;
 
 /** The answer of the stage `programs` of a probe. Throws `target.program_missing` when one is lacking. */
 export function wordsOfPrograms(target: string, lacking: readonly string[]): string {
@@ -101,7 +111,6 @@ export function wordsOfPrograms(target: string, lacking: readonly string[]): str
 
 /** Of the stage `programs` of a probe, by what it threw. */
 export function programsCode(error: unknown): ProbeCode {
-  if (isAppError(error, 'target.interrupted')) return 'probe.timeout';
   return isAppError(error, 'target.program_forbidden') ? 'path.forbidden' : 'programs.missing';
 }
 

@@ -18,6 +18,7 @@ export const promotionCreate: CommandSpec = {
   ],
   examples: ['stella promotion create --release shop-2.4.1 --to prod --wait 30m'],
   async run(context, { options }) {
+    const wait = waitOption(options);
     const { client, idempotencyKey } = await context.connect();
     const body = {
       release: requiredText(options, 'release'),
@@ -27,7 +28,6 @@ export const promotionCreate: CommandSpec = {
       dryRun: context.globals.isDryRun,
     };
     const promotion = await client.call('createPromotion', { body, idempotencyKey });
-    const wait = waitOption(options);
     if (wait !== undefined && !context.globals.isDryRun) return followToEnd(context, promotion.id, wait);
     context.show(promotionView(promotion));
     if (!context.globals.isQuiet && !context.globals.isDryRun) {

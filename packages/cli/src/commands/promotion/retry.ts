@@ -17,13 +17,13 @@ export const promotionRetry: CommandSpec = {
   ],
   async run(context, { positionals, options }) {
     const { show, globals } = context;
+    const wait = waitOption(options);
     const connection = await context.connect();
     const { client, idempotencyKey } = connection;
     const body = { reason: textOption(options, 'reason') ?? '', dryRun: globals.isDryRun };
     const parameters = { promotion: positional(positionals, 0) };
     if (isSet(options, 'anew') && !globals.isDryRun) await endIt(context, connection, { parameters, body });
     const retried = await client.call('retryPromotion', { parameters, body, idempotencyKey });
-    const wait = waitOption(options);
     if (wait !== undefined && !globals.isDryRun) return followToEnd(context, retried.id, wait);
     show(promotionView(retried));
     return undefined;

@@ -16,6 +16,7 @@ export const rollbackStart: CommandSpec = {
   ],
   examples: ['stella rollback start --env prod --reason "checkout answers 500"'],
   async run(context, { options }) {
+    const wait = waitOption(options);
     const { client, idempotencyKey } = await context.connect();
     const { isDryRun, isQuiet } = context.globals;
     const release = textOption(options, 'to');
@@ -26,7 +27,6 @@ export const rollbackStart: CommandSpec = {
       dryRun: isDryRun,
     };
     const rollback = await client.call('startRollback', { body, idempotencyKey });
-    const wait = waitOption(options);
     if (wait !== undefined && !isDryRun) return followToEnd(context, rollback.id, wait);
     context.show(promotionView(rollback));
     if (!isQuiet && !isDryRun) context.terminal.err(`follow it: stella rollback status ${rollback.id} --watch\n`);

@@ -1,9 +1,7 @@
 /** Somebody who keeps a file of a host locked, as people do it by hand: with flock(1), until they are done. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync, type StdioOptions } from 'node:child_process';
 import { endGroup } from './end-group.ts';
 
-/** Nobody drills for so long. */
-const HELD_S = 7 * 86_400;
 const LOOK_TIMEOUT_MS = 10_000;
 
 export interface HeldLock {
@@ -19,10 +17,12 @@ export function makeHeldLock(): HeldLock {
       if (path === held) return;
       if (holder) endGroup(holder, 'SIGKILL');
       held = path;
-      holder =
-        path === null ? null : spawn('flock', [path, 'sleep', String(HELD_S)], { detached: true, stdio: 'ignore' });
+      // It reads from us, so that it ends with us, however we end.
+      const stdio: StdioOptions = ['pipe', 'ignore', 'ignore'];
+      holder = path === null ? null : spawn('flock', [path, 'cat'], { detached: true, stdio });
       // Where there is no such program nothing is held, and whoever waits for that gives up.
       holder?.on('error', () => undefined);
+      holder?.stdin?.on('error', () => undefined);
     },
   };
 }

@@ -55,4 +55,6 @@ it('tells no value of what Compose said, whatever characters it has', () => {
   expect(withoutValues('bad: $& (.*), hunter2 and hunter2 again', values)).toBe(
     'bad: ${STELLA_VALUE_1}, ${STELLA_VALUE_3} and ${STELLA_VALUE_3} again',
   );
+  const alike = { STELLA_VALUE_1: 'hunter', STELLA_VALUE_2: 'hunter2' };
+  expect(withoutValues('bug: hunter2', alike)).toBe('bug: ${STELLA_VALUE_2}');
 });

@@ -55,10 +55,11 @@ export function scriptInput(lock: string, values: Readonly<Record<string, string
   return `${toBase64(lock)}\n${lines.join('')}\n`;
 }
 
-/** Compose has no reason to say a value, but what it says is recorded and shown. */
+/** Compose has no reason to say a value, but what it says is recorded and shown. A value may begin as a shorter one does. */
 export function withoutValues(said: string, values: Readonly<Record<string, string>>): string {
   return Object.entries(values)
     .filter(([, value]) => value !== '')
+    .sort(([, one], [, other]) => other.length - one.length)
     .reduce((text, [name, value]) => text.replaceAll(value, `\${${name}}`), said);
 }
 
