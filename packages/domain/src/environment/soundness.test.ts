@@ -24,17 +24,27 @@ const seen = (digest: Digest | null, isHealthy = true): TargetSight => ({
 const UNSEEN: TargetSight = { outcome: 'unseen', code: 'target.unreachable', message: '' };
 const OPEN: TargetBreak = { components: ['web'], sinceMs: 100, untilMs: null };
 
+/** Verified at 300, then moved, seen there at 500, and moved back. */
+const UNPROMISED = { promised: null, verifiedAtMs: 300, sight: UNSEEN };
+
 interface Case {
   readonly lastBreak?: TargetBreak | null;
   readonly seenAtMs?: number;
+  readonly promised?: Digest | null;
   readonly verifiedAtMs?: number | null;
   readonly sight: TargetSight;
 }
 
 /** A is promised; looked at in the moment 1,000. */
-function after({ lastBreak = null, seenAtMs = 500, verifiedAtMs = 0, sight }: Case): TargetBreak | null {
+function after({ lastBreak = null, seenAtMs = 500, promised = A, verifiedAtMs = 0, sight }: Case): TargetBreak | null {
   const verified = verifiedAtMs === null ? null : { digest: A, verifiedAtMs };
-  return breakAfter({ before: { lastBreak, seenAtMs }, components: ['web'], verified, sight, nowMs: 1_000 });
+  return breakAfter({
+    before: { lastBreak, seenAtMs, promised },
+    components: ['web'],
+    verified,
+    sight,
+    nowMs: 1_000,
+  });
 }
 
 describe('a break', () => {
@@ -56,6 +66,7 @@ describe('a break', () => {
     ['ends with the look that finds it sound', { sight: seen(A) }, 1_000],
     ['ended when it was last seen, by what was verified since', { verifiedAtMs: 501, sight: UNSEEN }, 500],
     ['lasts over what was verified before it was last seen', { verifiedAtMs: 500, sight: UNSEEN }, null],
+    ['ended when it was found, by what was verified before a look that saw no promise', UNPROMISED, 100],
     ['bug: lasts where nothing is promised any more', { verifiedAtMs: null, sight: seen(A) }, null],
   ] as const)('%s', (_, look, untilMs) => {
     expect(after({ ...look, lastBreak: OPEN })).toEqual({ ...OPEN, untilMs });
@@ -68,7 +79,7 @@ describe('a break', () => {
     expect(after({ lastBreak: over, sight: seen(B) })).toEqual({ ...OPEN, sinceMs: 1_000 });
   });
 
-  it('is over at no time before the last look that found it, whatever is looked at', () => {
+  it('is over, or was made good by a release, at no time before the last look that found it', () => {
     const look = fc.record({
       sight: fc.constantFrom(seen(A), seen(A, false), seen(B), seen(null), UNSEEN),
       isVerifiedBefore: fc.boolean(),
@@ -80,21 +91,30 @@ describe('a break', () => {
         let seenAtMs: number | null = null;
         let verifiedAtMs = 0;
         let unsoundAtMs: number | null = null;
+        let promisedBefore: Digest | null = null;
         for (const [index, { sight, isVerifiedBefore, isPromised }] of looks.entries()) {
           const nowMs = (index + 1) * 10;
           if (isVerifiedBefore) verifiedAtMs = nowMs - 5;
           const verified = isPromised ? { digest: A, verifiedAtMs } : null;
           const wasOpen: boolean = lastBreak !== null && lastBreak.untilMs === null;
-          lastBreak = breakAfter({ before: { lastBreak, seenAtMs }, components: ['web'], verified, sight, nowMs });
+          lastBreak = breakAfter({
+            before: { lastBreak, seenAtMs, promised: promisedBefore },
+            components: ['web'],
+            verified,
+            sight,
+            nowMs,
+          });
           const isSeen = sight.outcome === 'seen';
           if (isPromised && isSeen && (sight.digest !== A || !sight.isHealthy)) unsoundAtMs = nowMs;
           expect(lastBreak === null).toBe(unsoundAtMs === null);
-          expect(lastBreak?.untilMs ?? nowMs).toBeGreaterThanOrEqual(unsoundAtMs ?? 0);
+          // A soak counts from the later of both.
+          expect(Math.max(lastBreak?.untilMs ?? nowMs, verifiedAtMs)).toBeGreaterThanOrEqual(unsoundAtMs ?? 0);
           const isOpen = lastBreak !== null && lastBreak.untilMs === null;
           // Where nothing is promised it stays as it was; where nobody sees anything, what was verified since may end it.
           const lasts = isPromised ? isOpen && wasOpen : wasOpen;
           expect(isOpen).toBe(isPromised && isSeen ? unsoundAtMs === nowMs : lasts);
           if (isSeen) seenAtMs = nowMs;
+          promisedBefore = isPromised ? A : null;
         }
       }),
     );
@@ -126,6 +146,7 @@ describe('a break as a soak reads it', () => {
     expect(end(runningSince(501))).toEqual([500]);
     expect(end(runningSince(501, 'api'))).toEqual([null]);
     expect(end(runningSince(0), { ...observed, untilMs: 400 })).toEqual([400]);
+    expect(end(runningSince(300), { ...observed, promised: null })).toEqual([100]);
     expect(endsOfBreaks({ breaks: [observed], components: [] }, ['api'])).toEqual([]);
   });
 

@@ -33,9 +33,16 @@ export interface ObservedBreak extends TargetBreak {
   readonly promised: Digest | null;
 }
 
+/** The last look at a target. */
+interface LastSight {
+  readonly seenAtMs: InstantMs | null;
+  /** Null: nothing was promised there. */
+  readonly promised: Digest | null;
+}
+
 export interface LookAtBreak {
-  /** The break that is known so far, and when the target was last seen; null: it was never looked at. */
-  readonly before: { readonly lastBreak: TargetBreak | null; readonly seenAtMs: InstantMs | null } | null;
+  /** The break that is known so far, and the last look; null: it was never looked at. */
+  readonly before: (LastSight & { readonly lastBreak: TargetBreak | null }) | null;
   readonly components: readonly string[];
   /** Null: nothing was verified there. */
   readonly verified: Pick<VerifiedComponent, 'digest' | 'verifiedAtMs'> | null;
@@ -55,13 +62,26 @@ export function breakAfter(look: LookAtBreak): TargetBreak | null {
 function withEnd({ before, verified, sight, nowMs }: LookAtBreak): TargetBreak | null {
   const known = before?.lastBreak ?? null;
   if (known === null || known.untilMs !== null || verified === null) return known;
-  const seenAtMs = before?.seenAtMs ?? known.sinceMs;
-  if (verified.verifiedAtMs > seenAtMs) return { ...known, untilMs: seenAtMs };
+  const lastMs = lastUnsoundMs(before, known);
+  if (verified.verifiedAtMs > lastMs) return { ...known, untilMs: lastMs };
   return sight.outcome === 'seen' && isSound(verified.digest, sight) ? { ...known, untilMs: nowMs } : known;
+}
+
+/**
+ * When a target whose break lasts was surely seen unsound. What is seen while nothing is promised is neither; and a break
+ * that a look found after a release was verified is another one (`breakAfter`).
+ */
+function lastUnsoundMs(last: LastSight | null, { sinceMs }: Pick<TargetBreak, 'sinceMs'>): InstantMs {
+  return last === null || last.promised === null ? sinceMs : (last.seenAtMs ?? sinceMs);
 }
 
 function isSound(promised: Digest, { digest, isHealthy }: Extract<TargetSight, { outcome: 'seen' }>): boolean {
   return isHealthy && digest === promised;
+}
+
+/** Up to when it surely lasted: its end, or the last time that it was seen. */
+export function lastsUntilMs(one: ObservedBreak): InstantMs {
+  return one.untilMs ?? lastUnsoundMs(one, one);
 }
 
 /** Soaks that counted by one count otherwise by the other. */
@@ -78,12 +98,10 @@ export function concerns({ components }: Pick<TargetBreak, 'components'>, names:
  * Up to when the target was not sound; null: it is not. Also by what was verified after it was last seen: until the next
  * look says so, the row does not.
  */
-function brokenUntilMs(
-  { components, untilMs, seenAtMs, sinceMs }: ObservedBreak,
-  running: readonly ComponentStatus[],
-): InstantMs | null {
+function brokenUntilMs(one: ObservedBreak, running: readonly ComponentStatus[]): InstantMs | null {
+  const { components, untilMs } = one;
   if (untilMs !== null) return untilMs;
-  const lastMs = seenAtMs ?? sinceMs;
+  const lastMs = lastUnsoundMs(one, one);
   const verifiedAtMs = running
     .filter(({ component }) => components.includes(component))
     .map(({ releasedAtMs }) => releasedAtMs ?? 0);

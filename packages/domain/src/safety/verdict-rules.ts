@@ -7,7 +7,7 @@ import {
 } from '../environment/environment-definition.ts';
 import { gateNamed } from '../environment/freeze.ts';
 import { LOCK_COMMIT_MS_MAX } from '../environment/observation.ts';
-import { concerns } from '../environment/soundness.ts';
+import { concerns, lastsUntilMs } from '../environment/soundness.ts';
 import { personOf } from '../identity/actor.ts';
 import type { GateRun } from '../promotion/promotion.ts';
 import type { PromotionRecord } from './store-state.ts';
@@ -99,7 +99,7 @@ const soaked: PromotionRule = {
           gate.environments.includes(one.environment) &&
           concerns(one, names) &&
           one.sinceMs + LOCK_COMMIT_MS_MAX <= verdictAtMs &&
-          (one.untilMs ?? one.seenAtMs ?? 0) > verdictAtMs - gate.durationMs,
+          lastsUntilMs(one) > verdictAtMs - gate.durationMs,
       );
       return wasBroken ? [{ subject: run.id, message: 'passed though what soaked was broken meanwhile' }] : [];
     }),

@@ -25,7 +25,8 @@ export function lookAtSoak(
   { promotion, release, predecessors }: Pick<PromotionSnapshot, 'promotion' | 'release' | 'predecessors'>,
   nowMs: InstantMs,
 ): SoakStanding {
-  const places = predecessors.filter((one) => environments.includes(one.name));
+  // In the order of the definition, so that the same standing is told in the same words.
+  const places = environments.flatMap((name) => predecessors.find((one) => one.name === name) ?? []);
   const sinceMs = places.map((one) =>
     promotion.kind === 'deploy' ? one.artifactsSinceMs : runsWholeSinceMs(one, release),
   );

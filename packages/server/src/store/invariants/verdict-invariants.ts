@@ -60,7 +60,8 @@ const VERDICTS: readonly Invariant[] = [
         select from target_observations o
         where o.environment in (select jsonb_array_elements_text(w.gate -> 'environments'))
           and o.broken_since_at + interval '${LOCK_COMMIT_MS_MAX} milliseconds' <= g.verdict_at
-          and coalesce(o.broken_until_at, o.seen_at)
+          and coalesce(o.broken_until_at, case when o.promised is null then o.broken_since_at else o.seen_at end,
+            o.broken_since_at)
             > g.verdict_at - (w.gate ->> 'durationMs')::bigint * interval '1 millisecond'
           and exists (select from release_components c where c.release_id = s.release_id
             and o.broken_components ? c.name))`,
