@@ -8,6 +8,9 @@ import { defineConfig } from 'vitest/config';
 /** Two cores: more workers than that make tests with real deadlines wait for each other. */
 const WORKERS_MAX = 2;
 
+/** Of projects whose tests start servers, or the program itself. */
+const PROGRAMS = 'tools/testing/build-programs.ts';
+
 export default defineConfig({
   test: {
     maxWorkers: WORKERS_MAX,
@@ -24,6 +27,7 @@ export default defineConfig({
           name: 'integration',
           include: ['packages/*/test/**/*.test.ts'],
           exclude: ['packages/*/test/{crash,simulation,transcripts}/**'],
+          globalSetup: [PROGRAMS],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
@@ -32,6 +36,7 @@ export default defineConfig({
         test: {
           name: 'crash',
           include: ['packages/*/test/crash/**/*.test.ts'],
+          globalSetup: [PROGRAMS],
           testTimeout: 120_000,
           hookTimeout: 60_000,
         },
@@ -47,7 +52,7 @@ export default defineConfig({
         test: {
           name: 'transcript',
           include: ['packages/*/test/transcripts/**/*.test.ts'],
-          globalSetup: ['packages/cli/test/transcripts/build-once.ts'],
+          globalSetup: [PROGRAMS],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

@@ -1,5 +1,5 @@
 /** The program as it is installed, bundled and started with its embedded PostgreSQL: for figures of memory, which sources distort. */
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { programsIn } from './fleets.ts';
@@ -20,7 +20,6 @@ export interface BuiltServer {
 }
 
 export async function startBuiltServer(place: ServerPlace): Promise<BuiltServer> {
-  execFileSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
   const env = {
     PATH: process.env['PATH'] ?? '',
     HOME: place.directory,

@@ -2,7 +2,7 @@
  * What a command costs beside bare node: `stella --help`, which asks nobody, and `promotion status`, which asks a server on
  * this machine. Each round starts all three, one after another, so that a busy moment meets them alike.
  */
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { adminClient, makeServerPlace, startServerProcess, writeOciLayout } from '@stella/testkit';
@@ -16,7 +16,6 @@ const ROOT = join(import.meta.dirname, '..');
 const PROGRAM = join(ROOT, 'packages', 'cli', 'dist', 'main.mjs');
 
 export async function runCliBench(): Promise<readonly Row[]> {
-  execFileSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
   const place = await makeServerPlace();
   try {
     const server = await startServerProcess(place);

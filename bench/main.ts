@@ -10,6 +10,7 @@ import { runStatusBench } from './status.ts';
 import { runTargets } from './targets.ts';
 import { runTakeover } from './takeover.ts';
 import { runWaiting } from './waiting.ts';
+import { setup as buildPrograms } from '../tools/testing/build-programs.ts';
 
 const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<readonly Row[]>>> = {
   cli: runCliBench,
@@ -24,6 +25,7 @@ const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<read
 const name = process.argv[2] ?? '';
 const bench = BENCHES[name];
 if (bench) {
+  await buildPrograms();
   printRows(await bench(process.argv.slice(3)));
 } else {
   process.stderr.write(`there is no bench "${name}"; known: ${Object.keys(BENCHES).join(', ')}\n`);

@@ -144,7 +144,7 @@ export const ZONES: readonly Zone[] = [
 
   // Of the server: its tables of names, which pages are generated from.
   { folder: 'tools', world: 'all', zones: [DOMAIN, SERVER, CLI], packages: ['oxc-parser', 'esbuild', 'vitest'] },
-  { folder: 'bench', world: 'all', zones: [DOMAIN, CONTRACT, SERVER, TESTKIT], packages: ['pg'] },
+  { folder: 'bench', world: 'all', zones: [DOMAIN, CONTRACT, SERVER, TESTKIT, 'tools'], packages: ['pg'] },
   { folder: 'examples', world: 'all', zones: [DOMAIN, CONTRACT, TESTKIT], packages: ['sirv', 'tar-stream'] },
   { folder: 'vitest.config.ts', world: 'all', zones: [], packages: ['vitest'] },
 ];

@@ -3,9 +3,9 @@
  * and native parts of packages, which we do not use. Bugs that tests plant are left out: their switches become calls of an empty
  * function, and esbuild drops those together with the names of the bugs.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { build, type BuildResult, type Metafile, type OutputFile, type Plugin } from 'esbuild';
 import { fewChunks } from './few-chunks.ts';
 import { lazyCommands } from './lazy-commands.ts';
@@ -18,6 +18,11 @@ const OTHERS: Readonly<Record<string, string>> = {
   'web-server': 'examples/shop/web-server.ts',
 };
 export const ENTRIES: Readonly<Record<string, string>> = { ...PROGRAM, ...OTHERS };
+/** What tests start as processes of their own; `testProgram` of the testkit finds it by its name. */
+const TEST_PROGRAMS: Readonly<Record<string, string>> = {
+  'serve-with-fault': 'packages/testkit/src/server/serve-with-fault.ts',
+  'files-target-child': 'packages/server/test/crash/files-target-child.ts',
+};
 
 /**
  * Packages written as CommonJS call `require` for modules of Node; a bundle of ES modules has none by itself. Making a real one
@@ -55,6 +60,8 @@ interface BundleOptions {
   readonly write: boolean;
 }
 
+type Place = Omit<BundleOptions, 'write'>;
+
 /** What all builds wrote. */
 export interface Bundled {
   readonly outputFiles: readonly OutputFile[];
@@ -72,6 +79,25 @@ export async function bundle(options: BundleOptions): Promise<Bundled> {
     outputFiles: built.flatMap(({ outputFiles = [] }) => outputFiles),
     outputs: Object.fromEntries(built.flatMap(({ metafile }) => Object.entries(metafile.outputs))),
   };
+}
+
+/** Writes the command line and the demo there, and removes what earlier builds wrote. */
+export async function buildProgram(place: Place): Promise<void> {
+  removeStale(place, (await bundle({ ...place, write: true })).outputs);
+}
+
+/** The same for what tests start. */
+export async function buildTestPrograms(place: Place): Promise<void> {
+  const { metafile } = await bundleEntries({ ...place, write: true }, TEST_PROGRAMS, []);
+  removeStale(place, metafile.outputs);
+}
+
+/** Chunks of earlier builds; names carry a hash of the content. */
+function removeStale({ outdir }: Place, outputs: Metafile['outputs']): void {
+  const written = new Set(Object.keys(outputs).map((path) => basename(path)));
+  for (const name of readdirSync(outdir)) {
+    if (!written.has(name)) rmSync(join(outdir, name), { recursive: true });
+  }
 }
 
 function bundleEntries(

@@ -10,7 +10,6 @@ const TIMEOUT_MS = 60_000;
 
 let directory: string;
 beforeAll(() => {
-  execFileSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
   directory = mkdtempSync(join(tmpdir(), 'stella-completion-'));
   const program = join(ROOT, 'packages', 'cli', 'dist', 'main.mjs');
   writeFileSync(join(directory, 'stella'), `#!/bin/sh\nexec '${process.execPath}' '${program}' "$@"\n`);

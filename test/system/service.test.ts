@@ -62,7 +62,6 @@ describe('the unit for systemd', () => {
 describe('the service on a machine that systemd runs', () => {
   let machine: ServiceMachine;
   beforeAll(async () => {
-    execFileSync('npm', ['run', '--silent', 'build'], { stdio: ['ignore', 'ignore', 'inherit'] });
     machine = await bootServiceMachine();
   }, SETUP_TIMEOUT_MS);
   afterAll(() => machine.remove());

@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     name: 'system',
     include: ['test/system/**/*.test.ts'],
+    globalSetup: ['tools/testing/build-programs.ts'],
     testTimeout: 300_000,
     hookTimeout: 120_000,
     fileParallelism: false,

@@ -1,7 +1,7 @@
 /**
  * Bugs on purpose, one at a time, so that it is known that the simulation finds what it is there to find: a harness that
  * catches nothing is broken. Only tests plant them; the production build takes `no-planted-bugs.ts` instead, after which
- * neither the switches nor their names are in the bundle (`tools/build.test.ts`).
+ * neither the switches nor their names are in the bundle (`tools/bundle.test.ts`).
  */
 export const PLANTED_BUGS = [
   'approval.after_lost_right',

@@ -13,4 +13,5 @@ export * from './simulation/safety-violation.ts';
 export * from './simulation/seeded-random.ts';
 export * from './simulation/stage.ts';
 export * from './simulation/write-rules.ts';
+export * from './test-program.ts';
 export * from './wait-for.ts';

@@ -31,7 +31,6 @@ export interface Said {
 }
 
 export async function bootMachine(): Promise<Machine> {
-  await run(process.execPath, ['--import', 'tsx', 'tools/build.ts'], { cwd: ROOT, env: process.env });
   const place = await makeServerPlace();
   // Short, because the sockets of orchestrators lie below it.
   const drills = join(place.directory, 'd');

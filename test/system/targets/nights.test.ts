@@ -24,7 +24,7 @@ import {
   makeDockerWorld,
 } from './docker-world.ts';
 
-const PROGRAM = join(import.meta.dirname, '../../../packages/cli/src/main.ts');
+const PROGRAM = join(import.meta.dirname, '../../../packages/cli/dist/main.mjs');
 /** The container heeds no SIGTERM, so a switch of it stands still for so long in its middle. */
 const STOP_TIMEOUT = '4s';
 const found = findComponents();
@@ -145,18 +145,14 @@ function describeAll(components: DockerComponents, htpasswdProgram: string): voi
   async function type(command: string | null | undefined): Promise<string> {
     const [program, ...args] = (command ?? 'nothing is printed').split(' ');
     expect(program).toBe('stella');
-    const { stdout } = await promisify(execFile)(
-      process.execPath,
-      ['--import', import.meta.resolve('tsx'), PROGRAM, ...args, '-o', 'json'],
-      {
-        env: {
-          ...process.env,
-          STELLA_SERVER: test.server.url,
-          STELLA_TOKEN_FILE: join(test.place.dataDir, 'admin.token'),
-        },
-        timeout: CALL_TIMEOUT_MS,
+    const { stdout } = await promisify(execFile)(process.execPath, [PROGRAM, ...args, '-o', 'json'], {
+      env: {
+        ...process.env,
+        STELLA_SERVER: test.server.url,
+        STELLA_TOKEN_FILE: join(test.place.dataDir, 'admin.token'),
       },
-    );
+      timeout: CALL_TIMEOUT_MS,
+    });
     return stdout;
   }
 

@@ -25,7 +25,7 @@ import { isThere } from '../../../packages/server/test/crash/service-stage.ts';
 import { createReleases, startTestServer } from '../../../packages/server/test/integration/http-fixture.ts';
 import { findSshd, type SshPrograms, type SshServer, startSshd } from '../sshd.ts';
 
-const PROGRAM = join(import.meta.dirname, '../../../packages/cli/src/main.ts');
+const PROGRAM = join(import.meta.dirname, '../../../packages/cli/dist/main.mjs');
 /** All of it takes a few seconds; a machine that does much else needs longer. */
 const TIMEOUT_MS = 120_000;
 const START_TIMEOUT_MS = 300_000;
@@ -134,18 +134,14 @@ function describeAll(found: SshPrograms): void {
 
   /** As the on-call types it, at the server that still answers. */
   async function type<Shown>(server: Server, ...words: readonly string[]): Promise<Shown> {
-    const { stdout } = await promisify(execFile)(
-      process.execPath,
-      ['--import', import.meta.resolve('tsx'), PROGRAM, ...words, '-o', 'json'],
-      {
-        env: {
-          ...process.env,
-          STELLA_SERVER: server.process.url,
-          STELLA_TOKEN_FILE: join(server.place.dataDir, 'admin.token'),
-        },
-        timeout: TIMEOUT_MS,
+    const { stdout } = await promisify(execFile)(process.execPath, [PROGRAM, ...words, '-o', 'json'], {
+      env: {
+        ...process.env,
+        STELLA_SERVER: server.process.url,
+        STELLA_TOKEN_FILE: join(server.place.dataDir, 'admin.token'),
       },
-    );
+      timeout: TIMEOUT_MS,
+    });
     // What the command says it shows.
     return JSON.parse(stdout) as Shown;
   }

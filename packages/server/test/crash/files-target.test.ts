@@ -3,9 +3,8 @@
  * look up and deploy with a higher fence, must find the truth and leave a whole tree, whatever the step was.
  */
 import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 import type { ReleaseComponent } from '@stella/domain';
-import { writeOciLayout } from '@stella/testkit';
+import { testProgram, writeOciLayout } from '@stella/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   FILES_TARGET_FAULT_POINTS,
@@ -23,7 +22,6 @@ import {
 } from '../contract/files-target-fixture.ts';
 import type { ChildOrder } from './files-target-child.ts';
 
-const CHILD = join(import.meta.dirname, 'files-target-child.ts');
 const CHILD_TIMEOUT_MS = 30_000;
 /** From these on, the operation that was killed has switched. */
 const SWITCHED = FILES_TARGET_FAULT_POINTS.slice(FILES_TARGET_FAULT_POINTS.indexOf('target.files.switched'));
@@ -63,7 +61,7 @@ function dieAt(
   return new Promise((resolve) => {
     execFile(
       process.execPath,
-      ['--import', import.meta.resolve('tsx'), CHILD, JSON.stringify(whole)],
+      [testProgram('files-target-child'), JSON.stringify(whole)],
       { timeout: CHILD_TIMEOUT_MS },
       (error, stdout, stderr) => resolve(error?.signal ?? `it went on: ${stdout}${stderr}`),
     );

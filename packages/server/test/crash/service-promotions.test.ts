@@ -10,7 +10,7 @@ import { makeClient } from '@stella/contract/client';
 import { waitFor, writeOciLayout } from '@stella/testkit';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { expectNoViolations } from '../integration/no-violations.ts';
-import { buildProgram, openServiceStage, type Report, type ServiceStage } from './service-stage.ts';
+import { openServiceStage, type Report, type ServiceStage } from './service-stage.ts';
 
 const SETUP_TIMEOUT_MS = 180_000;
 const STEP_TIMEOUT_MS = 90_000;
@@ -25,7 +25,6 @@ const answered: string[] = [];
 let started: Report;
 
 beforeAll(async () => {
-  buildProgram();
   stage = await openServiceStage();
   await mkdir(join(stage.place.targets, 'web'), { recursive: true });
   const files = Object.fromEntries(Array.from({ length: FILE_COUNT }, (_, index) => [`page-${index}.html`, 'x']));

@@ -1,5 +1,5 @@
 /** Where `stella service` is tried: the built program, a data directory of its own, real processes that are ended by pid. */
-import { execFile, execFileSync, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -58,10 +58,6 @@ if (isMainThread && process.argv.includes('serve')) {
   setInterval(() => { while (existsSync(process.env.TEST_BLOCK_FILE)) {} }, 20).unref();
 }
 `;
-
-export function buildProgram(): void {
-  execFileSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
-}
 
 export async function openServiceStage(): Promise<ServiceStage> {
   const place = await makeServerPlace();

@@ -8,8 +8,8 @@ import { createServer, type Server } from 'node:http';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { makeSeededRandom, waitFor } from '@stella/testkit';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { buildProgram, endAtOnce, isThere, logOf, openServiceStage, type ServiceStage } from './service-stage.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { endAtOnce, isThere, logOf, openServiceStage, type ServiceStage } from './service-stage.ts';
 
 /** Many starts of several programs, on a machine that may be busy; a hang ends here. */
 const TEST_TIMEOUT_MS = 600_000;
@@ -18,7 +18,6 @@ const RANDOM_SEED = 20_261_126;
 const KILL_ROUNDS = 4;
 
 let stage: ServiceStage;
-beforeAll(buildProgram, SOON_MS);
 beforeEach(async () => {
   stage = await openServiceStage();
 });

@@ -4,9 +4,9 @@ import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeClient } from '@stella/contract/client';
+import { testProgram } from '../test-program.ts';
 import { waitFor } from '../wait-for.ts';
 
-const ENTRY = join(import.meta.dirname, 'serve-with-fault.ts');
 /** A first start also makes the database cluster. */
 const START_TIMEOUT_MS = 180_000;
 const STOP_TIMEOUT_MS = 20_000;
@@ -90,7 +90,7 @@ export async function startServerProcess(
 ): Promise<ServerProcess> {
   const child = spawn(
     process.execPath,
-    ['--import', import.meta.resolve('tsx'), ENTRY, JSON.stringify({ ...order, dataDir: place.dataDir })],
+    [testProgram('serve-with-fault'), JSON.stringify({ ...order, dataDir: place.dataDir })],
     {
       cwd: import.meta.dirname,
       env: {

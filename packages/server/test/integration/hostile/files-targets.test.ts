@@ -18,7 +18,7 @@ import {
 } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { waitFor, writeOciLayout } from '@stella/testkit';
+import { testProgram, waitFor, writeOciLayout } from '@stella/testkit';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FILES_TARGET_FAULT_POINTS } from '../../../src/targets/fault-points.ts';
 import {
@@ -33,8 +33,7 @@ import {
 import type { ChildOrder } from '../../crash/files-target-child.ts';
 import { asUser, isRoot, ORDINARY_ID, whyNoMount, whyNotAsOrdinaryUser } from '../postgres-fixture.ts';
 
-const CHILD = join(import.meta.dirname, '..', '..', 'crash', 'files-target-child.ts');
-const CHILD_ARGUMENTS = ['--import', import.meta.resolve('tsx'), CHILD];
+const CHILD = testProgram('files-target-child');
 const CHILD_TIMEOUT_MS = 60_000;
 /** Larger than the small disk. */
 const LARGE_BYTES = 4 * 1_048_576;
@@ -78,7 +77,7 @@ async function orderOf(n: number, tag: string, more: Partial<ChildOrder> = {}): 
 /** What a process of its own says, started through other programs. */
 function answerOf(program: readonly string[]): Promise<string> {
   const [file = '', ...parameters] = program;
-  const env = { PATH: process.env['PATH'] ?? '', TMPDIR: '/tmp', TSX_DISABLE_CACHE: '1' };
+  const env = { PATH: process.env['PATH'] ?? '' };
   return new Promise((resolve) => {
     execFile(file, parameters, { timeout: CHILD_TIMEOUT_MS, env }, (error, stdout, stderr) =>
       resolve(stdout || `${error?.message ?? ''}${stderr}`),
@@ -90,7 +89,7 @@ describe('an operation that is paused, and goes on when a newer one was accepted
   it.each(FILES_TARGET_FAULT_POINTS)('at %s changes nothing any more', async (point) => {
     expect(await deploy(1, 'one')).toMatchObject({ outcome: 'succeeded' });
     const order = await orderOf(2, 'two', { point, signal: 'SIGSTOP', keepCount: 1 });
-    const child = spawn(process.execPath, [...CHILD_ARGUMENTS, order], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, [CHILD, order], { stdio: ['ignore', 'pipe', 'inherit'] });
     const ended = once(child, 'exit');
     let said = '';
     child.stdout.on('data', (chunk: Buffer) => {
@@ -138,7 +137,7 @@ async function stateOf(pid: number): Promise<string> {
 describe('a disk that is really full', () => {
   it.skipIf(whyNoMount() !== null)('fails the operation as target.disk_full and leaves what runs whole', async () => {
     mkdirSync(place.directory);
-    const node = `'${process.execPath}' ${CHILD_ARGUMENTS.map((one) => `'${one}'`).join(' ')}`;
+    const node = `'${process.execPath}' '${CHILD}'`;
     // The mount, and all that is on it, ends with the process.
     const script = [
       `mount -t tmpfs -o size=${SMALL_DISK_MIB}m tmpfs '${place.directory}'`,
@@ -161,7 +160,7 @@ describe('permissions that are lost', () => {
     async (folder) => {
       const before = isRoot ? asUser(ORDINARY_ID) : [];
       const run = async (n: number, tag: string): Promise<unknown> =>
-        JSON.parse(await answerOf([...before, process.execPath, ...CHILD_ARGUMENTS, await orderOf(n, tag)]));
+        JSON.parse(await answerOf([...before, process.execPath, CHILD, await orderOf(n, tag)]));
       chmodSync(place.root, 0o755);
       mkdirSync(place.directory);
       if (isRoot) chownSync(place.directory, ORDINARY_ID, ORDINARY_ID);
