@@ -2,11 +2,10 @@
  * Promotions onto two containers of Debian's engine by a real orchestrator, and what goes wrong between approval and deploy or
  * in the middle of it: what is named first, what was changed, and that the printed remedy leads to a completed promotion.
  */
-import { execFile, execFileSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import type { Answer, Client } from '@stella/contract/client';
 import { type DockerRegistry, findProgram, waitFor } from '@stella/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -23,8 +22,8 @@ import {
   findComponents,
   makeDockerWorld,
 } from './docker-world.ts';
+import { typeLine } from './type-command.ts';
 
-const PROGRAM = join(import.meta.dirname, '../../../packages/cli/dist/main.mjs');
 /** The container heeds no SIGTERM, so a switch of it stands still for so long in its middle. */
 const STOP_TIMEOUT = '4s';
 const found = findComponents();
@@ -58,14 +57,21 @@ function describeAll(components: DockerComponents, htpasswdProgram: string): voi
     test = await startTestServer({
       STELLA_ENGINE_SOCKETS: world.engine.socket,
       STELLA_TARGET_DIRECTORIES: world.root,
+      STELLA_COMMAND_DIRECTORIES: world.root,
       STELLA_SECRETS_DIRECTORY: join(world.root, 'secrets'),
       STELLA_PRECHECK_INTERVAL: '1s',
     });
     approver = (await enrol(test, 'bob', 'approver@*')).client;
     const login = { username: 'ci', password: `file:${secretFile()}`, plainHttp: true };
+    // Where it is told so, it takes one digest on one target for ill.
+    const look = join(world.root, 'look');
+    await writeFile(look, '#!/bin/sh\n[ "$(cat "$0.ill")" != "$STELLA_TARGET $STELLA_DIGEST" ]\n', { mode: 0o755 });
+    await writeFile(`${look}.ill`, '');
+    const health = { kind: 'command', command: [look], interval: '100ms', deadline: '2s' };
     await apply([
       { kind: 'Registry', host: registry.address, ...login },
       environment('prod', { stopTimeout: '0s' }),
+      environment('pair', { stopTimeout: '0s', health }, { gates: [] }),
       environment('slow', { stopTimeout: STOP_TIMEOUT }, { onFailure: 'hold', gates: [] }),
     ]);
     for (const tag of ['1', '2', '3', '4']) await release(tag, ['sleep', '3600']);
@@ -141,26 +147,13 @@ function describeAll(components: DockerComponents, htpasswdProgram: string): voi
     expect(await locks(name)).toEqual([]);
   }
 
-  /** As the on-call types it, as the first admin. */
-  async function type(command: string | null | undefined): Promise<string> {
-    const [program, ...args] = (command ?? 'nothing is printed').split(' ');
-    expect(program).toBe('stella');
-    const { stdout } = await promisify(execFile)(process.execPath, [PROGRAM, ...args, '-o', 'json'], {
-      env: {
-        ...process.env,
-        STELLA_SERVER: test.server.url,
-        STELLA_TOKEN_FILE: join(test.place.dataDir, 'admin.token'),
-      },
-      timeout: CALL_TIMEOUT_MS,
-    });
-    return stdout;
-  }
+  const type = (line = 'nothing is printed'): Promise<string> => typeLine(test.server, test.place, line);
 
   /** Types the first remedy of the first cause, and answers the promotion that it makes. */
   async function remedy(promotion: string): Promise<string> {
     const [cause] = (await diagnose(promotion)).causes;
     // The command's own form.
-    return (JSON.parse(await type(cause?.remedies[0]?.command)) as { readonly id: string }).id;
+    return (JSON.parse(await type(cause?.remedies[0]?.command ?? undefined)) as { readonly id: string }).id;
   }
 
   it('roll one target after the other', async () => {
@@ -222,6 +215,20 @@ function describeAll(components: DockerComponents, htpasswdProgram: string): voi
     expect((await status(id)).targets.map(({ state }) => state)).toEqual(['restored', 'untouched']);
     expect((await containers('prod'))[1]).toBe(untouched);
     await expectRunning('prod', '3');
+  });
+
+  it('bring back both targets when the second is not well with what the first already runs', async () => {
+    await untilStatus(test.admin, await promote('shop-1', 'pair'), 'completed');
+    const second = await test.admin.call('getRelease', { parameters: { release: 'shop-2' } });
+    await writeFile(join(world.root, 'look.ill'), `pair-2 ${second.components[0]?.digest}`);
+    const id = await promote('shop-2', 'pair');
+    await untilStatus(test.admin, id, 'rolled_back');
+    expect((await diagnose(id)).causes[0]).toMatchObject({ code: 'target.unhealthy' });
+    expect((await status(id)).targets.map(({ state }) => state)).toEqual(['restored', 'restored']);
+    await expectRunning('pair', '1');
+    await writeFile(join(world.root, 'look.ill'), '');
+    await untilStatus(test.admin, await promote('shop-2', 'pair'), 'completed');
+    await expectRunning('pair', '2');
   });
 
   it('wait for one another in the same environment, and say for whom', async () => {

@@ -2,12 +2,10 @@
  * Two servers on one database, of which the one that works at a deploy over SSH is stopped in the middle of it. The other
  * takes the lock by force and brings another release; then the first goes on, and changes nothing at the target any more.
  */
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { isTerminal } from '@stella/domain';
 import {
   adminClient,
@@ -24,8 +22,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isThere } from '../../../packages/server/test/crash/service-stage.ts';
 import { createReleases, startTestServer } from '../../../packages/server/test/integration/http-fixture.ts';
 import { findSshd, type SshPrograms, type SshServer, startSshd } from '../sshd.ts';
+import { typeWords } from './type-command.ts';
 
-const PROGRAM = join(import.meta.dirname, '../../../packages/cli/dist/main.mjs');
 /** All of it takes a few seconds; a machine that does much else needs longer. */
 const TIMEOUT_MS = 120_000;
 const START_TIMEOUT_MS = 300_000;
@@ -134,14 +132,7 @@ function describeAll(found: SshPrograms): void {
 
   /** As the on-call types it, at the server that still answers. */
   async function type<Shown>(server: Server, ...words: readonly string[]): Promise<Shown> {
-    const { stdout } = await promisify(execFile)(process.execPath, [PROGRAM, ...words, '-o', 'json'], {
-      env: {
-        ...process.env,
-        STELLA_SERVER: server.process.url,
-        STELLA_TOKEN_FILE: join(server.place.dataDir, 'admin.token'),
-      },
-      timeout: TIMEOUT_MS,
-    });
+    const stdout = await typeWords(server.process, server.place, words);
     // What the command says it shows.
     return JSON.parse(stdout) as Shown;
   }

@@ -1,4 +1,5 @@
 /** Promotions onto two hosts over SSH by a real orchestrator: what runs, who is not trusted, and what a killed one leaves there. */
+import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { adminClient, startServerProcess, waitFor, writeOciLayout } from '@stella/testkit';
@@ -24,9 +25,12 @@ import {
   type TestServer,
   untilStatus,
 } from '../../../packages/server/test/integration/http-fixture.ts';
+import { mountSmallDisk } from '../small-disk.ts';
 import { findSshd, type SshPrograms, type SshServer, startSshd } from '../sshd.ts';
+import { typeLine } from './type-command.ts';
 
 const TIMEOUT_MS = 60_000;
+const MEBIBYTE = 1_048_576;
 const QUICK = { timeoutMs: 5_000, intervalMs: 100, threshold: 1, deadlineMs: 5_000 };
 const programs = findSshd();
 
@@ -179,6 +183,44 @@ function describeAll(found: SshPrograms): void {
       host: `${hosts[0]?.user}@127.0.0.1:${hosts[0]?.port}`,
       fence: 'script',
     });
+  });
+
+  it('keep serving when their disk gets full, and serve the next as soon as there is room', async () => {
+    const disk = await mountSmallDisk(join(folder(), 'full'), 4);
+    try {
+      const [host] = hosts;
+      const ssh = { address: '127.0.0.1', port: host?.port, user: host?.user, hostKey: host?.fingerprint };
+      const reached = { host: { ssh: { ...ssh, key: 'env:STELLA_SECRET_FAR' } } };
+      const target = {
+        name: 'full',
+        kind: 'files',
+        component: 'web',
+        ...reached,
+        directory: join(disk.directory, 'web'),
+      };
+      const text = JSON.stringify({ kind: 'Environment', name: 'full', targets: [target] });
+      await test.admin.call('applyDefinitions', { body: { documents: [{ file: 'full.yaml', text }] } });
+      await untilStatus(test.admin, await promote('shop-1', 'full'), 'completed');
+      const layout = join(test.place.layouts, 'large');
+      const files = { 'index.html': 'page large', 'large.bin': randomBytes(2 * MEBIBYTE) };
+      await writeOciLayout(layout, [{ tag: 'large', files }]);
+      const components = [{ name: 'web', artifact: `oci-layout:${layout}:large` }];
+      await test.admin.call('createRelease', { body: { name: 'shop-large', components } });
+      await writeFile(join(disk.directory, 'filler-1'), Buffer.alloc(3 * MEBIBYTE));
+      const id = await promote('shop-large', 'full');
+      await untilStatus(test.admin, id, 'failed', 'rolled_back');
+      const { causes } = await test.admin.call('diagnosePromotion', { parameters: { promotion: id } });
+      expect(causes[0]).toMatchObject({ code: 'target.disk_full', confidence: 'certain' });
+      expect(await read(join(disk.directory, 'web/current/index.html'))).toBe('page 1');
+      expect((await test.admin.call('listLocks', { query: { environment: 'full' } })).items).toEqual([]);
+      await disk.free();
+      const line = causes[0]?.remedies.at(0)?.command ?? 'no command';
+      const { id: again } = JSON.parse(await typeLine(test.server, test.place, line)) as { readonly id: string };
+      await untilStatus(test.admin, again, 'completed');
+      expect(await read(join(disk.directory, 'web/current/index.html'))).toBe('page large');
+    } finally {
+      await disk.remove();
+    }
   });
 
   it.each([

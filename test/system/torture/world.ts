@@ -21,7 +21,7 @@ import {
 } from './postgres-process.ts';
 import type { SeededRandom } from './random.ts';
 import { type Death, keepReplica, readAdminToken, type Replica } from './replica.ts';
-import { mountSmallDisk, type SmallDisk } from './small-disk.ts';
+import { mountSmallDisk, type SmallDisk } from '../small-disk.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
 const START_TIMEOUT_MS = 120_000;

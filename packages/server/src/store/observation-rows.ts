@@ -125,9 +125,10 @@ function toLastBreak(row: Readonly<Record<string, unknown>>): TargetObservation[
   return sinceMs === null ? null : { components: row['broken_components'] as readonly string[], sinceMs, untilMs };
 }
 
-/** Of the environment `e`, as rows in JSON; for `toObservedBreak`. */
-export const SELECT_BREAKS = `(select coalesce(json_agg(o order by o.target collate "C"), '[]') from target_observations o
-    where o.environment = e.name and o.broken_since_at is not null)`;
+/** Of the environment `e`, in JSON, for `toObservedBreak`; without what else was seen there, for it is read with every tick. */
+export const SELECT_BREAKS = `(select coalesce(json_agg(b order by b.target collate "C"), '[]') from (
+      select o.environment, o.target, o.digest, o.promised, o.seen_at, o.broken_since_at, o.broken_until_at, o.broken_components
+      from target_observations o where o.environment = e.name and o.broken_since_at is not null) b)`;
 
 const READ_BREAKS: Statement = {
   name: 'observation_breaks',
