@@ -95,7 +95,7 @@ export const ZONES: readonly Zone[] = [
       `${SERVER}/probes`,
       `${SERVER}/webhooks`,
     ],
-    packages: ['fastify', '@fastify/*', 'zod'],
+    packages: ['fast-json-stringify', 'fastify', '@fastify/*', 'zod'],
   }),
   {
     folder: `${SERVER}/system`,

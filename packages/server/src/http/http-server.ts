@@ -11,11 +11,11 @@ import {
   ROUTE_NAMES,
   ROUTE_SCHEMAS,
   ROUTES,
-  toSchema,
   REQUEST_ID_HEADER,
 } from '@stella/contract';
 import { ACTIONS, AppError } from '@stella/domain';
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type RouteOptions } from 'fastify';
+import { lazySerializer } from './answer-serializer.ts';
 import { takeBytes, takeCallbackRequest } from './callback.ts';
 import { streamEvents } from './event-stream.ts';
 import { type AnsweringRoute, HANDLERS } from './handlers.ts';
@@ -147,7 +147,7 @@ function registerRoute(app: FastifyInstance, deps: HttpDeps, { name, closing }: 
   app.route({
     method: route.method,
     url: route.path.replace(/\{(\w+)\}/g, ':$1'),
-    schema: name === 'streamEvents' ? {} : { response: { [route.status ?? 200]: answerSchema(name) } },
+    ...(name === 'streamEvents' ? {} : answersAs(name, route.status ?? 200)),
     // Input is parsed by zod in the handler, once the caller is known.
     validatorCompiler: () => () => true,
     handler: async (request, reply) => {
@@ -166,7 +166,7 @@ function registerCallback(app: FastifyInstance, deps: HttpDeps): void {
     scope.route({
       method,
       url: path.replace('{operation}', ':operation'),
-      schema: { response: { 200: answerSchema('takeCallback') } },
+      ...answersAs('takeCallback', 200),
       validatorCompiler: () => () => true,
       handler: (request, reply) => takeCallbackRequest(deps, request, reply),
     });
@@ -181,12 +181,9 @@ function refuseGap(name: RouteName, route: Route): void {
   throw new AppError('internal', { details: { message: `route ${name} has no policy, schema or handler` } });
 }
 
-/** JSON Schema with everything in place: the serialiser keeps only what the contract names. */
-function answerSchema(name: RouteName): object {
-  const components = new Map<string, Record<string, unknown>>();
-  const schema = toSchema(ROUTE_SCHEMAS[name].answer, 'output', components);
-  const text = JSON.stringify({ ...schema, definitions: Object.fromEntries(components) });
-  return JSON.parse(text.replaceAll('#/components/schemas/', '#/definitions/')) as object;
+/** Fastify asks for a serializer where there is a schema, which that one knows by itself. */
+function answersAs(name: RouteName, status: number): Pick<RouteOptions, 'schema' | 'serializerCompiler'> {
+  return { schema: { response: { [status]: {} } }, serializerCompiler: () => lazySerializer(name) };
 }
 
 interface Answering {
