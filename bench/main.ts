@@ -2,6 +2,7 @@
  * `npm run bench -- <name>`: prints a table for people and, as its last lines on stdout, one JSON object per row. Figures
  * of different runs are not compared: what counts is a ratio within one run. See docs/performance.md.
  */
+import { buildPrograms } from '../tools/testing/build-programs.ts';
 import { runCliBench } from './cli.ts';
 import { runIsolation } from './isolation.ts';
 import { runLifecycle } from './lifecycle.ts';
@@ -10,7 +11,6 @@ import { runStatusBench } from './status.ts';
 import { runTargets } from './targets.ts';
 import { runTakeover } from './takeover.ts';
 import { runWaiting } from './waiting.ts';
-import { setup as buildPrograms } from '../tools/testing/build-programs.ts';
 
 const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<readonly Row[]>>> = {
   cli: runCliBench,

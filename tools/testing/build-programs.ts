@@ -7,8 +7,10 @@ import { buildProgram, buildTestPrograms } from '../bundle.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
-/** Vitest calls it once for each project of its configuration that has tests to run. */
-export async function setup(): Promise<void> {
+export async function buildPrograms(): Promise<void> {
   await buildProgram({ root, outdir: join(root, 'packages', 'cli', 'dist') });
   await buildTestPrograms({ root, outdir: join(root, 'packages', 'testkit', 'dist') });
 }
+
+/** Vitest calls it so, once for each project of its configuration that has tests to run. */
+export { buildPrograms as setup };

@@ -147,13 +147,14 @@ function describeAll(components: DockerComponents, htpasswdProgram: string): voi
     expect(await locks(name)).toEqual([]);
   }
 
-  const type = (line = 'nothing is printed'): Promise<string> => typeLine(test.server, test.place, line);
+  const type = (line: string | null | undefined): Promise<string> =>
+    typeLine(test.server, test.place, line ?? 'nothing is printed');
 
   /** Types the first remedy of the first cause, and answers the promotion that it makes. */
   async function remedy(promotion: string): Promise<string> {
     const [cause] = (await diagnose(promotion)).causes;
     // The command's own form.
-    return (JSON.parse(await type(cause?.remedies[0]?.command ?? undefined)) as { readonly id: string }).id;
+    return (JSON.parse(await type(cause?.remedies[0]?.command)) as { readonly id: string }).id;
   }
 
   it('roll one target after the other', async () => {

@@ -36,8 +36,8 @@ const HEALTHY: Health = { isHealthy: true, message: '' };
 
 /**
  * Without a check everything that runs is healthy. Ends with the call at the latest. Throws `target.interrupted` when the
- * caller gave the call up, or it was over before anybody said no, and for a program what keeps it from being asked: that it may not be run on this machine or is not
- * there, or that its host is not reached.
+ * caller gave the call up, or it was over before anybody said no, and for a program what keeps it from being asked: that it
+ * may not be run on this machine or is not there, or that its host is not reached.
  */
 export async function checkHealth(
   deps: HealthDeps,
